@@ -1,0 +1,107 @@
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use springtide_plan::ViewPlan;
+use springtide_types::{RelationId, SqlType};
+
+/// A column of a table or view.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Its name, folded to lower case unless it was quoted.
+    pub name: String,
+    /// Its declared or derived type.
+    pub sql_type: SqlType,
+    /// Whether it may hold NULL.
+    pub nullable: bool,
+    /// The SQL text of its DEFAULT.
+    pub default: Option<String>,
+}
+
+/// What kind of relation it is, with what only that kind has.
+#[derive(Clone, Debug)]
+pub enum RelationKind {
+    /// Rows that clients write.
+    Table {
+        /// Positions of the PRIMARY KEY columns.
+        primary_key: Option<Vec<usize>>,
+        /// Declared `WITH (append_only)`: UPDATE and DELETE are refused.
+        append_only: bool,
+    },
+    /// A query by name, unfolded where it is used.
+    View {
+        /// The text of the query.
+        query: String,
+    },
+    /// A query whose result is maintained.
+    MaterializedView {
+        /// The text of the query.
+        query: String,
+        /// The plan that maintains it.
+        plan: Arc<ViewPlan>,
+    },
+}
+
+/// A table, view or materialized view.
+#[derive(Clone, Debug)]
+pub struct Relation {
+    /// Its identity.
+    pub id: RelationId,
+    /// Its name, unique in the catalog.
+    pub name: String,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+    /// What it is.
+    pub kind: RelationKind,
+    /// The relations that its query names, views included.
+    pub depends_on: Vec<RelationId>,
+}
+
+impl Relation {
+    /// The Arrow schema of its rows.
+    pub fn schema(&self) -> SchemaRef {
+        let fields = self.columns.iter().map(|column| {
+            Field::new(&column.name, column.sql_type.arrow(), column.nullable)
+        });
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// Positions of the PRIMARY KEY columns of a table that has one.
+    pub fn primary_key(&self) -> Option<&[usize]> {
+        match &self.kind {
+            RelationKind::Table { primary_key, .. } => primary_key.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether no row of it is ever retracted.
+    pub fn is_append_only(&self) -> bool {
+        match &self.kind {
+            RelationKind::Table { append_only, .. } => *append_only,
+            RelationKind::View { .. } => false,
+            RelationKind::MaterializedView { plan, .. } => plan.root.properties().append_only,
+        }
+    }
+
+    /// Sets of columns whose values are unique among its rows.
+    pub fn unique_keys(&self) -> Vec<Vec<usize>> {
+        match &self.kind {
+            RelationKind::Table { primary_key, .. } => primary_key.iter().cloned().collect(),
+            RelationKind::View { .. } => Vec::new(),
+            RelationKind::MaterializedView { plan, .. } => plan.root.properties().unique_keys,
+        }
+    }
+
+    /// Whether its rows are stored, so that a snapshot of it can be read.
+    pub fn is_stored(&self) -> bool {
+        !matches!(self.kind, RelationKind::View { .. })
+    }
+
+    /// What messages call it: `table`, `view` or `materialized view`.
+    pub fn kind_name(&self) -> &'static str {
+        match self.kind {
+            RelationKind::Table { .. } => "table",
+            RelationKind::View { .. } => "view",
+            RelationKind::MaterializedView { .. } => "materialized view",
+        }
+    }
+}

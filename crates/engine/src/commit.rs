@@ -1,0 +1,65 @@
+use std::collections::BTreeMap;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use springtide_catalog::Catalog;
+use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
+
+/// What a transaction asks the sequencer to make true at one epoch.
+pub(crate) struct Commit {
+    /// The epoch that the transaction read at.
+    pub(crate) as_of: Epoch,
+    /// The version of the catalog that it was bound under.
+    pub(crate) catalog_version: u64,
+    /// What it read: still so at the epoch of the commit, or the commit is refused.
+    pub(crate) reads: ReadSet,
+    /// What it writes: one consolidated delta per table.
+    pub(crate) writes: Vec<(RelationId, ZBatch)>,
+    /// The catalog that it leaves behind, if it ran DDL.
+    pub(crate) catalog: Option<Catalog>,
+}
+
+/// Why a commit was refused.
+#[derive(Debug)]
+pub(crate) enum CommitError {
+    /// Something it read has changed since: it may succeed if run again.
+    Conflict,
+    /// It can't be committed, as with a duplicate key.
+    Failed(SqlError),
+}
+
+/// What a transaction read, and so what must not have changed when it commits.
+#[derive(Default)]
+pub(crate) struct ReadSet {
+    tables: BTreeMap<RelationId, TableReads>,
+}
+
+/// What was read of one table.
+pub(crate) enum TableReads {
+    /// Possibly every row.
+    All,
+    /// Only the rows of these keys.
+    Points(Vec<PointRead>),
+}
+
+/// A read by primary key and what it found.
+pub(crate) struct PointRead {
+    pub(crate) keys: Vec<ArrayRef>,
+    pub(crate) found: RecordBatch,
+}
+
+impl ReadSet {
+    pub(crate) fn all(&mut self, table: RelationId) {
+        self.tables.insert(table, TableReads::All);
+    }
+
+    pub(crate) fn point(&mut self, table: RelationId, keys: Vec<ArrayRef>, found: RecordBatch) {
+        let reads = self.tables.entry(table).or_insert_with(|| TableReads::Points(Vec::new()));
+        if let TableReads::Points(points) = reads {
+            points.push(PointRead { keys, found });
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RelationId, &TableReads)> {
+        self.tables.iter().map(|(table, reads)| (*table, reads))
+    }
+}

@@ -1,0 +1,101 @@
+//! NOT NULL and PRIMARY KEY.
+
+use std::collections::HashSet;
+
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::kernels::cmp::{gt, lt};
+use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use springtide_catalog::Relation;
+use springtide_state as state;
+use springtide_types::{Result, SqlError, SqlState, ZBatch};
+
+/// Fails with `23502` if a column that is declared NOT NULL holds a NULL.
+pub(crate) fn check_not_null(relation: &Relation, rows: &RecordBatch) -> Result<()> {
+    for (column, values) in relation.columns.iter().zip(rows.columns()) {
+        if column.nullable || values.null_count() == 0 {
+            continue;
+        }
+        let row = (0..values.len()).find(|row| values.is_null(*row)).expect("some value is NULL");
+        let message = format!(
+            "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+            column.name, relation.name
+        );
+        let detail = format!("Failing row contains ({}).", values_text(rows.columns(), row));
+        return Err(SqlError::new(SqlState::NOT_NULL_VIOLATION, message).with_detail(detail));
+    }
+    Ok(())
+}
+
+/// Fails with `23505` if the table, once `delta` is applied to its newest contents, would hold a primary
+/// key twice. Costs one look-up for each inserted row.
+pub(crate) fn check_unique(relation: &Relation, contents: &state::Relation, delta: &ZBatch) -> Result<()> {
+    let Some(key) = relation.primary_key() else { return Ok(()) };
+    let zero = Int64Array::new_scalar(0);
+    let inserted = delta.filter(&gt(delta.weights(), &zero).expect("weights are Int64"));
+    if inserted.is_empty() {
+        return Ok(());
+    }
+    let keys = columns(inserted.rows(), key);
+    if inserted.len() > 1 || inserted.weights().value(0) > 1 {
+        check_distinct(relation, key, &inserted, &keys)?;
+    }
+    let existing = contents.lookup(&keys, None).rows;
+    if existing.num_rows() == 0 {
+        return Ok(());
+    }
+    let deleted = delta.filter(&lt(delta.weights(), &zero).expect("weights are Int64"));
+    let deleted = row_keys(&columns(deleted.rows(), key)).into_iter().collect::<HashSet<_>>();
+    let existing = columns(&existing, key);
+    match row_keys(&existing).iter().position(|row| !deleted.contains(row)) {
+        None => Ok(()),
+        Some(row) => Err(duplicate_key(relation, key, &existing, row)),
+    }
+}
+
+fn check_distinct(relation: &Relation, key: &[usize], inserted: &ZBatch, keys: &[ArrayRef]) -> Result<()> {
+    let mut seen = HashSet::new();
+    for (row, row_key) in row_keys(keys).into_iter().enumerate() {
+        if inserted.weights().value(row) > 1 || !seen.insert(row_key) {
+            return Err(duplicate_key(relation, key, keys, row));
+        }
+    }
+    Ok(())
+}
+
+/// The error that PostgreSQL reports for a key that is there twice.
+pub(crate) fn duplicate_key(relation: &Relation, key: &[usize], keys: &[ArrayRef], row: usize) -> SqlError {
+    let message = format!("duplicate key value violates unique constraint \"{}_pkey\"", relation.name);
+    let names = key.iter().map(|column| relation.columns[*column].name.as_str()).collect::<Vec<_>>();
+    let detail = format!("Key ({})=({}) already exists.", names.join(", "), values_text(keys, row));
+    SqlError::new(SqlState::UNIQUE_VIOLATION, message).with_detail(detail)
+}
+
+/// The columns of a primary key.
+pub(crate) fn columns(rows: &RecordBatch, key: &[usize]) -> Vec<ArrayRef> {
+    key.iter().map(|column| rows.column(*column).clone()).collect()
+}
+
+/// Keys in a form that compares by value.
+pub(crate) fn row_keys(keys: &[ArrayRef]) -> Vec<OwnedRow> {
+    let fields = keys.iter().map(|key| SortField::new(key.data_type().clone())).collect();
+    let converter = RowConverter::new(fields).expect("key types have an order");
+    let rows = converter.convert_columns(keys).expect("columns fit their own types");
+    rows.iter().map(|row| row.owned()).collect()
+}
+
+/// The first of several rows with equal keys, for each key, in order.
+pub(crate) fn first_of_each_key(keys: &[ArrayRef]) -> UInt32Array {
+    let mut seen = HashSet::new();
+    let rows = row_keys(keys);
+    (0_u32..).zip(rows).filter(|(_, row)| seen.insert(row.clone())).map(|(index, _)| index).collect()
+}
+
+fn values_text(columns: &[ArrayRef], row: usize) -> String {
+    let options = FormatOptions::new().with_null("null");
+    let values = columns.iter().map(|column| match ArrayFormatter::try_new(column, &options) {
+        Ok(formatter) => formatter.value(row).to_string(),
+        Err(_) => "?".to_owned(),
+    });
+    values.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,273 @@
+//! The text and CSV formats of COPY, as chapter "COPY" of the PostgreSQL 15 manual gives them: bytes in,
+//! lines of fields out.
+
+use springtide_types::{Result, SqlError, SqlState};
+
+/// How lines and fields are told apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Format {
+    pub(crate) csv: bool,
+    pub(crate) delimiter: u8,
+    pub(crate) quote: u8,
+    pub(crate) escape: u8,
+    pub(crate) null: String,
+    pub(crate) header: bool,
+}
+
+impl Format {
+    pub(crate) fn text() -> Format {
+        Format { csv: false, delimiter: b'\t', quote: b'"', escape: b'"', null: "\\N".to_owned(), header: false }
+    }
+
+    pub(crate) fn csv() -> Format {
+        Format { csv: true, delimiter: b',', null: String::new(), ..Format::text() }
+    }
+}
+
+/// The fields of one line; `None` is NULL.
+pub(crate) type Line = Vec<Option<String>>;
+
+/// Cuts a stream of bytes into lines of fields.
+pub(crate) struct Splitter {
+    format: Format,
+    buffer: Vec<u8>,
+    /// Where in `buffer` the next line begins.
+    start: usize,
+    ended: bool,
+    skip_header: bool,
+}
+
+impl Splitter {
+    pub(crate) fn new(format: Format) -> Splitter {
+        let skip_header = format.header;
+        Splitter { format, buffer: Vec::new(), start: 0, ended: false, skip_header }
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// No more bytes follow: the last line may lack its newline.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// The next whole line, if it has arrived.
+    pub(crate) fn next_line(&mut self) -> Result<Option<Line>> {
+        loop {
+            let rest = &self.buffer[self.start..];
+            let Some(length) = self.line_length(rest)? else { return Ok(None) };
+            let mut line = &rest[..length];
+            self.start += (length + 1).min(rest.len());
+            if line.last() == Some(&b'\r') {
+                line = &line[..length - 1];
+            }
+            if std::mem::take(&mut self.skip_header) {
+                continue;
+            }
+            if line == b"\\." {
+                self.start = self.buffer.len();
+                self.ended = true;
+                return Ok(None);
+            }
+            let fields = if self.format.csv { self.csv_fields(line) } else { self.text_fields(line) };
+            return fields.map(Some);
+        }
+    }
+
+    /// Length of the first line without its newline; `None` if it has not arrived whole.
+    fn line_length(&self, rest: &[u8]) -> Result<Option<usize>> {
+        let mut quoted = false;
+        let mut position = 0;
+        while position < rest.len() {
+            let byte = rest[position];
+            if self.format.csv && quoted && byte == self.format.escape && self.format.escape != self.format.quote {
+                position += 1;
+            } else if self.format.csv && byte == self.format.quote {
+                quoted = !quoted;
+            } else if !self.format.csv && byte == b'\\' {
+                position += 1;
+            } else if byte == b'\n' && !quoted {
+                return Ok(Some(position));
+            }
+            position += 1;
+        }
+        if !self.ended || rest.is_empty() {
+            return Ok(None);
+        }
+        if quoted {
+            return Err(SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, "unterminated CSV quoted field"));
+        }
+        Ok(Some(rest.len()))
+    }
+
+    fn text_fields(&self, line: &[u8]) -> Result<Line> {
+        let mut fields = Vec::new();
+        let mut start = 0;
+        let mut position = 0;
+        while position <= line.len() {
+            match line.get(position) {
+                Some(b'\\') => position += 1,
+                Some(byte) if *byte == self.format.delimiter => {
+                    fields.push(self.text_field(&line[start..position])?);
+                    start = position + 1;
+                }
+                Some(_) => {}
+                None => fields.push(self.text_field(&line[start.min(line.len())..])?),
+            }
+            position += 1;
+        }
+        if position == line.len() + 2 {
+            // The line ended in a lone backslash.
+            fields.push(self.text_field(&line[start..])?);
+        }
+        Ok(fields)
+    }
+
+    fn text_field(&self, raw: &[u8]) -> Result<Option<String>> {
+        if raw == self.format.null.as_bytes() {
+            return Ok(None);
+        }
+        utf8(if raw.contains(&b'\\') { unescape(raw) } else { raw.to_vec() }).map(Some)
+    }
+
+    fn csv_fields(&self, line: &[u8]) -> Result<Line> {
+        let Format { delimiter, quote, escape, .. } = self.format;
+        let mut fields = Vec::new();
+        let mut field = Vec::new();
+        let (mut in_quotes, mut was_quoted) = (false, false);
+        let mut position = 0;
+        while position < line.len() {
+            let byte = line[position];
+            let next = line.get(position + 1).copied();
+            if in_quotes && byte == escape && next.is_some_and(|next| next == quote || next == escape) {
+                field.push(line[position + 1]);
+                position += 1;
+            } else if byte == quote {
+                in_quotes = !in_quotes;
+                was_quoted = true;
+            } else if byte == delimiter && !in_quotes {
+                fields.push(self.csv_field(std::mem::take(&mut field), was_quoted)?);
+                was_quoted = false;
+            } else {
+                field.push(byte);
+            }
+            position += 1;
+        }
+        fields.push(self.csv_field(field, was_quoted)?);
+        Ok(fields)
+    }
+
+    fn csv_field(&self, field: Vec<u8>, was_quoted: bool) -> Result<Option<String>> {
+        if !was_quoted && field == self.format.null.as_bytes() {
+            return Ok(None);
+        }
+        utf8(field).map(Some)
+    }
+}
+
+fn utf8(bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|_| {
+        SqlError::new(SqlState::from_code("22021"), "invalid byte sequence for encoding \"UTF8\"")
+    })
+}
+
+/// Resolves the backslash sequences of the text format.
+fn unescape(raw: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(raw.len());
+    let mut bytes = raw.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if byte != b'\\' {
+            plain.push(byte);
+            continue;
+        }
+        match bytes.next() {
+            None => plain.push(b'\\'),
+            Some(b'b') => plain.push(8),
+            Some(b'f') => plain.push(12),
+            Some(b'n') => plain.push(b'\n'),
+            Some(b'r') => plain.push(b'\r'),
+            Some(b't') => plain.push(b'\t'),
+            Some(b'v') => plain.push(11),
+            Some(b'x') => {
+                let mut value = None;
+                while let Some(digit) = bytes.peek().and_then(|byte| (*byte as char).to_digit(16)) {
+                    if value.is_some_and(|value: u32| value > 15) {
+                        break;
+                    }
+                    value = Some(value.unwrap_or(0) * 16 + digit);
+                    bytes.next();
+                }
+                plain.push(value.map_or(b'x', |value| value as u8));
+            }
+            Some(first @ b'0'..=b'7') => {
+                let mut value = u32::from(first - b'0');
+                for _ in 0..2 {
+                    let Some(digit) = bytes.peek().and_then(|byte| (*byte as char).to_digit(8)) else { break };
+                    value = value * 8 + digit;
+                    bytes.next();
+                }
+                plain.push(value as u8);
+            }
+            Some(other) => plain.push(other),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(format: Format, chunks: &[&str]) -> String {
+        let mut splitter = Splitter::new(format);
+        let mut lines = Vec::new();
+        for chunk in chunks {
+            splitter.push(chunk.as_bytes());
+            while let Some(line) = splitter.next_line().unwrap() {
+                lines.push(line);
+            }
+        }
+        splitter.end();
+        while let Some(line) = splitter.next_line().unwrap() {
+            lines.push(line);
+        }
+        let field = |field: &Option<String>| field.as_ref().map_or("NULL".to_owned(), |text| format!("{text:?}"));
+        let lines = lines.iter().map(|line| line.iter().map(field).collect::<Vec<_>>().join(" "));
+        lines.collect::<Vec<_>>().join(" | ")
+    }
+
+    #[test]
+    fn text_format() {
+        let text = |chunks: &[&str]| lines(Format::text(), chunks);
+        assert_eq!(text(&["1\ta\n2\t\\N\n"]), r#""1" "a" | "2" NULL"#);
+        assert_eq!(text(&["1\t", "a", "\n2\tb"]), r#""1" "a" | "2" "b""#);
+        assert_eq!(text(&["a\\tb\t\\\\N\t\\x41\\101\n"]), r#""a\tb" "\\N" "AA""#);
+        assert_eq!(text(&["a\n\\.\nnever read\n"]), r#""a""#);
+        assert_eq!(text(&["\t\n"]), r#""" """#);
+        assert_eq!(text(&["one\r\ntwo\r\n"]), r#""one" | "two""#);
+        assert_eq!(text(&["line\\\nbreak\n"]), r#""line\nbreak""#);
+        assert_eq!(text(&["a\\"]), r#""a\\""#);
+    }
+
+    #[test]
+    fn csv_format() {
+        let csv = |chunks: &[&str]| lines(Format::csv(), chunks);
+        assert_eq!(csv(&["1,a\n2,\n"]), r#""1" "a" | "2" NULL"#);
+        assert_eq!(csv(&["1,\"\"\n"]), r#""1" """#);
+        assert_eq!(csv(&["\"a,\"\"b\"\"\nc\",d\n"]), r#""a,\"b\"\nc" "d""#);
+        assert_eq!(csv(&["\"a\nb", "c\"\n"]), r#""a\nbc""#);
+        assert_eq!(lines(Format { header: true, ..Format::csv() }, &["h\n1\n"]), r#""1""#);
+    }
+
+    #[test]
+    fn an_open_quote_is_an_error() {
+        let mut splitter = Splitter::new(Format::csv());
+        splitter.push(b"\"open");
+        assert!(splitter.next_line().unwrap().is_none());
+        splitter.end();
+        assert_eq!(splitter.next_line().unwrap_err().sqlstate, SqlState::BAD_COPY_FILE_FORMAT);
+    }
+}

@@ -1,0 +1,127 @@
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use arrow::array::RecordBatch;
+use parking_lot::Mutex;
+use springtide_catalog::RelationKind;
+use springtide_sql::Planner;
+use springtide_types::{Epoch, Result, SqlError, SqlState, ZBatch};
+
+use crate::commit::CommitError;
+use crate::objects::Objects;
+use crate::reads::Reads;
+use crate::sequencer::Sequencer;
+use crate::session::Session;
+use crate::statement::table_batch;
+use crate::transaction::Transaction;
+
+/// How to open a database.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Worker threads that maintain the views, at least one.
+    pub workers: usize,
+}
+
+/// A database: tables, views, and the workers that maintain them. Clones share it.
+#[derive(Clone)]
+pub struct Database {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What the sessions of a database share.
+pub(crate) struct Shared {
+    pub(crate) planner: Planner,
+    pub(crate) reads: Arc<Reads>,
+    sequencer: Sequencer,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Held by a transaction that was overtaken and runs again, so that those do not overtake each other.
+    pub(crate) retrying: tokio::sync::Mutex<()>,
+}
+
+impl Database {
+    /// Opens an empty database in memory.
+    pub fn open(options: Options) -> Result<Database> {
+        if options.workers == 0 {
+            let message = "a database needs at least one worker";
+            return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+        }
+        let reads = Reads::new(Objects::default());
+        let (sequencer, thread) = Sequencer::start(options.workers, reads.clone())
+            .map_err(|error| SqlError::internal(format!("could not start the sequencer: {error}")))?;
+        let thread = Mutex::new(Some(thread));
+        let retrying = tokio::sync::Mutex::new(());
+        let shared = Shared { planner: Planner::new(), reads, sequencer, thread, retrying };
+        Ok(Database { shared: Arc::new(shared) })
+    }
+
+    /// A new session, for one client.
+    pub fn session(&self) -> Session {
+        Session::new(self.shared.clone())
+    }
+
+    /// Appends rows, which have the table's schema, as one commit. Returns the epoch from which on they are
+    /// visible. The way in for sources that have their rows in columns already.
+    pub async fn append(&self, table: &str, rows: RecordBatch) -> Result<Epoch> {
+        let mut transaction = Transaction::begin(&self.shared.reads);
+        let relation = transaction.catalog().get(table)?.clone();
+        if !matches!(relation.kind, RelationKind::Table { .. }) {
+            let message = format!("\"{table}\" is not a table");
+            return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+        }
+        let types = rows.columns().iter().map(|column| column.data_type());
+        if !types.eq(relation.schema().fields().iter().map(|field| field.data_type())) {
+            let message = format!("the rows do not have the schema of table \"{table}\"");
+            return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
+        }
+        let rows = table_batch(&relation, rows.columns().to_vec())?;
+        transaction.write(&relation, ZBatch::inserts(rows), false)?;
+        let epoch = transaction.epoch();
+        self.shared.commit(transaction).await.map(|committed| committed.unwrap_or(epoch)).map_err(|error| match error
+        {
+            CommitError::Conflict => {
+                SqlError::new(SqlState::SERIALIZATION_FAILURE, format!("table \"{table}\" was dropped meanwhile"))
+            }
+            CommitError::Failed(error) => error,
+        })
+    }
+
+    /// Waits until every view is complete up to the newest commit, or reports that one is in error.
+    pub async fn wait_until_current(&self) -> Result<()> {
+        let point = self.shared.reads.begin();
+        for relation in point.objects.catalog.relations().filter(|relation| relation.is_stored()) {
+            point.contents_when_complete(relation.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that the contents of each stored relation hold.
+    pub fn bytes_by_relation(&self) -> Vec<(String, usize)> {
+        let objects = self.shared.reads.objects();
+        let stored = objects.catalog.relations().filter_map(|relation| {
+            objects.contents.get(&relation.id).map(|contents| (relation.name.clone(), contents.bytes()))
+        });
+        stored.collect()
+    }
+
+    /// Ends the workers once all that was asked before is done. Later commits fail.
+    pub async fn shutdown(&self) {
+        self.shared.sequencer.shut_down();
+        let thread = self.shared.thread.lock().take();
+        if let Some(thread) = thread {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the sequencer ended by a panic");
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Commits a transaction. `None` if it changed nothing.
+    pub(crate) async fn commit(&self, transaction: Transaction) -> Result<Option<Epoch>, CommitError> {
+        match transaction.into_commit() {
+            None => Ok(None),
+            Some(commit) => self.sequencer.commit(commit).await.map(Some),
+        }
+    }
+}

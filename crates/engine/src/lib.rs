@@ -1,0 +1,32 @@
+//! The database as a library: [`Database::open`], sessions, statements, transactions.
+//!
+//! The API boundary: everything above (the wire, the console, tests) only calls this crate.
+//!
+//! Guarantees: commits are strictly serializable; all relations of a statement, and all statements of a
+//! transaction, are read at one epoch, which covers every commit acknowledged before the transaction
+//! began; a transaction's writes become visible together or not at all.
+
+mod commit;
+mod constraints;
+mod control;
+mod copy_format;
+mod database;
+mod history;
+mod notice;
+mod objects;
+mod prepared;
+mod reads;
+mod response;
+mod sequencer;
+mod session;
+mod settings;
+mod statement;
+mod transaction;
+mod write_set;
+
+pub use database::{Database, Options};
+pub use notice::Notice;
+pub use prepared::Prepared;
+pub use response::{Column, Response, RowsTag};
+pub use session::{Session, TransactionStatus};
+pub use springtide_sql::Statement;

@@ -1,0 +1,123 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use springtide_types::{Epoch, RelationId, Result, SqlError, SqlState, ZBatch};
+use tokio::sync::Notify;
+
+use crate::objects::Objects;
+
+/// Hands out read points: the moments at which statements and transactions see the database.
+///
+/// Strict serializability of reads: a read point begun after a commit was acknowledged has an epoch that
+/// is not before the commit's, and everything read through it is read at that epoch.
+pub(crate) struct Reads {
+    current: Mutex<Current>,
+    progress: Notify,
+}
+
+struct Current {
+    committed: Epoch,
+    objects: Arc<Objects>,
+    /// How many read points stand at each epoch. Nothing they may ask for is forgotten.
+    holds: BTreeMap<Epoch, usize>,
+}
+
+impl Reads {
+    pub(crate) fn new(objects: Objects) -> Arc<Reads> {
+        let current = Current { committed: 0, objects: Arc::new(objects), holds: BTreeMap::new() };
+        Arc::new(Reads { current: Mutex::new(current), progress: Notify::new() })
+    }
+
+    /// A read point that covers every commit acknowledged so far.
+    pub(crate) fn begin(self: &Arc<Self>) -> ReadPoint {
+        let mut current = self.current.lock();
+        let epoch = current.committed;
+        *current.holds.entry(epoch).or_default() += 1;
+        ReadPoint { epoch, objects: current.objects.clone(), hold: Hold { reads: self.clone(), epoch } }
+    }
+
+    /// Makes a commit visible to the read points begun from now on.
+    pub(crate) fn publish(&self, epoch: Epoch, objects: Option<Arc<Objects>>) {
+        let mut current = self.current.lock();
+        assert!(epoch > current.committed, "epochs ascend");
+        current.committed = epoch;
+        if let Some(objects) = objects {
+            current.objects = objects;
+        }
+    }
+
+    /// The newest objects.
+    pub(crate) fn objects(&self) -> Arc<Objects> {
+        self.current.lock().objects.clone()
+    }
+
+    /// No read point asks for an epoch before this one, now or later.
+    pub(crate) fn since(&self) -> Epoch {
+        let current = self.current.lock();
+        current.holds.keys().next().copied().unwrap_or(current.committed)
+    }
+
+    /// Wakes the readers that wait for a view.
+    pub(crate) fn notify_progress(&self) {
+        self.progress.notify_waiters();
+    }
+}
+
+/// Keeps one epoch readable until it is dropped.
+pub(crate) struct Hold {
+    reads: Arc<Reads>,
+    epoch: Epoch,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut current = self.reads.current.lock();
+        let count = current.holds.get_mut(&self.epoch).expect("a hold was counted");
+        *count -= 1;
+        if *count == 0 {
+            current.holds.remove(&self.epoch);
+        }
+    }
+}
+
+/// The database at one epoch.
+pub(crate) struct ReadPoint {
+    pub(crate) epoch: Epoch,
+    pub(crate) objects: Arc<Objects>,
+    hold: Hold,
+}
+
+impl ReadPoint {
+    /// Everything in a relation at this epoch. Waits until the relation is complete up to it. Fails with
+    /// the relation's own error if a row of it could not be computed.
+    pub(crate) async fn snapshot(&self, relation: RelationId) -> Result<Vec<ZBatch>> {
+        self.contents_when_complete(relation).await?.snapshot(self.epoch)
+    }
+
+    /// The contents of a relation once they are complete up to this epoch.
+    pub(crate) async fn contents_when_complete(
+        &self,
+        relation: RelationId,
+    ) -> Result<&Arc<springtide_state::Relation>> {
+        let contents = self.objects.contents.get(&relation).ok_or_else(dropped)?;
+        let reads = &self.hold.reads;
+        loop {
+            let notified = reads.progress.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            if contents.frontier() > self.epoch {
+                return Ok(contents);
+            }
+            if !reads.objects().contents.contains_key(&relation) {
+                return Err(dropped());
+            }
+            notified.await;
+        }
+    }
+}
+
+fn dropped() -> SqlError {
+    SqlError::new(SqlState::SERIALIZATION_FAILURE, "could not read a relation that was dropped meanwhile")
+        .with_hint("Retry the transaction.")
+}

@@ -1,0 +1,69 @@
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use springtide_types::{Result, SqlType};
+use std::sync::Arc;
+
+/// A column of a result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type; the batches hold [`SqlType::arrow`] of it.
+    pub sql_type: SqlType,
+}
+
+/// What a statement answers.
+pub enum Response {
+    /// Rows, computed as they are taken.
+    Rows {
+        /// The columns of every batch.
+        columns: Vec<Column>,
+        /// The rows. An error ends the statement with that error.
+        batches: BoxStream<'static, Result<RecordBatch>>,
+        /// The command tag.
+        tag: RowsTag,
+    },
+    /// No rows, only the command tag, such as `INSERT 0 3`.
+    Complete {
+        /// The command tag.
+        tag: String,
+    },
+    /// The statement was empty.
+    Empty,
+    /// The server waits for `COPY` data: see [`Session::copy_data`](crate::Session::copy_data).
+    CopyIn {
+        /// How many columns each line has.
+        columns: usize,
+    },
+}
+
+/// The command tag of a statement that returns rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsTag {
+    /// `SELECT n`, n being the number of rows.
+    Select,
+    /// A fixed tag, such as `SHOW`.
+    Fixed(&'static str),
+}
+
+impl Response {
+    pub(crate) fn rows(columns: Vec<Column>, batches: BoxStream<'static, Result<RecordBatch>>) -> Response {
+        Response::Rows { columns, batches, tag: RowsTag::Select }
+    }
+
+    /// One text column that is known already.
+    pub(crate) fn text(name: &str, tag: &'static str, lines: Vec<String>) -> Response {
+        let array: ArrayRef = Arc::new(StringArray::from(lines));
+        let batch = RecordBatch::try_from_iter([(name, array)]).expect("one column fits itself");
+        Response::Rows {
+            columns: vec![Column { name: name.to_owned(), sql_type: SqlType::Text }],
+            batches: stream::iter([Ok(batch)]).boxed(),
+            tag: RowsTag::Fixed(tag),
+        }
+    }
+
+    pub(crate) fn complete(tag: impl Into<String>) -> Response {
+        Response::Complete { tag: tag.into() }
+    }
+}

@@ -1,0 +1,347 @@
+//! The one place where commits get their order.
+//!
+//! The sequencer is a thread. All commits that wait when it looks form a group: each is validated against
+//! the newest contents and applied to its tables; then the group gets one pass through the workers at one
+//! epoch, becomes visible to readers, and is acknowledged. Transactions are optimistic: a commit whose
+//! reads have been overtaken is refused (Kung and Robinson, *On Optimistic Methods for Concurrency
+//! Control*, 1981, backward validation).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use springtide_catalog::{Catalog, Relation, RelationKind};
+use springtide_dataflow::{CreateView, Workers};
+use springtide_plan::ViewPlan;
+use springtide_state as state;
+use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
+use tokio::sync::oneshot;
+
+use crate::commit::{Commit, CommitError, TableReads};
+use crate::constraints::check_unique;
+use crate::objects::Objects;
+use crate::reads::Reads;
+
+/// Commits in one group, at most.
+const MAX_GROUP: usize = 1024;
+/// Epochs sent to the workers and not yet complete in every view, at most. Timely's channels are
+/// unbounded; this bounds what they hold.
+const MAX_EPOCHS_IN_FLIGHT: usize = 64;
+/// Groups between two rounds of forgetting what no reader can ask for.
+const GROUPS_PER_TRIM: u64 = 16;
+
+/// A commit and where its answer goes.
+pub(crate) enum Request {
+    Commit(Box<Commit>, oneshot::Sender<Result<Epoch, CommitError>>),
+    Shutdown,
+}
+
+/// A handle to the running sequencer.
+#[derive(Clone)]
+pub(crate) struct Sequencer {
+    requests: Sender<Request>,
+}
+
+impl Sequencer {
+    /// Starts the sequencer and its workers.
+    pub(crate) fn start(workers: usize, reads: Arc<Reads>) -> std::io::Result<(Sequencer, JoinHandle<()>)> {
+        let (requests, receiver) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || {
+            let sequencer = std::thread::current();
+            let progress = reads.clone();
+            let on_progress = Arc::new(move || {
+                progress.notify_progress();
+                sequencer.unpark();
+            });
+            State::new(reads, Workers::start(workers, on_progress), workers).run(&receiver);
+        })?;
+        Ok((Sequencer { requests }, thread))
+    }
+
+    /// Commits, and returns the epoch from which on the commit is visible.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<Epoch, CommitError> {
+        let (reply, answer) = oneshot::channel();
+        let closed = || CommitError::Failed(shutting_down());
+        self.requests.send(Request::Commit(Box::new(commit), reply)).map_err(|_| closed())?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Ends the sequencer once it has done what was asked before.
+    pub(crate) fn shut_down(&self) {
+        // It has already ended if nobody receives.
+        let _ = self.requests.send(Request::Shutdown);
+    }
+}
+
+fn shutting_down() -> SqlError {
+    SqlError::new(springtide_types::SqlState::ADMIN_SHUTDOWN, "the database is shutting down")
+}
+
+struct State {
+    reads: Arc<Reads>,
+    workers: Workers,
+    worker_count: usize,
+    objects: Objects,
+    /// Every table is complete up to here: one frontier for all, because the sequencer alone writes them.
+    table_frontier: Arc<AtomicU64>,
+    last_epoch: Epoch,
+    last_change: HashMap<RelationId, Epoch>,
+    /// Materialized views and the epochs they were created as of.
+    views: BTreeMap<RelationId, Epoch>,
+    in_flight: Vec<Epoch>,
+    groups: u64,
+}
+
+/// The commits of one epoch that have been applied to their tables.
+struct Group {
+    epoch: Epoch,
+    deltas: BTreeMap<RelationId, Vec<ZBatch>>,
+    acknowledgements: Vec<oneshot::Sender<Result<Epoch, CommitError>>>,
+}
+
+impl State {
+    fn new(reads: Arc<Reads>, workers: Workers, worker_count: usize) -> State {
+        State {
+            objects: (*reads.objects()).clone(),
+            reads,
+            workers,
+            worker_count,
+            table_frontier: Arc::new(AtomicU64::new(1)),
+            last_epoch: 0,
+            last_change: HashMap::new(),
+            views: BTreeMap::new(),
+            in_flight: Vec::new(),
+            groups: 0,
+        }
+    }
+
+    fn run(mut self, requests: &Receiver<Request>) {
+        while let Ok(first) = requests.recv() {
+            self.wait_for_room();
+            let mut group = self.begin_group();
+            let mut next = Some(first);
+            while let Some(request) = next {
+                match request {
+                    Request::Commit(commit, reply) => group = self.take(*commit, reply, group),
+                    Request::Shutdown => {
+                        self.finish_group(group);
+                        self.workers.shutdown();
+                        return;
+                    }
+                }
+                let room = group.acknowledgements.len() < MAX_GROUP;
+                next = if room { requests.try_recv().ok() } else { None };
+            }
+            self.finish_group(group);
+        }
+        self.workers.shutdown();
+    }
+
+    fn begin_group(&mut self) -> Group {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
+        let epoch = now.max(self.last_epoch + 1);
+        self.last_epoch = epoch;
+        Group { epoch, deltas: BTreeMap::new(), acknowledgements: Vec::new() }
+    }
+
+    /// Validates and applies one commit. DDL has a group of its own.
+    fn take(
+        &mut self,
+        commit: Commit,
+        reply: oneshot::Sender<Result<Epoch, CommitError>>,
+        mut group: Group,
+    ) -> Group {
+        if commit.catalog.is_some() {
+            self.finish_group(group);
+            let mut own = self.begin_group();
+            match self.apply_ddl(commit, &mut own) {
+                Ok(created) => self.finish_ddl(own, &created, reply),
+                Err(error) => answer(reply, Err(error)),
+            }
+            return self.begin_group();
+        }
+        match self.validate(&commit).and_then(|()| self.apply_writes(commit.writes, &mut group)) {
+            Ok(()) => group.acknowledgements.push(reply),
+            Err(error) => answer(reply, Err(error)),
+        }
+        group
+    }
+
+    fn validate(&self, commit: &Commit) -> Result<(), CommitError> {
+        let ddl = commit.catalog.is_some();
+        if ddl && commit.catalog_version != self.objects.version {
+            return Err(CommitError::Conflict);
+        }
+        for (table, reads) in commit.reads.iter() {
+            if self.last_change.get(&table).is_none_or(|change| *change <= commit.as_of) {
+                continue;
+            }
+            let TableReads::Points(points) = reads else { return Err(CommitError::Conflict) };
+            let contents = self.objects.contents.get(&table).ok_or(CommitError::Conflict)?;
+            if points.iter().any(|point| contents.lookup(&point.keys, None).rows != point.found) {
+                return Err(CommitError::Conflict);
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_writes(&mut self, writes: Vec<(RelationId, ZBatch)>, group: &mut Group) -> Result<(), CommitError> {
+        for (table, delta) in &writes {
+            let relation = self.objects.catalog.by_id(*table).ok_or(CommitError::Conflict)?;
+            let contents = self.objects.contents.get(table).ok_or(CommitError::Conflict)?;
+            if relation.schema() != delta.schema() {
+                return Err(CommitError::Conflict);
+            }
+            check_unique(relation, contents, delta).map_err(CommitError::Failed)?;
+        }
+        for (table, delta) in writes {
+            self.objects.contents[&table].apply(0, group.epoch, &delta);
+            self.last_change.insert(table, group.epoch);
+            group.deltas.entry(table).or_default().push(delta);
+        }
+        Ok(())
+    }
+
+    /// Sends the group to the workers, lets readers see it, and acknowledges it.
+    fn finish_group(&mut self, group: Group) {
+        if group.acknowledgements.is_empty() && group.deltas.is_empty() {
+            return;
+        }
+        self.send(group.epoch, group.deltas);
+        self.publish(group.epoch, None);
+        for reply in group.acknowledgements {
+            answer(reply, Ok(group.epoch));
+        }
+        self.trim();
+    }
+
+    fn send(&mut self, epoch: Epoch, deltas: BTreeMap<RelationId, Vec<ZBatch>>) {
+        let deltas = deltas.into_iter().map(|(table, deltas)| {
+            let schema = deltas[0].schema();
+            (table, ZBatch::concat(schema, &deltas))
+        });
+        self.workers.commit(epoch, deltas.collect());
+        if !self.views.is_empty() {
+            self.in_flight.push(epoch);
+        }
+    }
+
+    fn publish(&mut self, epoch: Epoch, objects: Option<Arc<Objects>>) {
+        self.table_frontier.store(epoch + 1, Ordering::Release);
+        self.reads.publish(epoch, objects);
+    }
+
+    /// Brings the objects in line with the catalog that the transaction leaves behind, then applies its
+    /// writes. Returns the materialized views to start.
+    fn apply_ddl(&mut self, mut commit: Commit, group: &mut Group) -> Result<Vec<Arc<Relation>>, CommitError> {
+        self.validate(&commit)?;
+        let catalog = commit.catalog.take().expect("DDL brings a catalog");
+        let before = self.objects.clone();
+        let created = self.create_contents(&catalog);
+        self.objects.catalog = Arc::new(catalog);
+        self.objects.version += 1;
+        if let Err(error) = self.apply_writes(commit.writes, group) {
+            self.objects = before;
+            return Err(error);
+        }
+        self.drop_missing(&before.catalog);
+        Ok(created)
+    }
+
+    fn create_contents(&mut self, catalog: &Catalog) -> Vec<Arc<Relation>> {
+        let mut created = catalog
+            .relations()
+            .filter(|relation| relation.is_stored() && !self.objects.contents.contains_key(&relation.id))
+            .cloned()
+            .collect::<Vec<_>>();
+        created.sort_by_key(|relation| relation.id);
+        for relation in &created {
+            let frontiers = match relation.kind {
+                RelationKind::Table { .. } => vec![self.table_frontier.clone()],
+                _ => (0..self.worker_count).map(|_| Arc::new(AtomicU64::new(0))).collect(),
+            };
+            let key = relation.unique_keys().into_iter().find(|key| !key.is_empty());
+            let append_only = relation.is_append_only();
+            let contents = state::Relation::new(relation.schema(), key, append_only, frontiers);
+            self.objects.contents.insert(relation.id, Arc::new(contents));
+        }
+        created.retain(|relation| matches!(relation.kind, RelationKind::MaterializedView { .. }));
+        created
+    }
+
+    fn drop_missing(&mut self, before: &Catalog) {
+        for relation in before.relations().filter(|relation| self.objects.catalog.by_id(relation.id).is_none()) {
+            self.objects.contents.remove(&relation.id);
+            self.last_change.remove(&relation.id);
+            if self.views.remove(&relation.id).is_some() {
+                self.workers.drop_view(relation.id);
+            }
+        }
+    }
+
+    fn finish_ddl(
+        &mut self,
+        group: Group,
+        created: &[Arc<Relation>],
+        reply: oneshot::Sender<Result<Epoch, CommitError>>,
+    ) {
+        self.send(group.epoch, group.deltas);
+        let objects = Arc::new(self.objects.clone());
+        self.publish(group.epoch, Some(objects));
+        for relation in created {
+            if let RelationKind::MaterializedView { plan, .. } = &relation.kind {
+                self.start_view(relation.id, plan.clone(), group.epoch);
+            }
+        }
+        self.reads.notify_progress();
+        answer(reply, Ok(group.epoch));
+    }
+
+    fn start_view(&mut self, view: RelationId, plan: Arc<ViewPlan>, as_of: Epoch) {
+        let hold = self.reads.begin();
+        assert_eq!(hold.epoch, as_of, "nothing commits while a view is started");
+        let inputs = plan.sources().into_iter().map(|id| (id, self.objects.contents[&id].clone())).collect();
+        let contents = self.objects.contents[&view].clone();
+        let on_hydrated = Box::new(move || drop(hold));
+        self.workers.create_view(CreateView { view, plan, as_of, inputs, contents, on_hydrated });
+        self.views.insert(view, as_of);
+    }
+
+    /// Waits while too many epochs are in flight through the views that are up to date. A view that still
+    /// hydrates holds nobody up.
+    fn wait_for_room(&mut self) {
+        while self.in_flight.len() >= MAX_EPOCHS_IN_FLIGHT {
+            let complete = self.complete_frontier();
+            self.in_flight.retain(|epoch| *epoch >= complete);
+            if self.in_flight.len() >= MAX_EPOCHS_IN_FLIGHT {
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+        }
+    }
+
+    fn complete_frontier(&self) -> Epoch {
+        self.views
+            .iter()
+            .map(|(view, as_of)| (self.objects.contents[view].frontier(), *as_of))
+            .filter(|(frontier, as_of)| frontier > as_of)
+            .map(|(frontier, _)| frontier)
+            .min()
+            .unwrap_or(Epoch::MAX)
+    }
+
+    fn trim(&mut self) {
+        self.groups += 1;
+        if self.groups % GROUPS_PER_TRIM == 0 {
+            let since = self.reads.since();
+            self.objects.contents.values().for_each(|contents| contents.set_since(since));
+        }
+    }
+}
+
+/// A client that went away needs no answer.
+fn answer(reply: oneshot::Sender<Result<Epoch, CommitError>>, result: Result<Epoch, CommitError>) {
+    let _ = reply.send(result);
+}

@@ -1,0 +1,463 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::common::ScalarValue;
+use springtide_sql::Statement;
+use springtide_sql::sqlparser::ast;
+use springtide_types::{Result, SqlError, SqlState, SqlType};
+
+use crate::commit::CommitError;
+use crate::control::{Control, control};
+use crate::database::Shared;
+use crate::history::{Digest, History, digested};
+use crate::notice::Notice;
+use crate::prepared::Prepared;
+use crate::response::{Column, Response};
+use crate::settings::Settings;
+use crate::statement::{self, Bound, Context, CopyIn};
+use crate::transaction::Transaction;
+
+/// How often a transaction that was overtaken runs again before its client is told.
+const MAX_ATTEMPTS: usize = 50;
+/// Attempts after which a transaction waits for its turn among those that were overtaken too.
+const POLITE_AFTER: usize = 1;
+
+/// One client's conversation with the database. Statements run one after the other.
+pub struct Session {
+    shared: Arc<Shared>,
+    state: State,
+    settings: Settings,
+    notices: Vec<Notice>,
+    copy: Option<CopyIn>,
+}
+
+enum State {
+    Idle,
+    Open(Box<Open>),
+    /// Everything is refused until the client ends the transaction.
+    Failed { implicit: bool },
+}
+
+struct Open {
+    transaction: Transaction,
+    history: History,
+    /// Begun by a string of several statements rather than by BEGIN.
+    implicit: bool,
+    read_only: bool,
+}
+
+/// Where a session stands with regard to transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// Outside of a transaction block.
+    Idle,
+    /// In a transaction block.
+    InTransaction,
+    /// In a transaction block in which a statement has failed.
+    Failed,
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>) -> Session {
+        Session { shared, state: State::Idle, settings: Settings::new(), notices: Vec::new(), copy: None }
+    }
+
+    /// Splits a string of statements.
+    pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
+        springtide_sql::parse(sql)
+    }
+
+    /// Binds a statement, inferring the parameter types that are not given.
+    pub async fn prepare(
+        &mut self,
+        statement: &Statement,
+        parameter_types: &[Option<SqlType>],
+    ) -> Result<Prepared> {
+        let prepared = self.prepare_now(statement, parameter_types);
+        if prepared.is_err() {
+            self.fail_transaction();
+        }
+        prepared
+    }
+
+    fn prepare_now(&self, statement: &Statement, parameter_types: &[Option<SqlType>]) -> Result<Prepared> {
+        let control = control(&statement.ast)?;
+        if matches!(self.state, State::Failed { .. }) && !ends_transaction(control.as_ref()) {
+            return Err(in_failed_transaction());
+        }
+        let (bound, catalog_version) = match &self.state {
+            State::Open(open) => {
+                let catalog = open.transaction.query_catalog();
+                let bound = statement::bind(&self.shared.planner, &catalog, statement, parameter_types)?;
+                (bound, open.transaction.shared_catalog_version())
+            }
+            _ => {
+                let objects = self.shared.reads.objects();
+                let bound = statement::bind(&self.shared.planner, &objects.catalog, statement, parameter_types)?;
+                (bound, Some(objects.version))
+            }
+        };
+        Ok(Prepared {
+            parameters: bound.parameters(),
+            columns: bound.columns().or_else(|| text_columns(&statement.ast, control.as_ref())),
+            statement: Arc::new(statement.clone()),
+            bound: Arc::new(bound),
+            catalog_version,
+        })
+    }
+
+    /// Runs a prepared statement. An error inside a transaction block makes it fail as a whole.
+    pub async fn execute(&mut self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Response> {
+        let response = self.dispatch(prepared, parameters).await;
+        if response.is_err() {
+            self.fail_transaction();
+        }
+        response
+    }
+
+    async fn dispatch(&mut self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Response> {
+        check_parameters(prepared, &parameters)?;
+        let control = control(&prepared.statement.ast)?;
+        if matches!(self.state, State::Failed { .. }) && !ends_transaction(control.as_ref()) {
+            return Err(in_failed_transaction());
+        }
+        match control {
+            Some(control) => self.control(control).await,
+            None if matches!(self.state, State::Open(_)) => self.run_in_transaction(prepared, parameters).await,
+            None => self.run_alone(prepared, &parameters).await,
+        }
+    }
+
+    async fn control(&mut self, control: Control) -> Result<Response> {
+        match control {
+            Control::Begin { read_only } => Ok(self.begin(read_only)),
+            Control::Commit => self.commit().await,
+            Control::Rollback => Ok(self.rollback()),
+            Control::Set { name, value } => {
+                self.settings.set(&name, &value)?;
+                Ok(Response::complete("SET"))
+            }
+            Control::Reset { name } => {
+                self.settings.reset(&name)?;
+                Ok(Response::complete("RESET"))
+            }
+            Control::ResetAll => {
+                self.settings = Settings::new();
+                Ok(Response::complete("RESET"))
+            }
+            Control::Show { name } => {
+                let value = self.settings.get(&name)?.to_owned();
+                Ok(Response::text(&name, "SHOW", vec![value]))
+            }
+            Control::Ignore { tag } => Ok(Response::complete(tag)),
+        }
+    }
+
+    /// Runs a statement as a transaction of its own, again if it was overtaken.
+    async fn run_alone(&mut self, prepared: &Prepared, parameters: &[ScalarValue]) -> Result<Response> {
+        if let Bound::Copy(copy) = prepared.bound.as_ref() {
+            let response = Response::CopyIn { columns: copy.columns() };
+            self.copy = Some(copy.begin());
+            return Ok(response);
+        }
+        let shared = self.shared.clone();
+        let notices_before = self.notices.len();
+        for attempt in 0..MAX_ATTEMPTS {
+            let _turn = if attempt > POLITE_AFTER { Some(shared.retrying.lock().await) } else { None };
+            self.notices.truncate(notices_before);
+            let mut transaction = Transaction::begin(&shared.reads);
+            let response = self.run(&mut transaction, prepared, parameters).await?;
+            match shared.commit(transaction).await {
+                Ok(_) => return Ok(response),
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Failed(error)) => return Err(error),
+            }
+        }
+        Err(overtaken())
+    }
+
+    async fn run_in_transaction(
+        &mut self,
+        prepared: &Prepared,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<Response> {
+        let State::Open(mut open) = std::mem::replace(&mut self.state, State::Failed { implicit: false }) else {
+            return Err(SqlError::internal("a transaction is open"));
+        };
+        if open.read_only && !matches!(prepared.bound.as_ref(), Bound::Query(_)) {
+            self.state = State::Open(open);
+            let message = "cannot execute this statement in a read-only transaction";
+            return Err(SqlError::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
+        }
+        if let Bound::Copy(copy) = prepared.bound.as_ref() {
+            self.copy = Some(copy.begin());
+            open.history.push_unrepeatable();
+        }
+        let implicit = open.implicit;
+        let response = self.run(&mut open.transaction, prepared, &parameters).await;
+        self.state = match &response {
+            Ok(_) => State::Open(open),
+            Err(_) => State::Failed { implicit },
+        };
+        let (response, digest) = digested(response?);
+        if let (State::Open(open), Some(digest)) = (&mut self.state, digest) {
+            open.history.push(prepared.clone(), parameters, digest);
+        }
+        Ok(response)
+    }
+
+    async fn run(
+        &mut self,
+        transaction: &mut Transaction,
+        prepared: &Prepared,
+        parameters: &[ScalarValue],
+    ) -> Result<Response> {
+        let bound = self.bound_for(transaction, prepared)?;
+        let mut context = Context { planner: &self.shared.planner, notices: &mut self.notices };
+        statement::run(&mut context, transaction, &prepared.statement, &bound, parameters).await
+    }
+
+    /// The statement as bound under the catalog that the transaction sees.
+    fn bound_for(&self, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
+        let version = transaction.shared_catalog_version();
+        if version.is_some() && version == prepared.catalog_version {
+            return Ok(prepared.bound.clone());
+        }
+        let types = prepared.parameters.iter().copied().map(Some).collect::<Vec<_>>();
+        let catalog = transaction.query_catalog();
+        let bound = statement::bind(&self.shared.planner, &catalog, &prepared.statement, &types)?;
+        if matches!(bound, Bound::Query(_)) && bound.columns() != prepared.columns {
+            let message = "cached plan must not change result type";
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        Ok(Arc::new(bound))
+    }
+
+    fn begin(&mut self, read_only: bool) -> Response {
+        match &mut self.state {
+            State::Idle => self.open(false, read_only),
+            State::Open(open) if open.implicit => {
+                open.implicit = false;
+                open.read_only = read_only;
+            }
+            State::Open(_) | State::Failed { .. } => self.notices.push(Notice::warning(
+                SqlState::ACTIVE_SQL_TRANSACTION,
+                "there is already a transaction in progress",
+            )),
+        }
+        Response::complete("BEGIN")
+    }
+
+    fn open(&mut self, implicit: bool, read_only: bool) {
+        let transaction = Transaction::begin(&self.shared.reads);
+        let history = History::default();
+        self.state = State::Open(Box::new(Open { transaction, history, implicit, read_only }));
+    }
+
+    async fn commit(&mut self) -> Result<Response> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Idle => {
+                self.warn_of_no_transaction();
+                Ok(Response::complete("COMMIT"))
+            }
+            State::Failed { .. } => Ok(Response::complete("ROLLBACK")),
+            State::Open(open) => {
+                match self.shared.commit(open.transaction).await {
+                    Ok(_) => {}
+                    Err(CommitError::Conflict) => self.repeat(open.history).await?,
+                    Err(CommitError::Failed(error)) => return Err(error),
+                }
+                Ok(Response::complete("COMMIT"))
+            }
+        }
+    }
+
+    /// Runs a transaction that was overtaken again from its beginning. If every statement answers what its
+    /// client was told, the transaction might as well have run now, and commits; else the client must
+    /// decide.
+    async fn repeat(&mut self, history: History) -> Result<()> {
+        let shared = self.shared.clone();
+        let _turn = shared.retrying.lock().await;
+        let notices_before = self.notices.len();
+        for _ in 0..MAX_ATTEMPTS {
+            let mut transaction = Transaction::begin(&shared.reads);
+            for step in history.steps().ok_or_else(overtaken)? {
+                let response = self.run(&mut transaction, &step.prepared, &step.parameters).await?;
+                if Digest::of(response).await? != step.digest() {
+                    return Err(overtaken());
+                }
+            }
+            self.notices.truncate(notices_before);
+            match shared.commit(transaction).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Failed(error)) => return Err(error),
+            }
+        }
+        Err(overtaken())
+    }
+
+    fn rollback(&mut self) -> Response {
+        if matches!(self.state, State::Idle) {
+            self.warn_of_no_transaction();
+        }
+        self.state = State::Idle;
+        Response::complete("ROLLBACK")
+    }
+
+    fn warn_of_no_transaction(&mut self) {
+        let message = "there is no transaction in progress";
+        self.notices.push(Notice::warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
+    }
+
+    /// Begins the transaction that a string of several statements forms, unless one is open.
+    pub fn begin_implicit(&mut self) {
+        if matches!(self.state, State::Idle) {
+            self.open(true, false);
+        }
+    }
+
+    /// Commits the transaction that [`Session::begin_implicit`] began, unless its statements ended it or
+    /// made it an explicit one.
+    pub async fn end_implicit(&mut self) -> Result<()> {
+        match &self.state {
+            State::Open(open) if open.implicit => self.commit().await.map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Rolls back the transaction that [`Session::begin_implicit`] began, after an error.
+    pub fn abort_implicit(&mut self) {
+        let implicit = match &self.state {
+            State::Idle => false,
+            State::Open(open) => open.implicit,
+            State::Failed { implicit } => *implicit,
+        };
+        if implicit {
+            self.state = State::Idle;
+        }
+    }
+
+    /// Where the session stands.
+    pub fn transaction_status(&self) -> TransactionStatus {
+        match &self.state {
+            State::Idle => TransactionStatus::Idle,
+            State::Open(open) if open.implicit => TransactionStatus::Idle,
+            State::Open(_) => TransactionStatus::InTransaction,
+            State::Failed { .. } => TransactionStatus::Failed,
+        }
+    }
+
+    /// Marks the transaction block, if there is one, as failed: for errors that the caller finds, such as
+    /// while rows are sent.
+    pub fn fail_transaction(&mut self) {
+        if let State::Open(open) = &self.state {
+            self.state = State::Failed { implicit: open.implicit };
+        }
+    }
+
+    /// Takes bytes of a COPY that [`Response::CopyIn`] began.
+    pub async fn copy_data(&mut self, data: Bytes) -> Result<()> {
+        let Some(copy) = &mut self.copy else { return Err(no_copy()) };
+        let result = copy.data(&data);
+        if result.is_err() {
+            self.copy = None;
+            self.fail_transaction();
+        }
+        result
+    }
+
+    /// Ends a COPY: its rows are written.
+    pub async fn copy_done(&mut self) -> Result<Response> {
+        let copy = self.copy.take().ok_or_else(no_copy)?;
+        let result = self.finish_copy(copy).await;
+        if result.is_err() {
+            self.fail_transaction();
+        }
+        result.map(|rows| Response::complete(format!("COPY {rows}")))
+    }
+
+    async fn finish_copy(&mut self, copy: CopyIn) -> Result<usize> {
+        let shared = self.shared.clone();
+        if let State::Open(open) = &mut self.state {
+            return copy.finish(&shared.planner, &mut open.transaction).await;
+        }
+        let mut transaction = Transaction::begin(&shared.reads);
+        let rows = copy.finish(&shared.planner, &mut transaction).await?;
+        match shared.commit(transaction).await {
+            Ok(_) => Ok(rows),
+            // Rows that are only inserted depend on nothing but their table.
+            Err(CommitError::Conflict) => Err(overtaken()),
+            Err(CommitError::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Abandons a COPY at the client's wish. Returns the error to report.
+    pub fn copy_fail(&mut self, message: &str) -> SqlError {
+        self.copy = None;
+        self.fail_transaction();
+        SqlError::new(SqlState::QUERY_CANCELED, format!("COPY from stdin failed: {message}"))
+    }
+
+    /// The value of a parameter of this type from its text.
+    pub fn parse_parameter(&self, sql_type: SqlType, text: &str) -> Result<ScalarValue> {
+        let texts = arrow::array::StringArray::from(vec![text]);
+        let array = springtide_sql::parse_text(&texts, sql_type)?;
+        ScalarValue::try_from_array(&array, 0).map_err(|error| springtide_plan::sql_error(&error))
+    }
+
+    /// The messages that have come up since they were last taken.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Sets a run-time parameter, as SET does.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        self.settings.set(name, value)
+    }
+
+    /// The value of a run-time parameter, as SHOW gives it.
+    pub fn setting(&self, name: &str) -> Result<&str> {
+        self.settings.get(name)
+    }
+}
+
+fn ends_transaction(control: Option<&Control>) -> bool {
+    matches!(control, Some(Control::Commit | Control::Rollback))
+}
+
+fn check_parameters(prepared: &Prepared, parameters: &[ScalarValue]) -> Result<()> {
+    if parameters.len() == prepared.parameters.len() {
+        return Ok(());
+    }
+    let message = format!(
+        "bind message supplies {} parameters, but prepared statement requires {}",
+        parameters.len(),
+        prepared.parameters.len()
+    );
+    Err(SqlError::new(SqlState::PROTOCOL_VIOLATION, message))
+}
+
+/// Columns of the statements that answer with lines of text.
+fn text_columns(statement: &ast::Statement, control: Option<&Control>) -> Option<Vec<Column>> {
+    let name = match (statement, control) {
+        (_, Some(Control::Show { name })) => name.clone(),
+        (ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. }, _) => "QUERY PLAN".to_owned(),
+        _ => return None,
+    };
+    Some(vec![Column { name, sql_type: SqlType::Text }])
+}
+
+fn in_failed_transaction() -> SqlError {
+    let message = "current transaction is aborted, commands ignored until end of transaction block";
+    SqlError::new(SqlState::IN_FAILED_SQL_TRANSACTION, message)
+}
+
+fn overtaken() -> SqlError {
+    let message = "could not serialize access due to concurrent update";
+    SqlError::new(SqlState::SERIALIZATION_FAILURE, message).with_hint("Retry the transaction.")
+}
+
+fn no_copy() -> SqlError {
+    SqlError::new(SqlState::PROTOCOL_VIOLATION, "no COPY is in progress")
+}

@@ -1,0 +1,115 @@
+//! Small changes to syntax trees before they are bound.
+
+use springtide_catalog::Column;
+use springtide_sql::sqlparser::ast::{
+    CastKind, Expr, Ident, Query, Select, SelectItem, SetExpr, TableWithJoins, Value, ValueWithSpan,
+};
+use springtide_sql::sqlparser::dialect::PostgreSqlDialect;
+use springtide_sql::sqlparser::parser::Parser;
+use springtide_types::{Result, SqlError, SqlType};
+
+/// An identifier as the catalog spells it.
+pub(super) fn fold(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+/// An identifier that means exactly this name.
+pub(super) fn quoted(name: &str) -> Ident {
+    Ident::with_quote('"', name)
+}
+
+/// `SELECT <items> FROM <from> WHERE <selection>`.
+pub(super) fn select(
+    items: Vec<SelectItem>,
+    from: Vec<TableWithJoins>,
+    selection: Option<Expr>,
+) -> Result<Query> {
+    let mut query = parse_query("SELECT 1")?;
+    let select = body(&mut query).ok_or_else(|| SqlError::internal("a SELECT has a body"))?;
+    select.projection = items;
+    select.from = from;
+    select.selection = selection;
+    Ok(query)
+}
+
+/// The SELECT of a query that is nothing but one.
+pub(super) fn body(query: &mut Query) -> Option<&mut Select> {
+    match query.body.as_mut() {
+        SetExpr::Select(select) => Some(select),
+        _ => None,
+    }
+}
+
+pub(super) fn parse_query(sql: &str) -> Result<Query> {
+    parser(sql)?.parse_query().map(|query| *query).map_err(|error| SqlError::internal(error.to_string()))
+}
+
+pub(super) fn parse_expr(sql: &str) -> Result<Expr> {
+    parser(sql)?.parse_expr().map_err(|error| SqlError::internal(error.to_string()))
+}
+
+fn parser(sql: &str) -> Result<Parser<'static>> {
+    let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(sql);
+    parser.map_err(|error| SqlError::internal(error.to_string()))
+}
+
+/// What stands for the value of a column in an assignment: a string literal takes the column's type, as
+/// PostgreSQL's literals of unknown type do, and DEFAULT takes the column's default.
+pub(super) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
+    if is_default(expr) {
+        return match &column.default {
+            Some(default) => assigned(&parse_expr(default)?, column),
+            None => Ok(Expr::Value(Value::Null.into())),
+        };
+    }
+    let is_literal = matches!(
+        expr,
+        Expr::Value(ValueWithSpan {
+            value: Value::SingleQuotedString(_) | Value::Placeholder(_) | Value::Null,
+            ..
+        })
+    );
+    // An explicit cast to varchar(n) would cut the value; an assignment refuses it.
+    let is_text = matches!(column.sql_type, SqlType::Text | SqlType::Varchar(_));
+    if !is_literal || is_text {
+        return Ok(expr.clone());
+    }
+    let data_type = parser(&column.sql_type.to_string())?
+        .parse_data_type()
+        .map_err(|error| SqlError::internal(error.to_string()))?;
+    Ok(Expr::Cast {
+        kind: CastKind::DoubleColon,
+        expr: Box::new(expr.clone()),
+        data_type,
+        array: false,
+        format: None,
+    })
+}
+
+/// The keyword DEFAULT in the place of a value.
+pub(super) fn is_default(expr: &Expr) -> bool {
+    matches!(expr, Expr::Identifier(ident) if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default"))
+}
+
+/// The number of a placeholder `$n`, from 0.
+pub(super) fn placeholder(expr: &Expr) -> Option<usize> {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::Placeholder(text), .. }) => {
+            text.strip_prefix('$')?.parse::<usize>().ok()?.checked_sub(1)
+        }
+        Expr::Cast { expr, .. } => placeholder(expr),
+        _ => None,
+    }
+}
+
+/// Notes that the value of `column` is given by the placeholder `expr`, if it is one and has no type yet.
+pub(super) fn hint_parameter(hints: &mut Vec<Option<SqlType>>, expr: &Expr, column: &Column) {
+    if let Expr::Value(_) = expr {
+        if let Some(index) = placeholder(expr) {
+            if hints.len() <= index {
+                hints.resize(index + 1, None);
+            }
+            hints[index].get_or_insert(column.sql_type);
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! CREATE and DROP. They change the catalog of the transaction; the sequencer makes it so at the commit.
+
+use std::sync::Arc;
+
+use springtide_catalog::{Catalog, Column, Relation, RelationKind};
+use springtide_sql::sqlparser::ast::{
+    ColumnDef, ColumnOption, CreateTable, CreateTableOptions, CreateView, Expr, IndexColumn, ObjectName,
+    ObjectType, SqlOption, TableConstraint, Value, ValueWithSpan,
+};
+use springtide_types::{Result, SqlError, SqlState};
+
+use super::query::Select;
+use super::{Context, ast};
+use crate::notice::Notice;
+use crate::response::Response;
+use crate::transaction::Transaction;
+
+/// CREATE TABLE, with a column list or AS a query.
+pub(super) async fn create_table(
+    context: &mut Context<'_>,
+    transaction: &mut Transaction,
+    create: &CreateTable,
+) -> Result<Response> {
+    let name = springtide_sql::object_name(&create.name)?;
+    let mut catalog = transaction.catalog();
+    if create.if_not_exists && catalog.find(&name).is_some() {
+        context.notices.push(skipping_existing(&name));
+        return Ok(Response::complete("CREATE TABLE"));
+    }
+    catalog.check_name_is_free(&name)?;
+    refuse_unsupported(create)?;
+    let append_only = append_only(&create.table_options)?;
+    let (columns, primary_key, query) = match &create.query {
+        None => {
+            let (columns, primary_key) = declared_columns(&name, create)?;
+            check_defaults(context, &columns)?;
+            (columns, primary_key, None)
+        }
+        Some(query) => {
+            let select = Select::bind(context.planner, &transaction.query_catalog(), query, &[])?;
+            (select.table_columns(), None, Some(select))
+        }
+    };
+    check_column_names(&columns)?;
+    let kind = RelationKind::Table { primary_key, append_only };
+    let id = catalog.next_id();
+    let table = catalog.create(Relation { id, name, columns, kind, depends_on: Vec::new() })?;
+    let Some(select) = query else {
+        transaction.set_catalog(catalog);
+        return Ok(Response::complete("CREATE TABLE"));
+    };
+    let batches = select.collect(context.planner, transaction, &[]).await?;
+    transaction.set_catalog(catalog);
+    let count = super::insert::write_all(context.planner, transaction, &table, &batches).await?;
+    Ok(Response::complete(format!("SELECT {count}")))
+}
+
+/// CREATE \[MATERIALIZED\] VIEW.
+pub(super) fn create_view(
+    context: &mut Context<'_>,
+    transaction: &mut Transaction,
+    create: &CreateView,
+) -> Result<Response> {
+    let tag = if create.materialized { "CREATE MATERIALIZED VIEW" } else { "CREATE VIEW" };
+    let name = springtide_sql::object_name(&create.name)?;
+    let mut catalog = transaction.catalog();
+    if create.if_not_exists && catalog.find(&name).is_some() {
+        context.notices.push(skipping_existing(&name));
+        return Ok(Response::complete(tag));
+    }
+    if create.or_replace || create.or_alter {
+        return Err(SqlError::unsupported("CREATE OR REPLACE VIEW").with_hint("DROP the view first."));
+    }
+    if create.temporary {
+        return Err(SqlError::unsupported("CREATE TEMPORARY VIEW"));
+    }
+    catalog.check_name_is_free(&name)?;
+    let relation = view(context, &catalog, name, create)?;
+    catalog.create(relation)?;
+    transaction.set_catalog(catalog);
+    Ok(Response::complete(tag))
+}
+
+fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateView) -> Result<Relation> {
+    let query = renamed_query(create)?;
+    let bound = context.planner.bind(&query, catalog, &[])?;
+    if !bound.parameters().is_empty() {
+        let message = "there is no parameter $1";
+        return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));
+    }
+    let columns = bound.columns();
+    check_column_names(&columns)?;
+    let text = query.to_string();
+    let depends_on = bound.depends_on().to_vec();
+    let kind = if create.materialized {
+        let plan = Arc::new(context.planner.lower(&bound, catalog)?);
+        RelationKind::MaterializedView { query: text, plan }
+    } else {
+        RelationKind::View { query: text }
+    };
+    Ok(Relation { id: catalog.next_id(), name, columns, kind, depends_on })
+}
+
+/// The query under the column names that the view gives it.
+fn renamed_query(create: &CreateView) -> Result<springtide_sql::sqlparser::ast::Query> {
+    if create.columns.is_empty() {
+        return Ok(create.query.as_ref().clone());
+    }
+    let names = create.columns.iter().map(|column| ast::quoted(&ast::fold(&column.name)).to_string());
+    let names = names.collect::<Vec<_>>().join(", ");
+    ast::parse_query(&format!("SELECT * FROM ({}) AS \"?view?\" ({names})", create.query))
+}
+
+/// DROP TABLE, VIEW and MATERIALIZED VIEW.
+pub(super) fn drop(
+    context: &mut Context<'_>,
+    transaction: &mut Transaction,
+    object_type: &ObjectType,
+    if_exists: bool,
+    names: &[ObjectName],
+    cascade: bool,
+) -> Result<Response> {
+    let kind = match object_type {
+        ObjectType::Table => "table",
+        ObjectType::View => "view",
+        ObjectType::MaterializedView => "materialized view",
+        other => return Err(SqlError::unsupported(format!("DROP {other}"))),
+    };
+    let mut catalog = transaction.catalog();
+    let mut ids = Vec::new();
+    for name in names {
+        let name = springtide_sql::object_name(name)?;
+        match catalog.find(&name) {
+            Some(relation) => {
+                check_kind(relation, kind)?;
+                ids.push(relation.id);
+            }
+            None if if_exists => {
+                context.notices.push(Notice::notice(format!("{kind} \"{name}\" does not exist, skipping")));
+            }
+            None => {
+                let message = format!("{kind} \"{name}\" does not exist");
+                return Err(SqlError::new(SqlState::UNDEFINED_TABLE, message));
+            }
+        }
+    }
+    if !ids.is_empty() {
+        let dropped = catalog.drop(&ids, cascade)?;
+        for relation in dropped.iter().filter(|relation| !ids.contains(&relation.id)) {
+            let message = format!("drop cascades to {} {}", relation.kind_name(), relation.name);
+            context.notices.push(Notice::notice(message));
+        }
+        transaction.set_catalog(catalog);
+    }
+    Ok(Response::complete(format!("DROP {}", kind.to_uppercase())))
+}
+
+fn check_kind(relation: &Relation, kind: &str) -> Result<()> {
+    if relation.kind_name() == kind {
+        return Ok(());
+    }
+    let article = |kind: &str| format!("a {kind}");
+    let message = format!("\"{}\" is not {}", relation.name, article(kind));
+    let hint = format!(
+        "Use DROP {} to remove {}.",
+        relation.kind_name().to_uppercase(),
+        article(relation.kind_name())
+    );
+    Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(hint))
+}
+
+fn skipping_existing(name: &str) -> Notice {
+    let mut notice = Notice::notice(format!("relation \"{name}\" already exists, skipping"));
+    notice.error.sqlstate = SqlState::DUPLICATE_TABLE;
+    notice
+}
+
+fn refuse_unsupported(create: &CreateTable) -> Result<()> {
+    let construct = if create.temporary {
+        "CREATE TEMPORARY TABLE"
+    } else if create.or_replace {
+        "CREATE OR REPLACE TABLE"
+    } else if create.external {
+        "CREATE EXTERNAL TABLE"
+    } else if create.like.is_some() {
+        "CREATE TABLE ... LIKE"
+    } else if create.inherits.is_some() {
+        "CREATE TABLE ... INHERITS"
+    } else if create.partition_by.is_some() || create.partition_of.is_some() {
+        "CREATE TABLE ... PARTITION"
+    } else if create.query.is_some() && !create.columns.is_empty() {
+        "CREATE TABLE ... AS with a column list"
+    } else {
+        return Ok(());
+    };
+    Err(SqlError::unsupported(construct))
+}
+
+/// `WITH (append_only)` or `WITH (append_only = true)`.
+fn append_only(options: &CreateTableOptions) -> Result<bool> {
+    let CreateTableOptions::With(options) = options else { return Ok(false) };
+    let mut append_only = false;
+    for option in options {
+        let (key, value) = match option {
+            SqlOption::Ident(key) => (key, None),
+            SqlOption::KeyValue { key, value } => (key, Some(value)),
+            _ => return Err(SqlError::unsupported(format!("the table option {option}"))),
+        };
+        if ast::fold(key) != "append_only" {
+            let message = format!("unrecognized parameter \"{}\"", ast::fold(key));
+            return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message)
+                .with_hint("The one table option is append_only."));
+        }
+        append_only = match value {
+            None => true,
+            Some(Expr::Value(ValueWithSpan { value: Value::Boolean(value), .. })) => *value,
+            Some(other) => {
+                let message = format!("invalid value for boolean option \"append_only\": {other}");
+                return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+            }
+        };
+    }
+    Ok(append_only)
+}
+
+fn declared_columns(table: &str, create: &CreateTable) -> Result<(Vec<Column>, Option<Vec<usize>>)> {
+    let mut columns = Vec::new();
+    let mut keys = Vec::new();
+    for (position, definition) in create.columns.iter().enumerate() {
+        let (column, is_key) = declared_column(definition)?;
+        columns.push(column);
+        if is_key {
+            keys.push(vec![position]);
+        }
+    }
+    for constraint in &create.constraints {
+        keys.push(table_key(constraint, &columns)?);
+    }
+    if keys.len() > 1 {
+        let message = format!("multiple primary keys for table \"{table}\" are not allowed");
+        return Err(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message));
+    }
+    let key = keys.pop();
+    for column in key.iter().flatten() {
+        columns[*column].nullable = false;
+    }
+    Ok((columns, key))
+}
+
+fn declared_column(definition: &ColumnDef) -> Result<(Column, bool)> {
+    let name = ast::fold(&definition.name);
+    let sql_type = springtide_sql::sql_type(&definition.data_type)?;
+    let mut column = Column { name, sql_type, nullable: true, default: None };
+    let mut is_key = false;
+    for option in &definition.options {
+        match &option.option {
+            ColumnOption::Null => {}
+            ColumnOption::NotNull => column.nullable = false,
+            ColumnOption::Default(expr) => column.default = Some(expr.to_string()),
+            ColumnOption::PrimaryKey(_) => is_key = true,
+            other => return Err(SqlError::unsupported(format!("the column constraint {other}"))),
+        }
+    }
+    Ok((column, is_key))
+}
+
+fn table_key(constraint: &TableConstraint, columns: &[Column]) -> Result<Vec<usize>> {
+    let TableConstraint::PrimaryKey(key) = constraint else {
+        return Err(SqlError::unsupported(format!("the table constraint {constraint}")));
+    };
+    let mut positions = Vec::new();
+    for IndexColumn { column, .. } in &key.columns {
+        let Expr::Identifier(ident) = &column.expr else {
+            return Err(SqlError::unsupported("a PRIMARY KEY on an expression"));
+        };
+        let name = ast::fold(ident);
+        let position = columns.iter().position(|column| column.name == name).ok_or_else(|| {
+            let message = format!("column \"{name}\" named in key does not exist");
+            SqlError::new(SqlState::UNDEFINED_COLUMN, message)
+        })?;
+        if positions.contains(&position) {
+            let message = format!("column \"{name}\" appears twice in primary key constraint");
+            return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+        positions.push(position);
+    }
+    Ok(positions)
+}
+
+fn check_column_names(columns: &[Column]) -> Result<()> {
+    for (position, column) in columns.iter().enumerate() {
+        if columns[..position].iter().any(|other| other.name == column.name) {
+            let message = format!("column \"{}\" specified more than once", column.name);
+            return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+    }
+    Ok(())
+}
+
+/// A DEFAULT must be an expression without columns whose value the column can take.
+fn check_defaults(context: &Context<'_>, columns: &[Column]) -> Result<()> {
+    for column in columns.iter().filter(|column| column.default.is_some()) {
+        super::insert::bind_default(context.planner, column)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,349 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
+use arrow::datatypes::{Field, Schema};
+use datafusion::common::ScalarValue;
+use futures::TryStreamExt;
+use springtide_catalog::{Catalog, Column, Relation};
+use springtide_sql::{BoundQuery, Planner};
+use springtide_sql::sqlparser::ast::{
+    Expr, Insert as InsertAst, Query, SelectItem, SetExpr, TableObject, UnaryOperator, Value, ValueWithSpan,
+    Values,
+};
+use springtide_types::{Result, SqlError, SqlState, SqlType, ZBatch};
+
+use super::ast;
+use super::query::Select;
+use crate::response::Response;
+use crate::transaction::Transaction;
+
+/// A bound INSERT.
+#[derive(Clone)]
+pub(crate) struct Insert {
+    table: Arc<Relation>,
+    /// The table's columns that the source gives, in its order.
+    columns: Vec<usize>,
+    source: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    /// VALUES of literals and parameters: needs no query.
+    Constants(Vec<Vec<Cell>>),
+    Query(Select),
+    /// DEFAULT VALUES
+    Defaults,
+}
+
+/// A constant in VALUES.
+#[derive(Clone)]
+enum Cell {
+    Null,
+    /// The text of a literal, in the input syntax of its column's type.
+    Text(String),
+    Parameter(usize),
+}
+
+impl Insert {
+    pub(crate) fn bind(
+        planner: &Planner,
+        catalog: &Catalog,
+        insert: &InsertAst,
+        parameters: &[Option<SqlType>],
+    ) -> Result<Insert> {
+        refuse_unsupported(insert)?;
+        let TableObject::TableName(name) = &insert.table else {
+            return Err(SqlError::unsupported("INSERT into anything but a table"));
+        };
+        let table = super::writable_table(catalog, name, "insert into")?;
+        let mut columns = target_columns(&table, insert)?;
+        let Some(query) = &insert.source else {
+            return Ok(Insert { table, columns: Vec::new(), source: Source::Defaults });
+        };
+        let width = width(query);
+        check_width(&mut columns, width, !insert.columns.is_empty())?;
+        let targets = columns.iter().map(|column| table.columns[*column].clone()).collect::<Vec<_>>();
+        if let Some(cells) = constant_rows(query, &targets) {
+            return Ok(Insert { table, columns, source: Source::Constants(cells) });
+        }
+        let mut hints = parameters.to_vec();
+        let mut query = query.as_ref().clone();
+        assign_in_place(&mut query, &targets, &mut hints)?;
+        let select = Select::bind(planner, catalog, &query, &hints)?;
+        check_width(&mut columns, Some(select.columns().len()), !insert.columns.is_empty())?;
+        Ok(Insert { table, columns, source: Source::Query(select) })
+    }
+
+    pub(crate) fn parameters(&self) -> Vec<SqlType> {
+        match &self.source {
+            Source::Query(select) => select.parameters(),
+            Source::Defaults => Vec::new(),
+            Source::Constants(rows) => {
+                let mut types = Vec::new();
+                for (cell, column) in rows.iter().flat_map(|row| row.iter().zip(&self.columns)) {
+                    if let Cell::Parameter(index) = cell {
+                        if types.len() <= *index {
+                            types.resize(index + 1, SqlType::Text);
+                        }
+                        types[*index] = self.table.columns[*column].sql_type;
+                    }
+                }
+                types
+            }
+        }
+    }
+
+    pub(crate) async fn run(
+        &self,
+        planner: &Planner,
+        transaction: &mut Transaction,
+        parameters: &[ScalarValue],
+    ) -> Result<Response> {
+        let given = match &self.source {
+            Source::Constants(rows) => vec![self.constants(rows, parameters)?],
+            Source::Query(select) => select.collect(planner, transaction, parameters).await?,
+            Source::Defaults => vec![one_empty_row()],
+        };
+        let inserted = write_columns(planner, transaction, &self.table, &self.columns, &given).await?;
+        Ok(Response::complete(format!("INSERT 0 {inserted}")))
+    }
+
+    fn constants(&self, rows: &[Vec<Cell>], parameters: &[ScalarValue]) -> Result<RecordBatch> {
+        let columns = self.columns.iter().enumerate().map(|(position, column)| {
+            constant_column(rows, position, &self.table.columns[*column], parameters)
+        });
+        let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
+        let fields = self.columns.iter().zip(&columns).map(|(column, values)| {
+            Field::new(&self.table.columns[*column].name, values.data_type().clone(), true)
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        RecordBatch::try_new(schema, columns).map_err(|error| SqlError::internal(error.to_string()))
+    }
+}
+
+/// Whole rows of `table` from values for some of its columns: assignment casts, and defaults for the rest.
+async fn table_rows(
+    planner: &Planner,
+    table: &Relation,
+    columns: &[usize],
+    given: &RecordBatch,
+) -> Result<RecordBatch> {
+    let targets = columns.iter().map(|column| table.columns[*column].clone()).collect::<Vec<_>>();
+    let assigned = springtide_sql::assign(given, &targets)?;
+    let mut arrays = Vec::with_capacity(table.columns.len());
+    for (position, column) in table.columns.iter().enumerate() {
+        arrays.push(match columns.iter().position(|given| *given == position) {
+            Some(source) => assigned.column(source).clone(),
+            None => default_values(planner, column, given.num_rows()).await?,
+        });
+    }
+    super::table_batch(table, arrays)
+}
+
+/// Inserts batches that give every column of a table.
+pub(super) async fn write_all(
+    planner: &Planner,
+    transaction: &mut Transaction,
+    table: &Relation,
+    batches: &[RecordBatch],
+) -> Result<usize> {
+    let columns = (0..table.columns.len()).collect::<Vec<_>>();
+    write_columns(planner, transaction, table, &columns, batches).await
+}
+
+/// Inserts batches that give some columns of a table. Returns the number of rows.
+pub(super) async fn write_columns(
+    planner: &Planner,
+    transaction: &mut Transaction,
+    table: &Relation,
+    columns: &[usize],
+    batches: &[RecordBatch],
+) -> Result<usize> {
+    let mut inserted = 0;
+    for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+        let rows = table_rows(planner, table, columns, batch).await?;
+        inserted += rows.num_rows();
+        transaction.write(table, ZBatch::inserts(rows), true)?;
+    }
+    Ok(inserted)
+}
+
+/// The query that computes a column's DEFAULT.
+pub(super) fn bind_default(planner: &Planner, column: &Column) -> Result<Option<BoundQuery>> {
+    let Some(default) = &column.default else { return Ok(None) };
+    let expr = ast::assigned(&ast::parse_expr(default)?, column)?;
+    let query = ast::select(vec![SelectItem::UnnamedExpr(expr)], vec![], None)?;
+    planner.bind(&query, &Catalog::default(), &[]).map(Some)
+}
+
+async fn default_values(planner: &Planner, column: &Column, rows: usize) -> Result<ArrayRef> {
+    let Some(bound) = bind_default(planner, column)? else {
+        return Ok(new_null_array(&column.sql_type.arrow(), rows));
+    };
+    let stream = planner.execute(&bound, &HashMap::new(), &[]).await?;
+    let batches: Vec<RecordBatch> = stream.try_collect().await?;
+    let one = batches.first().ok_or_else(|| SqlError::internal("a DEFAULT has a value"))?;
+    let one = springtide_sql::assign(one, std::slice::from_ref(column))?;
+    ScalarValue::try_from_array(one.column(0), 0)
+        .and_then(|value| value.to_array_of_size(rows))
+        .map_err(|error| springtide_plan::sql_error(&error))
+}
+
+fn one_empty_row() -> RecordBatch {
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(1));
+    RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)
+        .expect("a batch may have rows and no columns")
+}
+
+fn refuse_unsupported(insert: &InsertAst) -> Result<()> {
+    let construct = if insert.on.is_some() {
+        "INSERT ... ON CONFLICT"
+    } else if insert.returning.is_some() {
+        "INSERT ... RETURNING"
+    } else if insert.replace_into || insert.overwrite {
+        "REPLACE"
+    } else {
+        return Ok(());
+    };
+    Err(SqlError::unsupported(construct))
+}
+
+fn target_columns(table: &Relation, insert: &InsertAst) -> Result<Vec<usize>> {
+    if insert.columns.is_empty() {
+        return Ok((0..table.columns.len()).collect());
+    }
+    let mut columns = Vec::new();
+    for name in &insert.columns {
+        let ident = name.0.last().and_then(|part| part.as_ident());
+        let ident = ident.ok_or_else(|| SqlError::unsupported("this form of column name"))?;
+        let column = super::column_position(table, ident)?;
+        if columns.contains(&column) {
+            let message = format!("column \"{}\" specified more than once", ast::fold(ident));
+            return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+        columns.push(column);
+    }
+    Ok(columns)
+}
+
+/// The number of columns of a query, where its text alone tells.
+fn width(query: &Query) -> Option<usize> {
+    match query.body.as_ref() {
+        SetExpr::Values(values) => values.rows.first().map(|row| row.content.len()),
+        _ => None,
+    }
+}
+
+/// A source may give fewer columns than the table has, but no fewer than were listed.
+fn check_width(columns: &mut Vec<usize>, given: Option<usize>, listed: bool) -> Result<()> {
+    let Some(given) = given else { return Ok(()) };
+    let error = |message: &str| Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
+    if given > columns.len() {
+        return error("INSERT has more expressions than target columns");
+    }
+    if given < columns.len() && listed {
+        return error("INSERT has more target columns than expressions");
+    }
+    columns.truncate(given);
+    Ok(())
+}
+
+fn constant_rows(query: &Query, targets: &[Column]) -> Option<Vec<Vec<Cell>>> {
+    let SetExpr::Values(Values { rows, .. }) = query.body.as_ref() else { return None };
+    if query.with.is_some() || query.order_by.is_some() || query.limit_clause.is_some() {
+        return None;
+    }
+    rows.iter()
+        .map(|row| {
+            let same_width = row.content.len() == targets.len();
+            same_width.then(|| row.content.iter().zip(targets).map(|(expr, column)| cell(expr, column)).collect())?
+        })
+        .collect()
+}
+
+/// The constant that `expr` is, if it can be read as the column's type without any cast.
+fn cell(expr: &Expr, column: &Column) -> Option<Cell> {
+    if ast::is_default(expr) {
+        return column.default.is_none().then_some(Cell::Null);
+    }
+    let fits = |digits: &str| match column.sql_type {
+        SqlType::Int2 | SqlType::Int4 | SqlType::Int8 => digits.bytes().all(|byte| byte.is_ascii_digit()),
+        SqlType::Float4 | SqlType::Float8 | SqlType::Numeric(..) => true,
+        _ => false,
+    };
+    match expr {
+        Expr::Value(ValueWithSpan { value, .. }) => match value {
+            Value::Null => Some(Cell::Null),
+            Value::SingleQuotedString(text) => Some(Cell::Text(text.clone())),
+            Value::Number(digits, _) if fits(digits) => Some(Cell::Text(digits.clone())),
+            Value::Boolean(value) if column.sql_type == SqlType::Boolean => Some(Cell::Text(value.to_string())),
+            Value::Placeholder(_) => ast::placeholder(expr).map(Cell::Parameter),
+            _ => None,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
+            Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) if fits(digits) => {
+                Some(Cell::Text(format!("-{digits}")))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn constant_column(
+    rows: &[Vec<Cell>],
+    position: usize,
+    column: &Column,
+    parameters: &[ScalarValue],
+) -> Result<ArrayRef> {
+    let cells = rows.iter().map(|row| &row[position]);
+    if rows.iter().all(|row| !matches!(row[position], Cell::Parameter(_))) {
+        let texts = cells.map(|cell| match cell {
+            Cell::Text(text) => Some(text.as_str()),
+            _ => None,
+        });
+        let texts = texts.collect::<StringArray>();
+        // The length limit of a varchar is checked by the assignment, which words it as such.
+        return springtide_sql::parse_text(&texts, column.sql_type);
+    }
+    let values = cells.map(|cell| match cell {
+        Cell::Null => ScalarValue::try_from(&column.sql_type.arrow()),
+        Cell::Text(text) => {
+            let array = springtide_sql::parse_text(&StringArray::from(vec![text.as_str()]), column.sql_type);
+            array
+                .map_err(|error| datafusion::error::DataFusionError::External(Box::new(error)))
+                .and_then(|array| ScalarValue::try_from_array(&array, 0))
+        }
+        Cell::Parameter(index) => parameters[*index].cast_to(&column.sql_type.arrow()),
+    });
+    let values = values.collect::<datafusion::error::Result<Vec<_>>>();
+    values
+        .and_then(ScalarValue::iter_to_array)
+        .map_err(|error| springtide_plan::sql_error(&error))
+}
+
+/// Gives literals and parameters in the outermost SELECT or VALUES the types of the columns they go to.
+fn assign_in_place(query: &mut Query, targets: &[Column], hints: &mut Vec<Option<SqlType>>) -> Result<()> {
+    match query.body.as_mut() {
+        SetExpr::Values(values) => {
+            for (expr, column) in values.rows.iter_mut().flat_map(|row| row.content.iter_mut().zip(targets)) {
+                ast::hint_parameter(hints, expr, column);
+                *expr = ast::assigned(expr, column)?;
+            }
+        }
+        SetExpr::Select(select) => {
+            for (item, column) in select.projection.iter_mut().zip(targets) {
+                match item {
+                    SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+                        ast::hint_parameter(hints, expr, column);
+                        *expr = ast::assigned(expr, column)?;
+                    }
+                    _ => return Ok(()),
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}

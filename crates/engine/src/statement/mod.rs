@@ -1,0 +1,182 @@
+//! The statements: each is bound once under a catalog, then run in a transaction, perhaps many times.
+
+mod ast;
+mod copy;
+mod ddl;
+mod explain;
+mod insert;
+mod modify;
+mod point_key;
+mod query;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema};
+use datafusion::common::ScalarValue;
+use springtide_catalog::{Catalog, Relation, RelationKind};
+use springtide_sql::sqlparser::ast as sql;
+use springtide_sql::{Planner, Statement};
+use springtide_types::{Result, SqlError, SqlState, SqlType};
+
+use crate::constraints::check_not_null;
+use crate::notice::Notice;
+use crate::response::{Column, Response};
+use crate::transaction::Transaction;
+
+pub(crate) use copy::CopyIn;
+
+/// A statement bound under one catalog.
+#[derive(Clone)]
+pub(crate) enum Bound {
+    Query(query::Select),
+    Insert(insert::Insert),
+    Update(modify::Update),
+    Delete(modify::Delete),
+    Copy(copy::Copy),
+    /// Nothing to bind: it runs from its text.
+    Text,
+}
+
+impl Bound {
+    /// Types of the parameters, in order.
+    pub(crate) fn parameters(&self) -> Vec<SqlType> {
+        match self {
+            Bound::Query(select) => select.parameters(),
+            Bound::Insert(insert) => insert.parameters(),
+            Bound::Update(update) => update.parameters(),
+            Bound::Delete(delete) => delete.parameters(),
+            Bound::Copy(_) | Bound::Text => Vec::new(),
+        }
+    }
+
+    /// Columns of the rows it returns, if it returns rows.
+    pub(crate) fn columns(&self) -> Option<Vec<Column>> {
+        match self {
+            Bound::Query(select) => Some(select.columns()),
+            _ => None,
+        }
+    }
+}
+
+/// What statements need of the session that runs them.
+pub(crate) struct Context<'a> {
+    pub(crate) planner: &'a Planner,
+    pub(crate) notices: &'a mut Vec<Notice>,
+}
+
+/// Binds a statement under a catalog. Parameter types that are not given are inferred.
+pub(crate) fn bind(
+    planner: &Planner,
+    catalog: &Catalog,
+    statement: &Statement,
+    parameters: &[Option<SqlType>],
+) -> Result<Bound> {
+    Ok(match &statement.ast {
+        sql::Statement::Query(query) => {
+            Bound::Query(query::Select::bind(planner, catalog, query, parameters)?)
+        }
+        sql::Statement::Insert(insert) => {
+            Bound::Insert(insert::Insert::bind(planner, catalog, insert, parameters)?)
+        }
+        sql::Statement::Update(update) => {
+            Bound::Update(modify::Update::bind(planner, catalog, update, parameters)?)
+        }
+        sql::Statement::Delete(delete) => {
+            Bound::Delete(modify::Delete::bind(planner, catalog, delete, parameters)?)
+        }
+        sql::Statement::Copy { .. } => Bound::Copy(copy::Copy::bind(catalog, &statement.ast)?),
+        _ => Bound::Text,
+    })
+}
+
+/// Runs a bound statement in a transaction.
+pub(crate) async fn run(
+    context: &mut Context<'_>,
+    transaction: &mut Transaction,
+    statement: &Statement,
+    bound: &Bound,
+    parameters: &[ScalarValue],
+) -> Result<Response> {
+    let planner = context.planner;
+    match bound {
+        Bound::Query(select) => select.respond(planner, transaction, parameters).await,
+        Bound::Insert(insert) => insert.run(planner, transaction, parameters).await,
+        Bound::Update(update) => update.run(planner, transaction, parameters).await,
+        Bound::Delete(delete) => delete.run(planner, transaction, parameters).await,
+        Bound::Copy(copy) => Ok(Response::CopyIn { columns: copy.columns() }),
+        Bound::Text => run_text(context, transaction, statement).await,
+    }
+}
+
+async fn run_text(
+    context: &mut Context<'_>,
+    transaction: &mut Transaction,
+    statement: &Statement,
+) -> Result<Response> {
+    match &statement.ast {
+        sql::Statement::CreateTable(create) => ddl::create_table(context, transaction, create).await,
+        sql::Statement::CreateView(create) => ddl::create_view(context, transaction, create),
+        sql::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
+            ddl::drop(context, transaction, object_type, *if_exists, names, *cascade)
+        }
+        sql::Statement::Truncate(truncate) => modify::truncate(transaction, truncate).await,
+        sql::Statement::Explain { statement, analyze, .. } => {
+            explain::explain(context.planner, transaction, statement, *analyze)
+        }
+        sql::Statement::ExplainTable { table_name, .. } => explain::explain_relation(transaction, table_name),
+        other => Err(SqlError::unsupported(statement_name(other))),
+    }
+}
+
+/// The first words of a statement, for messages: `ALTER TABLE`.
+fn statement_name(statement: &sql::Statement) -> String {
+    let text = statement.to_string();
+    let words = text.split_whitespace().take_while(|word| word.chars().all(|c| c.is_ascii_uppercase()));
+    let words = words.take(2).collect::<Vec<_>>();
+    if words.is_empty() { "this statement".to_owned() } else { words.join(" ") }
+}
+
+/// The table that a statement writes to. `verb` is what the messages say: `insert into`.
+fn writable_table(
+    catalog: &Catalog,
+    name: &sql::ObjectName,
+    verb: &str,
+) -> Result<Arc<Relation>> {
+    let relation = catalog.get(&springtide_sql::object_name(name)?)?;
+    match &relation.kind {
+        RelationKind::Table { append_only: true, .. } if verb != "insert into" => {
+            let message = format!("cannot {verb} append-only table \"{}\"", relation.name);
+            Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+                .with_hint("Create the table without append_only to change its rows."))
+        }
+        RelationKind::Table { .. } => Ok(relation.clone()),
+        RelationKind::View { .. } | RelationKind::MaterializedView { .. } => {
+            let message = format!("cannot {verb} {} \"{}\"", relation.kind_name(), relation.name);
+            Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+                .with_hint("Write to the tables that it is computed from."))
+        }
+    }
+}
+
+/// Position of a column of a table, or `42703`.
+fn column_position(table: &Relation, name: &sql::Ident) -> Result<usize> {
+    let name = ast::fold(name);
+    table.columns.iter().position(|column| column.name == name).ok_or_else(|| {
+        let message = format!("column \"{name}\" of relation \"{}\" does not exist", table.name);
+        SqlError::new(SqlState::UNDEFINED_COLUMN, message)
+    })
+}
+
+/// Rows of a table from its columns. A NULL where the table has none is reported as such.
+pub(crate) fn table_batch(table: &Relation, arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let nullable = table.columns.iter().map(|column| Field::new(&column.name, column.sql_type.arrow(), true));
+    let schema = Arc::new(Schema::new(nullable.collect::<Vec<_>>()));
+    let rows = RecordBatch::try_new(schema, arrays).map_err(internal)?;
+    check_not_null(table, &rows)?;
+    rows.with_schema(table.schema()).map_err(internal)
+}
+
+fn internal(error: arrow::error::ArrowError) -> SqlError {
+    SqlError::internal(error.to_string())
+}

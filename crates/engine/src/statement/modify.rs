@@ -1,0 +1,253 @@
+//! UPDATE, DELETE and TRUNCATE. The rows to change are found by a query over the table, which the planner
+//! binds like any other.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::common::ScalarValue;
+use springtide_catalog::{Catalog, Relation};
+use springtide_sql::Planner;
+use springtide_sql::sqlparser::ast::{
+    Assignment, AssignmentTarget, Delete as DeleteAst, Expr, FromTable, Ident, ObjectName, SelectItem,
+    TableFactor, TableWithJoins, Truncate, Update as UpdateAst, UpdateTableFromKind,
+};
+use springtide_types::{Result, SqlError, SqlState, SqlType, ZBatch};
+
+use super::{ast, internal};
+use super::query::Select;
+use crate::constraints::{columns, first_of_each_key};
+use crate::response::Response;
+use crate::transaction::Transaction;
+
+/// A bound UPDATE.
+#[derive(Clone)]
+pub(crate) struct Update {
+    table: Arc<Relation>,
+    /// The columns that are assigned to, in the order of the values.
+    columns: Vec<usize>,
+    /// Returns the old row, then the assigned values.
+    matching: Select,
+    /// Whether FROM may match a row more than once; PostgreSQL then takes any one match.
+    may_repeat: bool,
+}
+
+impl Update {
+    pub(crate) fn bind(
+        planner: &Planner,
+        catalog: &Catalog,
+        update: &UpdateAst,
+        parameters: &[Option<SqlType>],
+    ) -> Result<Update> {
+        if update.returning.is_some() {
+            return Err(SqlError::unsupported("UPDATE ... RETURNING"));
+        }
+        let (name, qualifier) = target(&update.table)?;
+        let table = super::writable_table(catalog, name, "update")?;
+        let mut from = vec![update.table.clone()];
+        let others = match &update.from {
+            Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => tables.clone(),
+            None => Vec::new(),
+        };
+        let may_repeat = !others.is_empty();
+        if may_repeat && table.primary_key().is_none() {
+            return Err(SqlError::unsupported("UPDATE ... FROM on a table without PRIMARY KEY"));
+        }
+        from.extend(others);
+        let mut hints = parameters.to_vec();
+        let mut items = old_row(&table, &qualifier);
+        let mut assigned = Vec::new();
+        for (column, value) in assignments(&table, &update.assignments)? {
+            if assigned.contains(&column) {
+                let message = format!("multiple assignments to same column \"{}\"", table.columns[column].name);
+                return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
+            }
+            let target = &table.columns[column];
+            ast::hint_parameter(&mut hints, &value, target);
+            items.push(aliased(ast::assigned(&value, target)?, format!("new{}", assigned.len())));
+            assigned.push(column);
+        }
+        let query = ast::select(items, from, update.selection.clone())?;
+        let matching = Select::bind(planner, catalog, &query, &hints)?;
+        Ok(Update { table, columns: assigned, matching, may_repeat })
+    }
+
+    pub(crate) fn parameters(&self) -> Vec<SqlType> {
+        self.matching.parameters()
+    }
+
+    pub(crate) async fn run(
+        &self,
+        planner: &Planner,
+        transaction: &mut Transaction,
+        parameters: &[ScalarValue],
+    ) -> Result<Response> {
+        let matched = self.matching.collect(planner, transaction, parameters).await?;
+        let matched = concat(&matched)?;
+        let Some(matched) = matched else { return Ok(Response::complete("UPDATE 0")) };
+        let matched = if self.may_repeat { self.first_matches(&matched)? } else { matched };
+        let (old, new) = self.split(&matched)?;
+        let count = old.num_rows();
+        let delta = ZBatch::concat(self.table.schema(), &[ZBatch::deletes(old), ZBatch::inserts(new)]);
+        let changes_key = self.table.primary_key().is_some_and(|key| {
+            key.iter().any(|column| self.columns.contains(column))
+        });
+        transaction.write(&self.table, delta, changes_key)?;
+        Ok(Response::complete(format!("UPDATE {count}")))
+    }
+
+    fn first_matches(&self, matched: &RecordBatch) -> Result<RecordBatch> {
+        let key = self.table.primary_key().expect("checked when it was bound");
+        let first = first_of_each_key(&columns(matched, key));
+        arrow::compute::take_record_batch(matched, &first).map_err(internal)
+    }
+
+    /// The old rows and the rows that take their place.
+    fn split(&self, matched: &RecordBatch) -> Result<(RecordBatch, RecordBatch)> {
+        let width = self.table.columns.len();
+        let old = matched.project(&(0..width).collect::<Vec<_>>()).map_err(internal)?;
+        let old = springtide_sql::assign(&old, &self.table.columns)?;
+        let values = (width..matched.num_columns()).collect::<Vec<_>>();
+        let values = matched.project(&values).map_err(internal)?;
+        let targets = self.columns.iter().map(|column| self.table.columns[*column].clone()).collect::<Vec<_>>();
+        let values = springtide_sql::assign(&values, &targets)?;
+        let mut arrays = old.columns().to_vec();
+        for (column, value) in self.columns.iter().zip(values.columns()) {
+            arrays[*column] = value.clone();
+        }
+        Ok((super::table_batch(&self.table, old.columns().to_vec())?, super::table_batch(&self.table, arrays)?))
+    }
+}
+
+/// A bound DELETE.
+#[derive(Clone)]
+pub(crate) struct Delete {
+    table: Arc<Relation>,
+    /// Returns the rows to delete.
+    matching: Select,
+}
+
+impl Delete {
+    pub(crate) fn bind(
+        planner: &Planner,
+        catalog: &Catalog,
+        delete: &DeleteAst,
+        parameters: &[Option<SqlType>],
+    ) -> Result<Delete> {
+        if delete.returning.is_some() {
+            return Err(SqlError::unsupported("DELETE ... RETURNING"));
+        }
+        let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+        let [from] = from.as_slice() else {
+            return Err(SqlError::unsupported("DELETE from several tables"));
+        };
+        let (name, qualifier) = target(from)?;
+        let table = super::writable_table(catalog, name, "delete from")?;
+        let selection = match &delete.using {
+            None => delete.selection.clone(),
+            Some(using) => Some(exists(using.clone(), delete.selection.clone())?),
+        };
+        let query = ast::select(old_row(&table, &qualifier), vec![from.clone()], selection)?;
+        let matching = Select::bind(planner, catalog, &query, parameters)?;
+        Ok(Delete { table, matching })
+    }
+
+    pub(crate) fn parameters(&self) -> Vec<SqlType> {
+        self.matching.parameters()
+    }
+
+    pub(crate) async fn run(
+        &self,
+        planner: &Planner,
+        transaction: &mut Transaction,
+        parameters: &[ScalarValue],
+    ) -> Result<Response> {
+        let mut count = 0;
+        for rows in self.matching.collect(planner, transaction, parameters).await? {
+            let rows = springtide_sql::assign(&rows, &self.table.columns)?;
+            let rows = super::table_batch(&self.table, rows.columns().to_vec())?;
+            count += rows.num_rows();
+            transaction.write(&self.table, ZBatch::deletes(rows), false)?;
+        }
+        Ok(Response::complete(format!("DELETE {count}")))
+    }
+}
+
+/// TRUNCATE: deletes every row.
+pub(super) async fn truncate(transaction: &mut Transaction, truncate: &Truncate) -> Result<Response> {
+    for target in &truncate.table_names {
+        let table = super::writable_table(&transaction.catalog(), &target.name, "truncate")?;
+        for rows in transaction.rows(table.id).await? {
+            transaction.write(&table, rows.negate(), false)?;
+        }
+    }
+    Ok(Response::complete("TRUNCATE TABLE"))
+}
+
+/// The table that a statement changes, and what qualifies its columns.
+fn target(table: &TableWithJoins) -> Result<(&ObjectName, Ident)> {
+    let TableFactor::Table { name, alias, .. } = &table.relation else {
+        return Err(SqlError::unsupported("changing anything but a table"));
+    };
+    let last = name.0.last().and_then(|part| part.as_ident()).cloned();
+    let last = last.ok_or_else(|| SqlError::unsupported("this form of table name"))?;
+    Ok((name, alias.as_ref().map_or(last, |alias| alias.name.clone())))
+}
+
+fn old_row(table: &Relation, qualifier: &Ident) -> Vec<SelectItem> {
+    let columns = table.columns.iter().enumerate().map(|(position, column)| {
+        let column = Expr::CompoundIdentifier(vec![qualifier.clone(), ast::quoted(&column.name)]);
+        aliased(column, format!("old{position}"))
+    });
+    columns.collect()
+}
+
+fn aliased(expr: Expr, alias: String) -> SelectItem {
+    SelectItem::ExprWithAlias { expr, alias: ast::quoted(&alias) }
+}
+
+fn assignments(table: &Relation, assignments: &[Assignment]) -> Result<Vec<(usize, Expr)>> {
+    let mut found = Vec::new();
+    for assignment in assignments {
+        match (&assignment.target, &assignment.value) {
+            (AssignmentTarget::ColumnName(name), value) => found.push((assigned_column(table, name)?, value.clone())),
+            (AssignmentTarget::Tuple(names), Expr::Tuple(values)) if names.len() == values.len() => {
+                for (name, value) in names.iter().zip(values) {
+                    found.push((assigned_column(table, name)?, value.clone()));
+                }
+            }
+            (AssignmentTarget::Tuple(_), _) => {
+                return Err(SqlError::unsupported("UPDATE ... SET (...) = anything but as many expressions"));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn assigned_column(table: &Relation, name: &ObjectName) -> Result<usize> {
+    match name.0.as_slice() {
+        [part] => match part.as_ident() {
+            Some(ident) => super::column_position(table, ident),
+            None => Err(SqlError::unsupported("this form of column name")),
+        },
+        // PostgreSQL takes `t.a` for the field `a` of a column `t`.
+        [first, ..] => {
+            let first = first.as_ident().cloned().unwrap_or_else(|| ast::quoted(""));
+            super::column_position(table, &first)
+                .and(Err(SqlError::unsupported("assigning to a field of a column")))
+        }
+        [] => Err(SqlError::internal("an empty name")),
+    }
+}
+
+/// `EXISTS (SELECT 1 FROM <using> WHERE <selection>)`: each row of the table once, however often it matches.
+fn exists(using: Vec<TableWithJoins>, selection: Option<Expr>) -> Result<Expr> {
+    let one = SelectItem::UnnamedExpr(ast::parse_expr("1")?);
+    let subquery = Box::new(ast::select(vec![one], using, selection)?);
+    Ok(Expr::Exists { subquery, negated: false })
+}
+
+fn concat(batches: &[RecordBatch]) -> Result<Option<RecordBatch>> {
+    let Some(first) = batches.first() else { return Ok(None) };
+    let all = arrow::compute::concat_batches(&first.schema(), batches).map_err(internal)?;
+    Ok((all.num_rows() > 0).then_some(all))
+}

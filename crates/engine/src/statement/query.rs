@@ -1,0 +1,83 @@
+use std::collections::HashMap;
+
+use datafusion::common::ScalarValue;
+use futures::TryStreamExt;
+use arrow::array::RecordBatch;
+use springtide_catalog::Catalog;
+use springtide_sql::sqlparser::ast::Query;
+use springtide_sql::{BoundQuery, Planner, RowStream};
+use springtide_types::{Result, SqlType};
+
+use super::point_key::PointKey;
+use crate::response::{Column, Response};
+use crate::transaction::Transaction;
+
+/// A bound SELECT, or the SELECT that finds the rows of another statement.
+#[derive(Clone)]
+pub(crate) struct Select {
+    query: BoundQuery,
+    point: Option<PointKey>,
+}
+
+impl Select {
+    pub(crate) fn bind(
+        planner: &Planner,
+        catalog: &Catalog,
+        query: &Query,
+        parameters: &[Option<SqlType>],
+    ) -> Result<Select> {
+        let bound = planner.bind(query, catalog, parameters)?;
+        Ok(Select { query: bound, point: PointKey::find(query, catalog) })
+    }
+
+    pub(crate) fn parameters(&self) -> Vec<SqlType> {
+        self.query.parameters()
+    }
+
+    pub(crate) fn columns(&self) -> Vec<Column> {
+        let columns = self.query.columns().into_iter();
+        columns.map(|column| Column { name: column.name, sql_type: column.sql_type }).collect()
+    }
+
+    /// The columns as a table that keeps the rows would have them.
+    pub(crate) fn table_columns(&self) -> Vec<springtide_catalog::Column> {
+        self.query.columns()
+    }
+
+    pub(crate) async fn stream(
+        &self,
+        planner: &Planner,
+        transaction: &mut Transaction,
+        parameters: &[ScalarValue],
+    ) -> Result<RowStream> {
+        let mut relations = HashMap::new();
+        for relation in self.query.relations() {
+            let keys = self.point.as_ref().filter(|point| point.relation == *relation);
+            let rows = match keys.and_then(|point| point.keys(parameters)) {
+                Some(keys) => transaction.rows_by_key(*relation, keys),
+                None => transaction.rows(*relation).await?,
+            };
+            relations.insert(*relation, rows);
+        }
+        planner.execute(&self.query, &relations, parameters).await
+    }
+
+    pub(crate) async fn collect(
+        &self,
+        planner: &Planner,
+        transaction: &mut Transaction,
+        parameters: &[ScalarValue],
+    ) -> Result<Vec<RecordBatch>> {
+        self.stream(planner, transaction, parameters).await?.try_collect().await
+    }
+
+    pub(crate) async fn respond(
+        &self,
+        planner: &Planner,
+        transaction: &mut Transaction,
+        parameters: &[ScalarValue],
+    ) -> Result<Response> {
+        let batches = self.stream(planner, transaction, parameters).await?;
+        Ok(Response::rows(self.columns(), batches))
+    }
+}

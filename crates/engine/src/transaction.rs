@@ -1,0 +1,149 @@
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array};
+use arrow::compute::kernels::cmp::gt;
+use springtide_catalog::{Catalog, Relation};
+use springtide_state::consolidate;
+use springtide_types::{Epoch, RelationId, Result, ZBatch};
+
+use crate::commit::{Commit, ReadSet};
+use crate::constraints::{self, check_not_null, duplicate_key};
+use crate::objects::{base_tables, with_views_unfolded};
+use crate::reads::{ReadPoint, Reads};
+use crate::write_set::{WriteSet, overlay};
+
+/// A transaction in progress: it reads everything at one epoch, sees its own writes on top, and remembers
+/// what it read so that the sequencer can tell whether it is still true.
+pub(crate) struct Transaction {
+    point: ReadPoint,
+    /// The catalog after this transaction's DDL; `None` if it ran none.
+    own_catalog: Option<Catalog>,
+    writes: WriteSet,
+    reads: ReadSet,
+}
+
+impl Transaction {
+    pub(crate) fn begin(reads: &Arc<Reads>) -> Transaction {
+        Transaction {
+            point: reads.begin(),
+            own_catalog: None,
+            writes: WriteSet::default(),
+            reads: ReadSet::default(),
+        }
+    }
+
+    /// The epoch that it reads at.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.point.epoch
+    }
+
+    /// What exists, as this transaction sees it.
+    pub(crate) fn catalog(&self) -> Catalog {
+        self.own_catalog.as_ref().unwrap_or(&self.point.objects.catalog).clone()
+    }
+
+    /// The catalog to bind queries with. A materialized view whose contents lack rows that this
+    /// transaction has written, or that it has created itself, is a plain view in it.
+    pub(crate) fn query_catalog(&self) -> Arc<Catalog> {
+        let known = &self.point.objects.catalog;
+        if self.own_catalog.is_none() && self.writes.is_empty() {
+            return known.clone();
+        }
+        let catalog = self.own_catalog.as_ref().unwrap_or(known);
+        let written = self.writes.tables();
+        Arc::new(with_views_unfolded(catalog, |view| {
+            known.by_id(view.id).is_none() || !base_tables(catalog, view.id).is_disjoint(&written)
+        }))
+    }
+
+    /// The version of the catalog that plans may be kept for, unless this transaction sees one of its own.
+    pub(crate) fn shared_catalog_version(&self) -> Option<u64> {
+        (self.own_catalog.is_none() && self.writes.is_empty()).then_some(self.point.objects.version)
+    }
+
+    /// Every row of a stored relation.
+    pub(crate) async fn rows(&mut self, relation: RelationId) -> Result<Vec<ZBatch>> {
+        for table in base_tables(&self.point.objects.catalog, relation) {
+            self.reads.all(table);
+        }
+        let deltas = self.writes.deltas(relation);
+        if !self.point.objects.contents.contains_key(&relation) {
+            return Ok(overlay(Vec::new(), deltas));
+        }
+        Ok(overlay(self.point.snapshot(relation).await?, deltas))
+    }
+
+    /// The rows of a table that have one of these primary keys.
+    pub(crate) fn rows_by_key(&mut self, table: RelationId, keys: Vec<ArrayRef>) -> Vec<ZBatch> {
+        let own = self.writes.deltas_by_key(table, &keys);
+        let Some(contents) = self.point.objects.contents.get(&table) else {
+            return own.map_or_else(Vec::new, |delta| overlay(Vec::new(), &[delta]));
+        };
+        let found = contents.lookup(&keys, Some(self.point.epoch)).rows;
+        self.reads.point(table, keys, found.clone());
+        let found = ZBatch::inserts(found);
+        match own {
+            Some(delta) if !delta.is_empty() => overlay(vec![found], &[delta]),
+            _ => vec![found],
+        }
+    }
+
+    /// Adds a change to a table, checked against the constraints as far as this transaction can see.
+    pub(crate) fn write(&mut self, table: &Relation, delta: ZBatch, check_keys: bool) -> Result<()> {
+        check_not_null(table, delta.rows())?;
+        if check_keys {
+            self.check_unique(table, &delta)?;
+        }
+        self.writes.push(table.id, table.primary_key(), delta);
+        Ok(())
+    }
+
+    /// Fails with `23505` at the statement that writes a key twice, as PostgreSQL does.
+    fn check_unique(&self, table: &Relation, delta: &ZBatch) -> Result<()> {
+        let Some(key) = table.primary_key() else { return Ok(()) };
+        let net = consolidate(delta);
+        let zero = Int64Array::new_scalar(0);
+        let inserted = net.filter(&gt(net.weights(), &zero).expect("weights are Int64"));
+        if inserted.is_empty() {
+            return Ok(());
+        }
+        let keys = constraints::columns(inserted.rows(), key);
+        let mut touched = vec![net];
+        if let Some(contents) = self.point.objects.contents.get(&table.id) {
+            touched.push(ZBatch::inserts(contents.lookup(&keys, Some(self.point.epoch)).rows));
+        }
+        touched.extend(self.writes.deltas_by_key(table.id, &keys));
+        let after = overlay(Vec::new(), &[ZBatch::concat(delta.schema(), &touched)]);
+        let after = ZBatch::concat(delta.schema(), &after);
+        let keys = constraints::columns(after.rows(), key);
+        let mut seen = std::collections::HashSet::new();
+        for (row, row_key) in constraints::row_keys(&keys).into_iter().enumerate() {
+            if after.weights().value(row) > 1 || !seen.insert(row_key) {
+                return Err(duplicate_key(table, key, &keys, row));
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces what exists from the next statement on.
+    pub(crate) fn set_catalog(&mut self, catalog: Catalog) {
+        self.own_catalog = Some(catalog);
+    }
+
+    /// What to ask of the sequencer, or `None` if nothing was changed.
+    pub(crate) fn into_commit(self) -> Option<Commit> {
+        if self.writes.is_empty() && self.own_catalog.is_none() {
+            return None;
+        }
+        let writes = self.writes.into_deltas().into_iter();
+        let catalog = self.own_catalog;
+        let exists = |table: &RelationId| catalog.as_ref().is_none_or(|catalog| catalog.by_id(*table).is_some());
+        Some(Commit {
+            as_of: self.point.epoch,
+            catalog_version: self.point.objects.version,
+            reads: self.reads,
+            writes: writes.filter(|(table, _)| exists(table)).collect(),
+            catalog,
+        })
+    }
+}

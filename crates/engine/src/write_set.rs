@@ -1,0 +1,86 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use springtide_state::{Cursor, IndexedZSet};
+use springtide_types::{RelationId, ZBatch};
+
+/// The uncommitted changes of a transaction, by table.
+#[derive(Default)]
+pub(crate) struct WriteSet {
+    tables: BTreeMap<RelationId, TableWrites>,
+}
+
+struct TableWrites {
+    deltas: Vec<ZBatch>,
+    /// By primary key, so that a statement finds the rows that earlier ones wrote.
+    by_key: Option<IndexedZSet>,
+}
+
+impl WriteSet {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
+    pub(crate) fn tables(&self) -> BTreeSet<RelationId> {
+        self.tables.keys().copied().collect()
+    }
+
+    /// Adds a change to a table, whose primary key is `key` if it has one.
+    pub(crate) fn push(&mut self, table: RelationId, key: Option<&[usize]>, delta: ZBatch) {
+        if delta.is_empty() {
+            return;
+        }
+        let writes = self.tables.entry(table).or_insert_with(|| TableWrites {
+            deltas: Vec::new(),
+            by_key: key.map(|key| IndexedZSet::new(delta.schema(), key.to_vec(), false)),
+        });
+        if let Some(index) = &mut writes.by_key {
+            index.apply(&delta);
+        }
+        writes.deltas.push(delta);
+    }
+
+    /// All changes to a table.
+    pub(crate) fn deltas(&self, table: RelationId) -> &[ZBatch] {
+        self.tables.get(&table).map_or(&[], |writes| writes.deltas.as_slice())
+    }
+
+    /// The changes to the rows of a table that have one of these primary keys.
+    pub(crate) fn deltas_by_key(&self, table: RelationId, keys: &[ArrayRef]) -> Option<ZBatch> {
+        let writes = self.tables.get(&table)?;
+        let index = writes.by_key.as_ref()?;
+        let hashes = IndexedZSet::hashes(keys, keys.first().map_or(0, |column| column.len()));
+        let matches = index.probe(keys, &hashes, &mut Cursor::default(), usize::MAX);
+        let schema = writes.deltas[0].schema();
+        let all = (0..schema.fields().len()).collect::<Vec<_>>();
+        let columns = index.gather(&all, &matches.row_ids);
+        let rows = RecordBatch::try_new(schema, columns).expect("gathered columns fit their schema");
+        Some(ZBatch::new(rows, matches.weights.into()))
+    }
+
+    /// One consolidated delta per table, in order of identity.
+    pub(crate) fn into_deltas(self) -> Vec<(RelationId, ZBatch)> {
+        self.tables
+            .into_iter()
+            .map(|(table, writes)| {
+                let schema = writes.deltas[0].schema();
+                let delta = ZBatch::concat(schema, &writes.deltas);
+                let delta = if delta.is_insert_only() { delta } else { springtide_state::consolidate(&delta) };
+                (table, delta)
+            })
+            .filter(|(_, delta)| !delta.is_empty())
+            .collect()
+    }
+}
+
+/// The rows of a relation as a transaction sees them: a snapshot and its own changes on top.
+pub(crate) fn overlay(snapshot: Vec<ZBatch>, deltas: &[ZBatch]) -> Vec<ZBatch> {
+    if deltas.iter().all(ZBatch::is_insert_only) {
+        return snapshot.into_iter().chain(deltas.iter().cloned()).collect();
+    }
+    let schema = deltas[0].schema();
+    let all = snapshot.iter().chain(deltas).cloned().collect::<Vec<_>>();
+    let rows = springtide_state::consolidate(&ZBatch::concat(schema, &all));
+    let present = (0..rows.len() as u32).filter(|row| rows.weights().value(*row as usize) > 0);
+    vec![rows.take(&UInt32Array::from_iter_values(present))]
+}

@@ -1,0 +1,89 @@
+use std::fmt::Write;
+
+use arrow::datatypes::Schema;
+
+use crate::{Aggregate, Node, ViewPlan};
+
+/// The plan as indented text, one line a node: what it does, what it relies on, and what one changed row
+/// costs it.
+pub fn explain(plan: &ViewPlan) -> String {
+    let mut text = String::new();
+    write_node(&plan.root, 0, &mut text);
+    text
+}
+
+fn write_node(node: &Node, depth: usize, text: &mut String) {
+    let indent = "  ".repeat(depth);
+    let arrow = if depth == 0 { "" } else { "-> " };
+    writeln!(text, "{indent}{arrow}{}  {}", describe(node), annotations(node)).expect("writing to a String");
+    for input in node.inputs() {
+        write_node(input, depth + 1, text);
+    }
+}
+
+fn describe(node: &Node) -> String {
+    match node {
+        Node::Source(source) => format!("Source {} [{}]", source.name, all_names(&source.schema)),
+        Node::Constant(rows) => format!("Constant ({} rows)", rows.len()),
+        Node::Filter(filter) => format!("Filter {}", filter.predicate),
+        Node::Project(project) => {
+            let columns = project.exprs.iter().map(|output| {
+                let expr = output.expr.to_string();
+                if expr.split('@').next() == Some(&output.name) { expr } else { format!("{expr} AS {}", output.name) }
+            });
+            format!("Project {}", columns.collect::<Vec<_>>().join(", "))
+        }
+        Node::Join(join) => {
+            let (left, right) = (join.left.schema(), join.right.schema());
+            let equals = if join.null_equals_null { "IS NOT DISTINCT FROM" } else { "=" };
+            let keys = join.left_keys.iter().zip(&join.right_keys).map(|(l, r)| {
+                format!("{} {equals} {}", left.field(*l).name(), right.field(*r).name())
+            });
+            let keys = keys.collect::<Vec<_>>().join(" AND ");
+            let mut line = if keys.is_empty() { "CrossJoin".to_owned() } else { format!("InnerJoin {keys}") };
+            if let Some(filter) = &join.filter {
+                write!(line, " filter {filter}").expect("writing to a String");
+            }
+            line
+        }
+        Node::GroupBy(group_by) => {
+            let input = group_by.input.schema();
+            let aggregates = group_by.aggregates.iter().map(|aggregate| describe_aggregate(aggregate, &input));
+            let aggregates = aggregates.collect::<Vec<_>>().join(", ");
+            format!("GroupBy [{}] {aggregates}", names(&input, &group_by.keys)).trim_end().to_owned()
+        }
+        Node::Distinct(_) => "Distinct".to_owned(),
+        Node::Union(inputs) => format!("UnionAll ({} inputs)", inputs.len()),
+    }
+}
+
+fn describe_aggregate(aggregate: &Aggregate, input: &Schema) -> String {
+    let distinct = if aggregate.distinct { "distinct " } else { "" };
+    let argument = aggregate.argument.map_or("*", |column| input.field(column).name());
+    let filter = aggregate.filter.map(|column| format!(" filter {}", input.field(column).name()));
+    format!("{}({distinct}{argument}){}", aggregate.function, filter.unwrap_or_default())
+}
+
+fn annotations(node: &Node) -> String {
+    let properties = node.properties();
+    let schema = node.schema();
+    let mut notes = vec![format!("cost {}", node.cost())];
+    if properties.append_only {
+        notes.push("append-only".to_owned());
+    }
+    for key in &properties.unique_keys {
+        notes.push(match key.as_slice() {
+            [] => "at most one row".to_owned(),
+            key => format!("unique ({})", names(&schema, key)),
+        });
+    }
+    format!("({})", notes.join("; "))
+}
+
+fn all_names(schema: &Schema) -> String {
+    schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn names(schema: &Schema, columns: &[usize]) -> String {
+    columns.iter().map(|column| schema.field(*column).name().as_str()).collect::<Vec<_>>().join(", ")
+}

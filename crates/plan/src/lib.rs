@@ -1,0 +1,18 @@
+//! The incremental plan as data: what the SQL layer decides and the dataflow layer renders.
+//!
+//! Everything is decided here, so that rendering is one dull `match`. Invariant: no timely, no storage,
+//! no SQL text; expressions are DataFusion physical expressions over the columns of the input.
+
+mod aggregate;
+mod error;
+mod explain;
+mod fingerprint;
+mod node;
+mod properties;
+
+pub use aggregate::{Aggregate, AggregateFunction};
+pub use error::{arrow_error, sql_error};
+pub use explain::explain;
+pub use fingerprint::fingerprint;
+pub use node::{Filter, GroupBy, Join, Node, Project, ScalarExpr, Source, ViewPlan};
+pub use properties::{CostClass, Properties};

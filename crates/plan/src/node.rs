@@ -1,0 +1,169 @@
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use springtide_types::{RelationId, ZBatch};
+
+use crate::Aggregate;
+
+/// The plan of one materialized view.
+#[derive(Clone, Debug)]
+pub struct ViewPlan {
+    /// Computes the view; its schema is the view's.
+    pub root: Node,
+}
+
+impl ViewPlan {
+    /// Every relation read, once each, in ascending order.
+    pub fn sources(&self) -> Vec<RelationId> {
+        fn visit(node: &Node, found: &mut Vec<RelationId>) {
+            if let Node::Source(source) = node {
+                found.push(source.relation);
+            }
+            node.inputs().into_iter().for_each(|input| visit(input, found));
+        }
+        let mut found = Vec::new();
+        visit(&self.root, &mut found);
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// A node of the incremental plan: a function from the deltas of its inputs to its own delta. SQL's
+/// multisets are Z-sets whose weights are positive.
+#[derive(Clone, Debug)]
+pub enum Node {
+    /// The deltas of a table or of another view.
+    Source(Source),
+    /// Rows that are always there, such as `VALUES` or the one row of a SELECT without FROM.
+    Constant(ZBatch),
+    /// Rows for which a predicate holds.
+    Filter(Box<Filter>),
+    /// One expression per output column.
+    Project(Box<Project>),
+    /// Inner join on equal keys; without keys, a cross product.
+    Join(Box<Join>),
+    /// GROUP BY; without keys, one row always.
+    GroupBy(Box<GroupBy>),
+    /// Each row once.
+    Distinct(Box<Node>),
+    /// All rows of all inputs, which share one schema.
+    Union(Vec<Node>),
+}
+
+/// See [`Node::Source`].
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The relation whose deltas these are.
+    pub relation: RelationId,
+    /// Its name, for EXPLAIN.
+    pub name: String,
+    /// The columns taken, by position in the relation.
+    pub columns: Vec<usize>,
+    /// Schema of the taken columns.
+    pub schema: SchemaRef,
+    /// No row of the relation is ever retracted.
+    pub append_only: bool,
+    /// Sets of taken columns, by position in `columns`, whose values are unique.
+    pub unique_keys: Vec<Vec<usize>>,
+}
+
+/// See [`Node::Filter`].
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Where the rows come from.
+    pub input: Node,
+    /// Boolean, over the columns of the input; NULL counts as false.
+    pub predicate: Arc<dyn PhysicalExpr>,
+}
+
+/// A computed column.
+#[derive(Clone, Debug)]
+pub struct ScalarExpr {
+    /// Over the columns of the input.
+    pub expr: Arc<dyn PhysicalExpr>,
+    /// Name of the output column.
+    pub name: String,
+}
+
+impl ScalarExpr {
+    /// The input column that this passes through unchanged, if it does.
+    pub fn column(&self) -> Option<usize> {
+        let expr: &dyn std::any::Any = self.expr.as_ref();
+        expr.downcast_ref::<Column>().map(Column::index)
+    }
+}
+
+/// See [`Node::Project`].
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Where the rows come from.
+    pub input: Node,
+    /// The output columns.
+    pub exprs: Vec<ScalarExpr>,
+    /// Their schema. The evaluated arrays have exactly these types.
+    pub schema: SchemaRef,
+}
+
+/// See [`Node::Join`].
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// Left input.
+    pub left: Node,
+    /// Right input.
+    pub right: Node,
+    /// Key columns of the left input.
+    pub left_keys: Vec<usize>,
+    /// Key columns of the right input: of the same number and types.
+    pub right_keys: Vec<usize>,
+    /// Whether NULL keys match each other (`IS NOT DISTINCT FROM`); `=` drops them.
+    pub null_equals_null: bool,
+    /// A further condition over the columns of left, then right.
+    pub filter: Option<Arc<dyn PhysicalExpr>>,
+    /// The columns of left, then those of right.
+    pub schema: SchemaRef,
+}
+
+/// See [`Node::GroupBy`].
+#[derive(Clone, Debug)]
+pub struct GroupBy {
+    /// Where the rows come from.
+    pub input: Node,
+    /// Input columns that form the key.
+    pub keys: Vec<usize>,
+    /// What is computed for each group.
+    pub aggregates: Vec<Aggregate>,
+    /// The key columns, then one column per aggregate.
+    pub schema: SchemaRef,
+}
+
+impl Node {
+    /// Schema of the rows that the node emits.
+    pub fn schema(&self) -> SchemaRef {
+        match self {
+            Node::Source(source) => source.schema.clone(),
+            Node::Constant(rows) => rows.schema(),
+            Node::Filter(filter) => filter.input.schema(),
+            Node::Project(project) => project.schema.clone(),
+            Node::Join(join) => join.schema.clone(),
+            Node::GroupBy(group_by) => group_by.schema.clone(),
+            Node::Distinct(input) => input.schema(),
+            Node::Union(inputs) => inputs.first().map_or_else(|| Arc::new(Schema::empty()), Node::schema),
+        }
+    }
+
+    /// The nodes that feed this one, in port order.
+    pub fn inputs(&self) -> Vec<&Node> {
+        match self {
+            Node::Source(_) | Node::Constant(_) => Vec::new(),
+            Node::Filter(filter) => vec![&filter.input],
+            Node::Project(project) => vec![&project.input],
+            Node::Join(join) => vec![&join.left, &join.right],
+            Node::GroupBy(group_by) => vec![&group_by.input],
+            Node::Distinct(input) => vec![input],
+            Node::Union(inputs) => inputs.iter().collect(),
+        }
+    }
+}

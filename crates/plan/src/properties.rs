@@ -1,0 +1,131 @@
+use std::fmt;
+
+use crate::{AggregateFunction, Node};
+
+/// What can be relied on of a node's output, derived from the plan alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Properties {
+    /// No row is ever retracted, so operators downstream keep no state for retraction.
+    pub append_only: bool,
+    /// Sets of output columns whose values are unique among the rows. An empty set means: at most one row.
+    pub unique_keys: Vec<Vec<usize>>,
+}
+
+/// What one changed row costs a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CostClass {
+    /// The same whatever the state holds.
+    Constant,
+    /// Proportional to the rows that match the changed row.
+    Matches,
+    /// Logarithmic in the rows of the touched group.
+    Logarithmic,
+    /// Proportional to the other input.
+    OtherInput,
+}
+
+impl fmt::Display for CostClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CostClass::Constant => "O(1)",
+            CostClass::Matches => "O(matches)",
+            CostClass::Logarithmic => "O(log group)",
+            CostClass::OtherInput => "O(other input)",
+        })
+    }
+}
+
+impl Properties {
+    /// Whether the output, as it is, holds no row twice.
+    pub fn is_set(&self) -> bool {
+        !self.unique_keys.is_empty()
+    }
+}
+
+impl Node {
+    /// Derives the properties of this node's output.
+    pub fn properties(&self) -> Properties {
+        match self {
+            Node::Source(source) => {
+                Properties { append_only: source.append_only, unique_keys: source.unique_keys.clone() }
+            }
+            Node::Constant(rows) => {
+                let unique_keys = if rows.len() <= 1 { vec![vec![]] } else { vec![] };
+                Properties { append_only: true, unique_keys }
+            }
+            Node::Filter(filter) => filter.input.properties(),
+            Node::Project(project) => {
+                let input = project.input.properties();
+                let position =
+                    |column: usize| project.exprs.iter().position(|output| output.column() == Some(column));
+                let unique_keys = input
+                    .unique_keys
+                    .iter()
+                    .filter_map(|key| key.iter().map(|column| position(*column)).collect())
+                    .collect();
+                Properties { append_only: input.append_only, unique_keys }
+            }
+            Node::Join(join) => {
+                let (left, right) = (join.left.properties(), join.right.properties());
+                Properties {
+                    append_only: left.append_only && right.append_only,
+                    unique_keys: joined_keys(join, &left, &right),
+                }
+            }
+            Node::GroupBy(group_by) => {
+                Properties { append_only: false, unique_keys: vec![(0..group_by.keys.len()).collect()] }
+            }
+            Node::Distinct(input) => {
+                let mut properties = input.properties();
+                if !properties.is_set() {
+                    properties.unique_keys = vec![(0..input.schema().fields().len()).collect()];
+                }
+                properties
+            }
+            Node::Union(inputs) => Properties {
+                append_only: inputs.iter().all(|input| input.properties().append_only),
+                unique_keys: vec![],
+            },
+        }
+    }
+
+    /// What one changed input row costs this node alone, in rows touched.
+    pub fn cost(&self) -> CostClass {
+        match self {
+            Node::Join(join) if join.left_keys.is_empty() => CostClass::OtherInput,
+            Node::Join(_) => CostClass::Matches,
+            Node::GroupBy(group_by) => {
+                let searches = group_by.aggregates.iter().any(|aggregate| {
+                    matches!(aggregate.function, AggregateFunction::Min | AggregateFunction::Max)
+                });
+                if searches && !group_by.input.properties().append_only {
+                    CostClass::Logarithmic
+                } else {
+                    CostClass::Constant
+                }
+            }
+            _ => CostClass::Constant,
+        }
+    }
+}
+
+/// Two keys together identify a pair; one side's key alone does where the other side is joined on a key
+/// of its own.
+fn joined_keys(join: &crate::Join, left: &Properties, right: &Properties) -> Vec<Vec<usize>> {
+    let offset = join.left.schema().fields().len();
+    let shift = |key: &[usize]| key.iter().map(|column| column + offset).collect::<Vec<_>>();
+    let covers = |keys: &[usize], unique: &[usize]| unique.iter().all(|column| keys.contains(column));
+    let mut keys = Vec::new();
+    if right.unique_keys.iter().any(|unique| covers(&join.right_keys, unique)) {
+        keys.extend(left.unique_keys.iter().cloned());
+    }
+    if left.unique_keys.iter().any(|unique| covers(&join.left_keys, unique)) {
+        keys.extend(right.unique_keys.iter().map(|key| shift(key)));
+    }
+    if keys.is_empty() {
+        if let (Some(left), Some(right)) = (left.unique_keys.first(), right.unique_keys.first()) {
+            keys.push(left.iter().copied().chain(shift(right)).collect());
+        }
+    }
+    keys
+}

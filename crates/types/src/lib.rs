@@ -1,0 +1,17 @@
+//! The vocabulary that every other crate speaks: [`ZBatch`], [`Epoch`], typed ids, the SQL types and
+//! their Arrow forms, the one stable hash, and [`SqlError`].
+//!
+//! Invariant: this crate knows nothing of plans, storage, timely or the wire.
+
+mod epoch;
+mod error;
+pub mod hash;
+mod ids;
+mod sql_type;
+mod zbatch;
+
+pub use epoch::Epoch;
+pub use error::{ErrorDelta, Result, SqlError, SqlState};
+pub use ids::{RelationId, WorkerIndex};
+pub use sql_type::{SqlType, UNCONSTRAINED_NUMERIC};
+pub use zbatch::ZBatch;

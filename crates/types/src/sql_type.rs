@@ -1,0 +1,107 @@
+use std::fmt;
+
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, IntervalUnit, TimeUnit};
+
+/// Precision and scale of a `numeric` that was declared without them. Arrow decimals have one scale per
+/// column, PostgreSQL's have one per value.
+pub const UNCONSTRAINED_NUMERIC: (u8, i8) = (DECIMAL128_MAX_PRECISION, 10);
+
+/// A column type as SQL names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SqlType {
+    /// `boolean`
+    Boolean,
+    /// `smallint`
+    Int2,
+    /// `integer`
+    Int4,
+    /// `bigint`
+    Int8,
+    /// `real`
+    Float4,
+    /// `double precision`
+    Float8,
+    /// `numeric(precision, scale)`
+    Numeric(u8, i8),
+    /// `text`
+    Text,
+    /// `varchar(n)`, or `varchar` without a limit
+    Varchar(Option<u32>),
+    /// `date`
+    Date,
+    /// `timestamp without time zone`, in microseconds
+    Timestamp,
+    /// `timestamp with time zone`, in microseconds UTC
+    Timestamptz,
+    /// `interval`
+    Interval,
+}
+
+impl SqlType {
+    /// The Arrow type that holds values of this type.
+    pub fn arrow(self) -> DataType {
+        match self {
+            SqlType::Boolean => DataType::Boolean,
+            SqlType::Int2 => DataType::Int16,
+            SqlType::Int4 => DataType::Int32,
+            SqlType::Int8 => DataType::Int64,
+            SqlType::Float4 => DataType::Float32,
+            SqlType::Float8 => DataType::Float64,
+            SqlType::Numeric(precision, scale) => DataType::Decimal128(precision, scale),
+            SqlType::Text | SqlType::Varchar(_) => DataType::Utf8,
+            SqlType::Date => DataType::Date32,
+            SqlType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            SqlType::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into())),
+            SqlType::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
+        }
+    }
+
+    /// The SQL type that a column of this Arrow type has, or `None` for a type that SQL here has not.
+    /// Wider or differently encoded Arrow types map to the SQL type that holds their values.
+    pub fn from_arrow(data_type: &DataType) -> Option<SqlType> {
+        Some(match data_type {
+            DataType::Boolean => SqlType::Boolean,
+            DataType::Int8 | DataType::UInt8 | DataType::Int16 => SqlType::Int2,
+            DataType::UInt16 | DataType::Int32 => SqlType::Int4,
+            DataType::UInt32 | DataType::Int64 => SqlType::Int8,
+            DataType::UInt64 => SqlType::Numeric(20, 0),
+            DataType::Float16 | DataType::Float32 => SqlType::Float4,
+            DataType::Float64 => SqlType::Float8,
+            DataType::Decimal32(precision, scale)
+            | DataType::Decimal64(precision, scale)
+            | DataType::Decimal128(precision, scale)
+            | DataType::Decimal256(precision, scale) => {
+                SqlType::Numeric((*precision).min(DECIMAL128_MAX_PRECISION), *scale)
+            }
+            DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => SqlType::Text,
+            DataType::Date32 | DataType::Date64 => SqlType::Date,
+            DataType::Timestamp(_, None) => SqlType::Timestamp,
+            DataType::Timestamp(_, Some(_)) => SqlType::Timestamptz,
+            DataType::Interval(_) | DataType::Duration(_) => SqlType::Interval,
+            DataType::Dictionary(_, values) => return SqlType::from_arrow(values),
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for SqlType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SqlType::Boolean => "boolean",
+            SqlType::Int2 => "smallint",
+            SqlType::Int4 => "integer",
+            SqlType::Int8 => "bigint",
+            SqlType::Float4 => "real",
+            SqlType::Float8 => "double precision",
+            SqlType::Numeric(precision, scale) if (*precision, *scale) == UNCONSTRAINED_NUMERIC => "numeric",
+            SqlType::Numeric(precision, scale) => return write!(f, "numeric({precision},{scale})"),
+            SqlType::Text => "text",
+            SqlType::Varchar(Some(limit)) => return write!(f, "character varying({limit})"),
+            SqlType::Varchar(None) => "character varying",
+            SqlType::Date => "date",
+            SqlType::Timestamp => "timestamp without time zone",
+            SqlType::Timestamptz => "timestamp with time zone",
+            SqlType::Interval => "interval",
+        })
+    }
+}
