@@ -1,0 +1,27 @@
+//! Indexed Z-sets: hashed ([`IndexedZSet`], [`KeyTable`]), ordered ([`OrderedWeights`]), and versioned for
+//! readers ([`Relation`]).
+//!
+//! Rows live in append-only columnar chunks and are named by their position; a weight per row and chains
+//! of row positions per hash are kept beside them. Everything compares rows as SQL's `IS NOT DISTINCT
+//! FROM` does: NULL equals NULL, −0.0 equals 0.0, every NaN equals every other. Invariant: this crate
+//! knows nothing of operators, plans or threads other than its readers.
+
+mod chunks;
+mod consolidate;
+mod equality;
+mod hash_index;
+mod indexed;
+mod key_table;
+mod normalize;
+mod ordered;
+mod relation;
+mod shard;
+mod store;
+
+pub use consolidate::consolidate;
+pub use equality::equal_pairs;
+pub use indexed::{Cursor, IndexedZSet, Matches};
+pub use key_table::KeyTable;
+pub use normalize::normalize_floats;
+pub use ordered::OrderedWeights;
+pub use relation::{LookedUp, Relation};

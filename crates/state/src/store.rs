@@ -1,0 +1,329 @@
+//! Rows with weights, indexed for look-up by key and for retraction.
+
+use std::ops::Range;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::SchemaRef;
+use springtide_types::ZBatch;
+use springtide_types::hash::hash_columns;
+
+use crate::chunks::Chunks;
+use crate::consolidate::consolidate;
+use crate::hash_index::{END, HashIndex};
+
+/// How the rows of a [`Store`] are found again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Not at all: rows only come.
+    Scan,
+    /// By a key that any number of rows share. With retractions, rows are also indexed as a whole unless
+    /// the key is the whole row.
+    Key { columns: Vec<usize>, append_only: bool },
+    /// By a key that few rows share at a time, so that retractions find their row by it, too.
+    UniqueKey(Vec<usize>),
+}
+
+/// A hash index over some columns of the rows.
+#[derive(Debug)]
+struct Index {
+    columns: Vec<usize>,
+    chains: HashIndex,
+}
+
+impl Index {
+    fn new(columns: Vec<usize>, unlinks: bool) -> Index {
+        Index { columns, chains: HashIndex::new(unlinks) }
+    }
+
+    fn hashes(&self, rows: &RecordBatch) -> Vec<u64> {
+        let columns = self.columns.iter().map(|column| rows.column(*column).clone()).collect::<Vec<_>>();
+        hash_columns(&columns, rows.num_rows())
+    }
+
+    /// Appends rows that are not dead.
+    fn push(&mut self, rows: &RecordBatch) {
+        let hashes = self.hashes(rows);
+        self.chains.push_all(&hashes);
+    }
+}
+
+/// An append-only sequence of rows, each with a weight that may change. A retraction takes weight from
+/// rows equal to it; what it does not find waits as a row of negative weight for its insertion.
+#[derive(Debug)]
+pub(crate) struct Store {
+    chunks: Chunks,
+    weights: Vec<i64>,
+    /// Rows of weight 0. They are in no chain.
+    dead: usize,
+    /// Rows of negative weight.
+    negative: usize,
+    by_key: Option<Index>,
+    by_row: Option<Index>,
+    append_only: bool,
+}
+
+impl Store {
+    pub(crate) fn new(schema: SchemaRef, access: Access) -> Store {
+        let all = (0..schema.fields().len()).collect::<Vec<_>>();
+        let (by_key, by_row, append_only) = match access {
+            Access::Scan => (None, None, true),
+            Access::Key { columns, append_only } => {
+                let whole = all.iter().all(|column| columns.contains(column));
+                let by_row = (!append_only && !whole).then(|| Index::new(all, true));
+                (Some(Index::new(columns, !append_only)), by_row, append_only)
+            }
+            Access::UniqueKey(columns) => (Some(Index::new(columns, true)), None, false),
+        };
+        Store {
+            chunks: Chunks::new(schema),
+            weights: Vec::new(),
+            dead: 0,
+            negative: 0,
+            by_key,
+            by_row,
+            append_only,
+        }
+    }
+
+    pub(crate) fn chunks(&self) -> &Chunks {
+        &self.chunks
+    }
+
+    pub(crate) fn weights(&self) -> &[i64] {
+        &self.weights
+    }
+
+    pub(crate) fn dead(&self) -> usize {
+        self.dead
+    }
+
+    pub(crate) fn key(&self) -> Option<&[usize]> {
+        self.by_key.as_ref().map(|index| index.columns.as_slice())
+    }
+
+    pub(crate) fn key_chains(&self) -> Option<&HashIndex> {
+        self.by_key.as_ref().map(|index| &index.chains)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let indexes = self.by_key.iter().chain(&self.by_row).map(|index| index.chains.bytes()).sum::<usize>();
+        self.chunks.bytes() + 8 * self.weights.capacity() + indexes
+    }
+
+    /// Adds a delta. `key_hashes` are the hashes of its key columns if the caller has them already;
+    /// `changes` takes (row, change of weight) for each change to a row that was there. O(delta).
+    pub(crate) fn apply(
+        &mut self,
+        delta: &ZBatch,
+        key_hashes: Option<&[u64]>,
+        changes: &mut Vec<(u32, i64)>,
+    ) {
+        if self.negative == 0 && delta.is_insert_only() {
+            self.append(delta.rows(), delta.weights().values(), key_hashes);
+            return;
+        }
+        let delta = consolidate(delta);
+        if self.append_only {
+            self.append(delta.rows(), delta.weights().values(), None);
+            return;
+        }
+        let weights = delta.weights().values();
+        let (inserts, deletes): (Vec<u32>, Vec<u32>) =
+            (0..delta.len() as u32).partition(|row| weights[*row as usize] > 0);
+        for (part, may_cancel) in [(inserts, self.negative > 0), (deletes, true)] {
+            if part.is_empty() {
+                continue;
+            }
+            let part = delta.take(&UInt32Array::from(part));
+            let part = if may_cancel { self.cancel(&part, changes) } else { part };
+            self.append(part.rows(), part.weights().values(), None);
+        }
+    }
+
+    fn append(&mut self, rows: &RecordBatch, weights: &[i64], key_hashes: Option<&[u64]>) {
+        if weights.is_empty() {
+            return;
+        }
+        debug_assert!(weights.iter().all(|weight| *weight != 0), "a row of weight 0");
+        self.chunks.push(rows, |range| count_odd(&weights[range]));
+        self.weights.extend_from_slice(weights);
+        self.negative += weights.iter().filter(|weight| **weight < 0).count();
+        if let Some(index) = &mut self.by_key {
+            match key_hashes {
+                Some(hashes) => index.chains.push_all(hashes),
+                None => index.push(rows),
+            }
+        }
+        if let Some(index) = &mut self.by_row {
+            index.push(rows);
+        }
+    }
+
+    /// Takes the weights of `part`, distinct rows whose weights have one sign, from equal rows of the
+    /// other sign, and returns what is left over.
+    fn cancel(&mut self, part: &ZBatch, changes: &mut Vec<(u32, i64)>) -> ZBatch {
+        let mut remaining = part.weights().values().to_vec();
+        let key_hashes = self.by_key.as_ref().map(|index| index.hashes(part.rows()));
+        let row_hashes = self.by_row.as_ref().map(|index| index.hashes(part.rows()));
+        // A chain of whole rows holds nothing but rows equal to this one, save for collisions, so the
+        // first round stops as soon as it has seen enough weight.
+        for exhaustive in [false, true] {
+            let hashes = row_hashes.as_ref().or(key_hashes.as_ref()).expect("retractable rows are indexed");
+            let (at, rows) = self.candidates(hashes, &remaining, exhaustive);
+            if rows.is_empty() {
+                break;
+            }
+            let all = (0..part.columns().len()).collect::<Vec<_>>();
+            let equal = self.chunks.equal(&all, &rows, part.columns(), &at);
+            for ((at, row), _) in at.iter().zip(&rows).zip(&equal).filter(|(_, equal)| **equal) {
+                let at = *at as usize;
+                let taken = self.take(*row, &mut remaining[at]);
+                if taken == 0 {
+                    continue;
+                }
+                changes.push((*row, -taken));
+                if self.weights[*row as usize] == 0 {
+                    self.unlink(*row, key_hashes.as_ref().map(|h| h[at]), row_hashes.as_ref().map(|h| h[at]));
+                }
+            }
+            if remaining.iter().all(|weight| *weight == 0) {
+                break;
+            }
+        }
+        leftover(part, &remaining)
+    }
+
+    /// Pairs of a position in `remaining` and a row that may be equal to it and has the other sign.
+    fn candidates(&self, hashes: &[u64], remaining: &[i64], exhaustive: bool) -> (Vec<u32>, Vec<u32>) {
+        let by_row = self.by_row.as_ref();
+        let index = by_row.or(self.by_key.as_ref()).expect("retractable rows are indexed");
+        let exhaustive = exhaustive || index.columns.len() < self.chunks.schema().fields().len();
+        let (mut at, mut rows) = (Vec::new(), Vec::new());
+        for (position, (hash, wanted)) in hashes.iter().zip(remaining).enumerate() {
+            let mut missing = *wanted;
+            let mut row = if missing == 0 { END } else { index.chains.head(*hash) };
+            while row != END {
+                let weight = self.weights[row as usize];
+                if weight.signum() == -wanted.signum() {
+                    at.push(position as u32);
+                    rows.push(row);
+                    missing += weight;
+                    if !exhaustive && missing.signum() != wanted.signum() {
+                        break;
+                    }
+                }
+                row = index.chains.next(row);
+            }
+        }
+        (at, rows)
+    }
+
+    /// Lets `remaining` and the weight of `row`, of opposite signs, cancel out as far as they do. Returns
+    /// what the row lost.
+    fn take(&mut self, row: u32, remaining: &mut i64) -> i64 {
+        let weight = &mut self.weights[row as usize];
+        let old = *weight;
+        if old == 0 || old.signum() == remaining.signum() {
+            return 0;
+        }
+        let taken = old.signum() * old.abs().min(remaining.abs());
+        *weight -= taken;
+        *remaining += taken;
+        let new = *weight;
+        if (old != 1) != (new != 1) {
+            self.chunks.mark(row, new != 1);
+        }
+        self.dead += usize::from(new == 0);
+        self.negative -= usize::from(old < 0 && new == 0);
+        taken
+    }
+
+    fn unlink(&mut self, row: u32, key_hash: Option<u64>, row_hash: Option<u64>) {
+        for (index, hash) in [(&mut self.by_key, key_hash), (&mut self.by_row, row_hash)] {
+            if let (Some(index), Some(hash)) = (index, hash) {
+                index.chains.unlink(hash, row);
+            }
+        }
+    }
+
+    /// Drops the dead rows for which `keep` is false, and returns the position before which each dropped
+    /// row lay, as the number of rows kept before each old position. O(rows).
+    pub(crate) fn compact(&mut self, keep: impl Fn(u32) -> bool) -> Vec<u32> {
+        let kept =
+            BooleanBuffer::collect_bool(self.weights.len(), |row| self.weights[row] != 0 || keep(row as u32));
+        let mut moved = Vec::with_capacity(self.weights.len() + 1);
+        let mut count = 0;
+        for bit in &kept {
+            moved.push(count);
+            count += u32::from(bit);
+        }
+        moved.push(count);
+        let mut bits = kept.iter();
+        self.weights.retain(|_| bits.next().unwrap_or(false));
+        self.weights.shrink_to_fit();
+        let weights = &self.weights;
+        self.chunks.retain(&kept, |range| count_odd(&weights[range]));
+        self.dead = self.weights.iter().filter(|weight| **weight == 0).count();
+        for index in [&mut self.by_key, &mut self.by_row].into_iter().flatten() {
+            index.chains = HashIndex::new(!self.append_only);
+            for part in self.chunks.parts() {
+                let hashes = index.hashes(&part.rows);
+                for (hash, weight) in hashes.iter().zip(&self.weights[index.chains.len()..]) {
+                    if *weight == 0 {
+                        index.chains.push_unlinked();
+                    } else {
+                        index.chains.push(*hash);
+                    }
+                }
+            }
+        }
+        moved
+    }
+
+    /// Pairs of a position in `keys` and a row whose key columns equal it and whose weight is not 0.
+    pub(crate) fn find(&self, keys: &[ArrayRef], hashes: &[u64]) -> (Vec<u32>, Vec<u32>) {
+        let index = self.by_key.as_ref().expect("a store that is looked up has a key");
+        let (mut at, mut rows) = (Vec::new(), Vec::new());
+        for (position, hash) in hashes.iter().enumerate() {
+            let mut row = index.chains.head(*hash);
+            while row != END {
+                at.push(position as u32);
+                rows.push(row);
+                row = index.chains.next(row);
+            }
+        }
+        self.retain_equal_keys(keys, &mut at, &mut rows);
+        (at, rows)
+    }
+
+    /// Drops the pairs of which the hashes, but not the keys, are equal.
+    pub(crate) fn retain_equal_keys(&self, keys: &[ArrayRef], at: &mut Vec<u32>, rows: &mut Vec<u32>) {
+        let index = self.by_key.as_ref().expect("a store that is looked up has a key");
+        let equal = self.chunks.equal(&index.columns, rows, keys, at);
+        if equal.iter().all(|equal| *equal) {
+            return;
+        }
+        for pairs in [at, rows] {
+            let mut equal = equal.iter();
+            pairs.retain(|_| equal.next().is_some_and(|equal| *equal));
+        }
+    }
+}
+
+/// How many weights are not 1.
+pub(crate) fn count_odd(weights: &[i64]) -> u32 {
+    weights.iter().filter(|weight| **weight != 1).count() as u32
+}
+
+fn leftover(part: &ZBatch, remaining: &[i64]) -> ZBatch {
+    let rows = (0..part.len() as u32).filter(|row| remaining[*row as usize] != 0).collect::<Vec<_>>();
+    let weights = rows.iter().map(|row| remaining[*row as usize]).collect::<Vec<_>>();
+    let rows = part.take(&UInt32Array::from(rows)).rows().clone();
+    ZBatch::new(rows, Int64Array::from(weights))
+}
+
+/// The part of `range` that lies before `limit`.
+pub(crate) fn clip(range: Range<u32>, limit: u32) -> usize {
+    (range.end.min(limit)).saturating_sub(range.start) as usize
+}
