@@ -170,7 +170,7 @@ impl Splitter {
 
 fn utf8(bytes: Vec<u8>) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| {
-        SqlError::new(SqlState::from_code("22021"), "invalid byte sequence for encoding \"UTF8\"")
+        SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\"")
     })
 }
 

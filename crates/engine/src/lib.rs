@@ -25,6 +25,7 @@ mod transaction;
 mod write_set;
 
 pub use database::{Database, Options};
+pub use datafusion::common::ScalarValue;
 pub use notice::Notice;
 pub use prepared::Prepared;
 pub use response::{Column, Response, RowsTag};

@@ -181,7 +181,9 @@ impl Session {
         prepared: &Prepared,
         parameters: Vec<ScalarValue>,
     ) -> Result<Response> {
-        let State::Open(mut open) = std::mem::replace(&mut self.state, State::Failed { implicit: false }) else {
+        // If the caller drops this future, the transaction has failed.
+        let implicit = matches!(&self.state, State::Open(open) if open.implicit);
+        let State::Open(mut open) = std::mem::replace(&mut self.state, State::Failed { implicit }) else {
             return Err(SqlError::internal("a transaction is open"));
         };
         if open.read_only && !matches!(prepared.bound.as_ref(), Bound::Query(_)) {
@@ -193,7 +195,6 @@ impl Session {
             self.copy = Some(copy.begin());
             open.history.push_unrepeatable();
         }
-        let implicit = open.implicit;
         let response = self.run(&mut open.transaction, prepared, &parameters).await;
         self.state = match &response {
             Ok(_) => State::Open(open),

@@ -4,7 +4,8 @@ use std::error::Error;
 
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use datafusion::error::{DataFusionError, SchemaError};
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
 use springtide_types::{SqlError, SqlState, SqlType};
 
 /// What a client is told of a failure inside DataFusion. A [`SqlError`] that travelled as an external
@@ -83,10 +84,9 @@ fn schema_error(error: &SchemaError) -> SqlError {
             format!("column reference \"{}\" is ambiguous", field.name),
         ),
         SchemaError::DuplicateQualifiedField { name, .. }
-        | SchemaError::DuplicateUnqualifiedField { name } => SqlError::new(
-            SqlState::DUPLICATE_COLUMN,
-            format!("column \"{name}\" specified more than once"),
-        ),
+        | SchemaError::DuplicateUnqualifiedField { name } => {
+            SqlError::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once"))
+        }
     }
 }
 
@@ -175,7 +175,8 @@ fn cast_error(message: &str) -> SqlError {
     }
     let lower = message.to_lowercase();
     if lower.contains("overflow") || lower.contains("out of range") {
-        let message = if message.contains("Decimal") { "numeric field overflow" } else { "value out of range" };
+        let message =
+            if message.contains("Decimal") { "numeric field overflow" } else { "value out of range" };
         return SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message);
     }
     SqlError::new(SqlState::INVALID_TEXT_REPRESENTATION, message)
@@ -184,7 +185,8 @@ fn cast_error(message: &str) -> SqlError {
 fn bad_text(value: &str, data_type: &str) -> SqlError {
     let name = sql_name(data_type);
     let is_time = name == "date" || name.starts_with("time") || name == "interval";
-    let state = if is_time { SqlState::INVALID_DATETIME_FORMAT } else { SqlState::INVALID_TEXT_REPRESENTATION };
+    let state =
+        if is_time { SqlState::INVALID_DATETIME_FORMAT } else { SqlState::INVALID_TEXT_REPRESENTATION };
     SqlError::new(state, format!("invalid input syntax for type {name}: \"{value}\""))
 }
 

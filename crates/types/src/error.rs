@@ -1,94 +1,97 @@
-use std::borrow::Cow;
 use std::fmt;
 
 /// The result of anything that a client may have caused to fail.
 pub type Result<T, E = SqlError> = std::result::Result<T, E>;
 
 /// A five-character SQLSTATE, as listed in appendix A of the PostgreSQL 15 manual.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SqlState(Cow<'static, str>);
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SqlState([u8; 5]);
 
 macro_rules! sql_states {
     ($($name:ident = $code:literal;)*) => {
         #[allow(missing_docs)]
         impl SqlState {
-            $(pub const $name: SqlState = SqlState(Cow::Borrowed($code));)*
+            $(pub const $name: SqlState = SqlState(*$code);)*
         }
     };
 }
 
 sql_states! {
-    SUCCESSFUL_COMPLETION = "00000";
-    FEATURE_NOT_SUPPORTED = "0A000";
-    PROTOCOL_VIOLATION = "08P01";
-    CARDINALITY_VIOLATION = "21000";
-    STRING_DATA_RIGHT_TRUNCATION = "22001";
-    NUMERIC_VALUE_OUT_OF_RANGE = "22003";
-    INVALID_DATETIME_FORMAT = "22007";
-    DATETIME_FIELD_OVERFLOW = "22008";
-    DIVISION_BY_ZERO = "22012";
-    INVALID_PARAMETER_VALUE = "22023";
-    INVALID_REGULAR_EXPRESSION = "2201B";
-    INVALID_TEXT_REPRESENTATION = "22P02";
-    BAD_COPY_FILE_FORMAT = "22P04";
-    DATA_EXCEPTION = "22000";
-    NOT_NULL_VIOLATION = "23502";
-    UNIQUE_VIOLATION = "23505";
-    ACTIVE_SQL_TRANSACTION = "25001";
-    NO_ACTIVE_SQL_TRANSACTION = "25P01";
-    IN_FAILED_SQL_TRANSACTION = "25P02";
-    READ_ONLY_SQL_TRANSACTION = "25006";
-    INVALID_SQL_STATEMENT_NAME = "26000";
-    DEPENDENT_OBJECTS_STILL_EXIST = "2BP01";
-    INVALID_CURSOR_NAME = "34000";
-    INVALID_CATALOG_NAME = "3D000";
-    INVALID_SCHEMA_NAME = "3F000";
-    SERIALIZATION_FAILURE = "40001";
-    SYNTAX_ERROR_OR_ACCESS_RULE = "42000";
-    SYNTAX_ERROR = "42601";
-    UNDEFINED_COLUMN = "42703";
-    UNDEFINED_FUNCTION = "42883";
-    UNDEFINED_TABLE = "42P01";
-    UNDEFINED_PARAMETER = "42P02";
-    UNDEFINED_OBJECT = "42704";
-    DUPLICATE_COLUMN = "42701";
-    DUPLICATE_ALIAS = "42712";
-    DUPLICATE_TABLE = "42P07";
-    DUPLICATE_PREPARED_STATEMENT = "42P05";
-    DUPLICATE_OBJECT = "42710";
-    AMBIGUOUS_COLUMN = "42702";
-    AMBIGUOUS_FUNCTION = "42725";
-    GROUPING_ERROR = "42803";
-    DATATYPE_MISMATCH = "42804";
-    WRONG_OBJECT_TYPE = "42809";
-    CANNOT_COERCE = "42846";
-    INDETERMINATE_DATATYPE = "42P18";
-    INVALID_TABLE_DEFINITION = "42P16";
-    INVALID_COLUMN_REFERENCE = "42P10";
-    INVALID_COLUMN_DEFINITION = "42611";
-    OUT_OF_MEMORY = "53200";
-    PROGRAM_LIMIT_EXCEEDED = "54000";
-    OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
-    QUERY_CANCELED = "57014";
-    ADMIN_SHUTDOWN = "57P01";
-    INTERNAL_ERROR = "XX000";
+    SUCCESSFUL_COMPLETION = b"00000";
+    FEATURE_NOT_SUPPORTED = b"0A000";
+    PROTOCOL_VIOLATION = b"08P01";
+    CARDINALITY_VIOLATION = b"21000";
+    STRING_DATA_RIGHT_TRUNCATION = b"22001";
+    NUMERIC_VALUE_OUT_OF_RANGE = b"22003";
+    INVALID_DATETIME_FORMAT = b"22007";
+    DATETIME_FIELD_OVERFLOW = b"22008";
+    DIVISION_BY_ZERO = b"22012";
+    INVALID_PARAMETER_VALUE = b"22023";
+    INVALID_REGULAR_EXPRESSION = b"2201B";
+    INVALID_TEXT_REPRESENTATION = b"22P02";
+    BAD_COPY_FILE_FORMAT = b"22P04";
+    DATA_EXCEPTION = b"22000";
+    CHARACTER_NOT_IN_REPERTOIRE = b"22021";
+    NOT_NULL_VIOLATION = b"23502";
+    UNIQUE_VIOLATION = b"23505";
+    ACTIVE_SQL_TRANSACTION = b"25001";
+    NO_ACTIVE_SQL_TRANSACTION = b"25P01";
+    IN_FAILED_SQL_TRANSACTION = b"25P02";
+    READ_ONLY_SQL_TRANSACTION = b"25006";
+    INVALID_SQL_STATEMENT_NAME = b"26000";
+    DEPENDENT_OBJECTS_STILL_EXIST = b"2BP01";
+    INVALID_CURSOR_NAME = b"34000";
+    INVALID_CATALOG_NAME = b"3D000";
+    INVALID_SCHEMA_NAME = b"3F000";
+    SERIALIZATION_FAILURE = b"40001";
+    SYNTAX_ERROR_OR_ACCESS_RULE = b"42000";
+    SYNTAX_ERROR = b"42601";
+    UNDEFINED_COLUMN = b"42703";
+    UNDEFINED_FUNCTION = b"42883";
+    UNDEFINED_TABLE = b"42P01";
+    UNDEFINED_PARAMETER = b"42P02";
+    UNDEFINED_OBJECT = b"42704";
+    DUPLICATE_COLUMN = b"42701";
+    DUPLICATE_ALIAS = b"42712";
+    DUPLICATE_TABLE = b"42P07";
+    DUPLICATE_PREPARED_STATEMENT = b"42P05";
+    DUPLICATE_OBJECT = b"42710";
+    AMBIGUOUS_COLUMN = b"42702";
+    AMBIGUOUS_FUNCTION = b"42725";
+    GROUPING_ERROR = b"42803";
+    DATATYPE_MISMATCH = b"42804";
+    WRONG_OBJECT_TYPE = b"42809";
+    CANNOT_COERCE = b"42846";
+    INDETERMINATE_DATATYPE = b"42P18";
+    INVALID_TABLE_DEFINITION = b"42P16";
+    INVALID_COLUMN_REFERENCE = b"42P10";
+    INVALID_COLUMN_DEFINITION = b"42611";
+    OUT_OF_MEMORY = b"53200";
+    PROGRAM_LIMIT_EXCEEDED = b"54000";
+    OBJECT_NOT_IN_PREREQUISITE_STATE = b"55000";
+    QUERY_CANCELED = b"57014";
+    ADMIN_SHUTDOWN = b"57P01";
+    INTERNAL_ERROR = b"XX000";
 }
 
 impl SqlState {
     /// The five characters.
     pub fn code(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).expect("a SQLSTATE is ASCII")
     }
 
-    /// A state from its five characters, for codes that arrive as text.
+    /// A state from its five characters, for codes that arrive as text; `XX000` for anything else.
     pub fn from_code(code: &str) -> SqlState {
-        SqlState(Cow::Owned(code.to_owned()))
+        match <[u8; 5]>::try_from(code.as_bytes()) {
+            Ok(code) if code.is_ascii() => SqlState(code),
+            _ => SqlState::INTERNAL_ERROR,
+        }
     }
 }
 
 impl fmt::Debug for SqlState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.code())
     }
 }
 

@@ -5,7 +5,7 @@ use futures::TryStreamExt;
 use arrow::array::RecordBatch;
 use springtide_catalog::Catalog;
 use springtide_sql::sqlparser::ast::Query;
-use springtide_sql::{BoundQuery, Planner, RowStream};
+use springtide_sql::{BoundQuery, Planner, SendableStream};
 use springtide_types::{Result, SqlType};
 
 use super::point_key::PointKey;
@@ -49,7 +49,7 @@ impl Select {
         planner: &Planner,
         transaction: &mut Transaction,
         parameters: &[ScalarValue],
-    ) -> Result<RowStream> {
+    ) -> Result<SendableStream> {
         let mut relations = HashMap::new();
         for relation in self.query.relations() {
             let keys = self.point.as_ref().filter(|point| point.relation == *relation);
