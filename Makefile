@@ -1,0 +1,38 @@
+# All targets build the whole workspace with the release profile, so that its dependencies are built once.
+# A target directory set with CARGO_TARGET_DIR is honoured.
+
+BIN := $(or $(CARGO_TARGET_DIR),target)/release
+SECONDS ?= 60
+SUITE ?= sql-tests/slt
+
+.PHONY: help build demo test check fuzz bench slt bank
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+build:
+	cargo build --release --workspace --bins
+
+demo: build ## Replay a year of flights; KEEP=1 leaves the server up for psql
+	$(BIN)/flights $(if $(KEEP),--keep)
+
+test: ## All tests
+	cargo test --release --workspace
+
+check: ## Formatting, lints, tests and documentation; all that a change must pass
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo test --release --workspace
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
+
+fuzz: build ## Random views under random histories for SECONDS=60
+	$(BIN)/fuzz --seconds $(SECONDS)
+
+bench: build ## Nexmark, and what a commit costs under views of several sizes
+	$(BIN)/bench
+
+slt: build ## The sqllogictest files of SUITE=folder
+	$(BIN)/slt $(SUITE)
+
+bank: build ## Money moves between accounts for SECONDS=60 while readers check the total
+	$(BIN)/bank --seconds $(SECONDS)
