@@ -1,0 +1,210 @@
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
+
+use springtide_operators::{Input, Operator, Output, Status};
+use springtide_types::{Epoch, ZBatch};
+use timely::dataflow::channels::pushers::OutputSession;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::{Scope, Stream};
+use timely::progress::frontier::MutableAntichain;
+use timely::progress::operate::FrontierInterest;
+
+use crate::budget::Budget;
+use crate::container::Delta;
+use crate::errors::ErrorLog;
+use crate::gauge::Gauge;
+use crate::guard::guarded;
+use crate::route::Route;
+
+/// How many rows go through an operator between two looks at the size of its state.
+const ROWS_PER_MEASUREMENT: usize = 4096;
+
+/// Whether an operator must see one epoch after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Its epochs come in order and are ended.
+    Stateful,
+    /// Each delta stands for itself, and goes through as it comes.
+    Stateless,
+}
+
+/// What an operator needs besides its place in the dataflow.
+pub(crate) struct OperatorSpec {
+    /// For timely's logs.
+    pub(crate) name: &'static str,
+    /// The operator.
+    pub(crate) operator: Box<dyn Operator>,
+    /// How it is driven.
+    pub(crate) kind: Kind,
+    /// The first epoch, which a stateful operator ends even if no row comes.
+    pub(crate) as_of: Epoch,
+    /// Where errors go.
+    pub(crate) errors: ErrorLog,
+    /// Where the size of the state goes.
+    pub(crate) gauge: Gauge,
+}
+
+/// Every frontier is one epoch, for epochs are totally ordered: all before it are complete.
+pub(crate) fn least(frontiers: &[MutableAntichain<Epoch>]) -> Epoch {
+    let of = |frontier: &MutableAntichain<Epoch>| frontier.frontier().first().copied().unwrap_or(Epoch::MAX);
+    frontiers.iter().map(of).min().unwrap_or(Epoch::MAX)
+}
+
+/// Places an operator into a dataflow, one input port per stream.
+///
+/// Deltas wait under their epoch. The first epoch that is not complete is fed to the operator as its
+/// deltas come, for all earlier ones have ended; when the frontier passes it, it is ended. Its capability is
+/// held until then, which keeps the epoch open downstream for the rows and errors it may still yield.
+pub(crate) fn operate<'s>(
+    scope: Scope<'s, Epoch>,
+    inputs: Vec<(Stream<'s, Epoch, Delta>, Route)>,
+    spec: OperatorSpec,
+) -> Stream<'s, Epoch, Delta> {
+    let mut builder = OperatorBuilder::new(spec.name.to_owned(), scope);
+    let mut ports =
+        inputs.into_iter().map(|(stream, route)| builder.new_input(stream, route)).collect::<Vec<_>>();
+    let interest = match spec.kind {
+        Kind::Stateful => FrontierInterest::IfCapability,
+        Kind::Stateless => FrontierInterest::Never,
+    };
+    (0..ports.len()).for_each(|port| builder.set_notify_for(port, interest));
+    let (mut output, stream) = builder.new_output();
+    let activator = scope.activator_for(builder.operator_info().address);
+    builder.build(move |capabilities| {
+        let mut adapter = Adapter::new(spec, capabilities);
+        move |frontiers| {
+            for (port, input) in ports.iter_mut().enumerate() {
+                input.for_each_stamp(|capability, deltas| {
+                    if let Some(capability) = capability.retain_least(0) {
+                        adapter.stash(port, capability, deltas.filter_map(Delta::take));
+                    }
+                });
+            }
+            if adapter.run(least(frontiers), &mut output.activate()) == Status::More {
+                activator.activate();
+            }
+        }
+    });
+    stream
+}
+
+/// Drives an operator by the rules of [`Operator`], whatever the order in which timely delivers.
+struct Adapter {
+    operator: Box<dyn Operator>,
+    kind: Kind,
+    epochs: BTreeMap<Epoch, Pending>,
+    /// The epoch whose last step said [`Status::More`].
+    unfinished: Option<Epoch>,
+    /// A step broke an invariant: the view is in error for good, and its input is no longer looked at.
+    broken: bool,
+    unmeasured_rows: usize,
+    errors: ErrorLog,
+    gauge: Gauge,
+}
+
+/// An epoch that has not ended.
+struct Pending {
+    capability: Capability<Epoch>,
+    deltas: VecDeque<(usize, ZBatch)>,
+    ending: bool,
+}
+
+impl Adapter {
+    fn new(spec: OperatorSpec, capabilities: Vec<Capability<Epoch>>) -> Adapter {
+        let mut adapter = Adapter {
+            operator: spec.operator,
+            kind: spec.kind,
+            epochs: BTreeMap::new(),
+            unfinished: None,
+            broken: false,
+            unmeasured_rows: ROWS_PER_MEASUREMENT,
+            errors: spec.errors,
+            gauge: spec.gauge,
+        };
+        if spec.kind == Kind::Stateful {
+            for capability in capabilities {
+                adapter.stash(0, capability.delayed(&spec.as_of), []);
+            }
+        }
+        adapter
+    }
+
+    fn stash(
+        &mut self,
+        port: usize,
+        capability: Capability<Epoch>,
+        deltas: impl IntoIterator<Item = ZBatch>,
+    ) {
+        let pending = self.epochs.entry(*capability.time()).or_insert_with(|| Pending {
+            capability,
+            deltas: VecDeque::new(),
+            ending: false,
+        });
+        pending.deltas.extend(deltas.into_iter().map(|delta| (port, delta)));
+    }
+
+    /// Does what can be done before the budget is spent. Every epoch before `frontier` is complete.
+    fn run(&mut self, frontier: Epoch, output: &mut OutputSession<'_, Epoch, Delta>) -> Status {
+        let mut budget = Budget::new();
+        while let Some(epoch) = self.unfinished.or_else(|| self.epochs.keys().next().copied()) {
+            if self.kind == Kind::Stateful && epoch > frontier {
+                break;
+            }
+            if budget.is_spent() {
+                return Status::More;
+            }
+            let Entry::Occupied(mut entry) = self.epochs.entry(epoch) else {
+                unreachable!("it has work left")
+            };
+            let pending = entry.get_mut();
+            let input = if self.unfinished.is_some() {
+                Input::Resume
+            } else if let Some((port, delta)) = pending.deltas.pop_front() {
+                Input::Delta(port, delta)
+            } else if self.kind == Kind::Stateless || pending.ending {
+                entry.remove();
+                self.measure();
+                continue;
+            } else if epoch < frontier {
+                pending.ending = true;
+                Input::EndOfEpoch(epoch)
+            } else {
+                break;
+            };
+            let (emitted, rows) = self.step(epoch, input);
+            budget.spend(rows);
+            let capability = &self.epochs[&epoch].capability;
+            emitted.into_iter().for_each(|delta| output.give(capability, &mut Delta::from(delta)));
+        }
+        Status::Done
+    }
+
+    /// One step. Returns the rows to emit, and how many rows went in and out.
+    fn step(&mut self, epoch: Epoch, input: Input) -> (Vec<ZBatch>, usize) {
+        if self.broken {
+            return (Vec::new(), 0);
+        }
+        let rows = if let Input::Delta(_, delta) = &input { delta.len() } else { 0 };
+        let mut output = Output::default();
+        match guarded(|| self.operator.step(input, &mut output)) {
+            Ok(status) => self.unfinished = (status == Status::More).then_some(epoch),
+            Err(error) => {
+                self.broken = true;
+                self.unfinished = None;
+                self.errors.poison(epoch, error);
+            }
+        }
+        self.errors.extend(epoch, output.errors);
+        let rows = rows + output.rows.iter().map(ZBatch::len).sum::<usize>();
+        self.unmeasured_rows += rows;
+        (output.rows, rows)
+    }
+
+    fn measure(&mut self) {
+        if self.unmeasured_rows >= ROWS_PER_MEASUREMENT {
+            self.unmeasured_rows = 0;
+            self.gauge.set(self.operator.state_bytes());
+        }
+    }
+}

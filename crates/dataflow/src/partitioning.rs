@@ -1,0 +1,96 @@
+use springtide_plan::{Join, Node, Project};
+
+use crate::route::Route;
+
+/// How the rows of a stream lie on the workers: by the hash of these columns, in this order; `None` where
+/// nothing is known. Rows that lie by a hash need no exchange where that hash already brings together what
+/// an operator needs together.
+pub(crate) type Partitioning = Option<Vec<usize>>;
+
+/// How rows must move so that those with equal `keys` meet.
+pub(crate) fn gather(input: &Partitioning, keys: &[usize]) -> (Route, Partitioning) {
+    match input {
+        Some(columns) if meets(columns, keys) => (Route::Stay, input.clone()),
+        _ => (Route::Hash(keys.to_vec()), Some(keys.to_vec())),
+    }
+}
+
+/// Rows with equal `keys` have equal `columns` and so lie on one worker. If all rows lie on one worker they
+/// are spread nevertheless, as soon as there is a key to spread them by.
+fn meets(columns: &[usize], keys: &[usize]) -> bool {
+    columns.iter().all(|column| keys.contains(column)) && columns.is_empty() == keys.is_empty()
+}
+
+/// How a row must move so that its deletion meets its insertion. Any function of the row does it.
+pub(crate) fn gather_rows(input: &Partitioning, columns: usize) -> Route {
+    match input {
+        Some(_) => Route::Stay,
+        None => Route::Hash((0..columns).collect()),
+    }
+}
+
+/// How the rows of one side of a join must move: both sides hash the same key columns in the same order.
+pub(crate) fn co_locate(input: &Partitioning, keys: &[usize]) -> Route {
+    if input.as_deref() == Some(keys) { Route::Stay } else { Route::Hash(keys.to_vec()) }
+}
+
+/// A joined row lies where its keys do, which are columns of the left side.
+pub(crate) fn joined(join: &Join) -> Partitioning {
+    Some(join.left_keys.clone())
+}
+
+/// A group lies where its keys do: input columns become output columns by their place in the key.
+pub(crate) fn grouped(input: &Partitioning, keys: &[usize]) -> Partitioning {
+    let columns = input.as_ref()?;
+    columns.iter().map(|column| keys.iter().position(|key| key == column)).collect()
+}
+
+/// What a projection leaves of the partitioning: all of its columns must pass through unchanged.
+pub(crate) fn projected(input: &Partitioning, project: &Project) -> Partitioning {
+    let output = |column: &usize| project.exprs.iter().position(|expr| expr.column() == Some(*column));
+    input.as_ref()?.iter().map(output).collect()
+}
+
+/// Inputs that lie alike stay so together.
+pub(crate) fn united(inputs: Vec<Partitioning>) -> Partitioning {
+    let mut inputs = inputs.into_iter();
+    let first = inputs.next()??;
+    inputs.all(|other| other.as_ref() == Some(&first)).then_some(first)
+}
+
+/// Every column of a node.
+pub(crate) fn all_columns(node: &Node) -> Vec<usize> {
+    (0..node.schema().fields().len()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stay_where_their_keys_already_meet() {
+        assert_eq!(gather(&Some(vec![1]), &[0, 1]), (Route::Stay, Some(vec![1])));
+        assert_eq!(gather(&Some(vec![1, 2]), &[1]), (Route::Hash(vec![1]), Some(vec![1])));
+        assert_eq!(gather(&None, &[1]), (Route::Hash(vec![1]), Some(vec![1])));
+    }
+
+    #[test]
+    fn rows_on_one_worker_are_spread_when_they_can_be() {
+        assert_eq!(gather(&Some(vec![]), &[1]), (Route::Hash(vec![1]), Some(vec![1])));
+        assert_eq!(gather(&Some(vec![]), &[]), (Route::Stay, Some(vec![])));
+    }
+
+    #[test]
+    fn both_sides_of_a_join_hash_in_the_same_order() {
+        assert_eq!(co_locate(&Some(vec![1, 0]), &[1, 0]), Route::Stay);
+        assert_eq!(co_locate(&Some(vec![0, 1]), &[1, 0]), Route::Hash(vec![1, 0]));
+    }
+
+    #[test]
+    fn a_group_lies_where_its_keys_do() {
+        assert_eq!(grouped(&Some(vec![4]), &[2, 4]), Some(vec![1]));
+        assert_eq!(grouped(&None, &[2]), None);
+        assert_eq!(united(vec![Some(vec![0]), Some(vec![0])]), Some(vec![0]));
+        assert_eq!(united(vec![Some(vec![0]), None]), None);
+    }
+}

@@ -1,0 +1,113 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use parking_lot::Mutex;
+use springtide_types::{Epoch, RelationId, ZBatch};
+use timely::communication::WorkerGuards;
+
+use crate::command::{Blueprint, Command, CreateView};
+use crate::worker::Worker;
+
+/// A delta of more rows than this is spread over the workers as it comes in.
+const ROWS_TO_SPREAD: usize = 1024;
+
+/// The worker threads of this process. All calls must come in one order, from one thread at a time; dropping
+/// them stops the threads.
+pub struct Workers {
+    commands: Vec<Sender<Command>>,
+    threads: Option<WorkerGuards<()>>,
+    state_bytes: Mutex<HashMap<RelationId, Arc<AtomicUsize>>>,
+    commits: AtomicUsize,
+}
+
+impl Workers {
+    /// Starts this many threads. `on_progress` is called from them after the frontier of a view has moved.
+    ///
+    /// # Panics
+    /// If the operating system refuses a thread.
+    pub fn start(workers: usize, on_progress: Arc<dyn Fn() + Send + Sync>) -> Workers {
+        let (commands, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
+        let receivers = receivers.into_iter().map(Some).collect::<Vec<Option<Receiver<Command>>>>();
+        let receivers = Mutex::new(receivers);
+        let threads = timely::execute(timely::Config::process(workers), move |timely| {
+            let commands = receivers.lock()[timely.index()].take().expect("each worker starts once");
+            Worker::new(timely, on_progress.clone()).run(&commands);
+        });
+        let threads = Some(threads.expect("worker threads start"));
+        Workers { commands, threads, state_bytes: Mutex::default(), commits: AtomicUsize::new(0) }
+    }
+
+    /// Begins to maintain a view.
+    pub fn create_view(&self, create: CreateView) {
+        let blueprint = Arc::new(Blueprint::new(create));
+        self.state_bytes.lock().insert(blueprint.view, blueprint.state_bytes.clone());
+        self.send(|_| Command::CreateView(blueprint.clone()));
+    }
+
+    /// Stops maintaining a view and frees what its dataflow holds. No view may depend on it any more.
+    pub fn drop_view(&self, view: RelationId) {
+        self.state_bytes.lock().remove(&view);
+        self.send(|_| Command::DropView(view));
+    }
+
+    /// Sends the changes of one commit, which completes `epoch`. Called for each epoch in ascending order,
+    /// after the changes have been applied to the contents of the tables.
+    pub fn commit(&self, epoch: Epoch, deltas: Vec<(RelationId, ZBatch)>) {
+        let mut parts = self.spread(deltas);
+        self.send(|worker| Command::Commit { epoch, deltas: std::mem::take(&mut parts[worker]) });
+    }
+
+    /// Bytes that the operators of a view hold, as of when each was last measured. The contents of the view
+    /// are not among them.
+    pub fn state_bytes(&self, view: RelationId) -> usize {
+        self.state_bytes.lock().get(&view).map_or(0, |bytes| bytes.load(Ordering::Relaxed))
+    }
+
+    /// Stops the threads and waits for them.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+
+    /// Each worker's part of the deltas. Small ones go to one worker, another one with each commit.
+    fn spread(&self, deltas: Vec<(RelationId, ZBatch)>) -> Vec<Vec<(RelationId, ZBatch)>> {
+        let workers = self.commands.len();
+        let turn = self.commits.fetch_add(1, Ordering::Relaxed) % workers;
+        let mut parts = vec![Vec::new(); workers];
+        for (table, delta) in deltas {
+            if delta.len() <= ROWS_TO_SPREAD {
+                parts[turn].push((table, delta));
+                continue;
+            }
+            let length = delta.len().div_ceil(workers);
+            for (worker, offset) in (0..delta.len()).step_by(length).enumerate() {
+                parts[worker].push((table, delta.slice(offset, length.min(delta.len() - offset))));
+            }
+        }
+        parts
+    }
+
+    fn send(&self, mut command: impl FnMut(usize) -> Command) {
+        let threads = self.threads.iter().flat_map(|threads| threads.guards());
+        for (worker, (commands, thread)) in self.commands.iter().zip(threads).enumerate() {
+            if commands.send(command(worker)).is_err() {
+                tracing::error!(worker, "a worker thread has died");
+            }
+            thread.thread().unpark();
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.commands.clear();
+        let Some(threads) = self.threads.take() else { return };
+        threads.guards().iter().for_each(|thread| thread.thread().unpark());
+        for (worker, ended) in threads.join().into_iter().enumerate() {
+            if let Err(panic) = ended {
+                tracing::error!(worker, panic, "a worker thread had panicked");
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Plans by hand.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
+use springtide_plan::{
+    Aggregate, AggregateFunction, Filter, GroupBy, Join, Node, Project, ScalarExpr, Source,
+};
+use springtide_types::RelationId;
+
+use super::Harness;
+
+type Expr = Arc<dyn PhysicalExpr>;
+
+pub fn column(index: usize) -> Expr {
+    Arc::new(Column::new(&format!("c{index}"), index))
+}
+
+pub fn number(value: i64) -> Expr {
+    lit(value)
+}
+
+pub fn binary(left: Expr, operator: Operator, right: Expr) -> Expr {
+    Arc::new(BinaryExpr::new(left, operator, right))
+}
+
+pub fn source(harness: &Harness, relation: RelationId, columns: &[usize], append_only: bool) -> Node {
+    Node::Source(Source {
+        relation,
+        name: relation.to_string(),
+        columns: columns.to_vec(),
+        schema: Arc::new(harness.schema(relation).project(columns).unwrap()),
+        append_only,
+        unique_keys: vec![],
+    })
+}
+
+pub fn filter(input: Node, predicate: Expr) -> Node {
+    Node::Filter(Box::new(Filter { input, predicate }))
+}
+
+pub fn project(input: Node, exprs: Vec<Expr>) -> Node {
+    let names = (0..exprs.len()).map(|index| format!("p{index}")).collect::<Vec<_>>();
+    let fields = exprs
+        .iter()
+        .zip(&names)
+        .map(|(expr, name)| Field::new(name, expr.data_type(&input.schema()).unwrap(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let exprs = exprs.into_iter().zip(names).map(|(expr, name)| ScalarExpr { expr, name }).collect();
+    Node::Project(Box::new(Project { input, exprs, schema }))
+}
+
+pub fn join(left: Node, right: Node, left_keys: &[usize], right_keys: &[usize]) -> Node {
+    let fields = left.schema().fields().iter().chain(right.schema().fields()).cloned().collect::<Vec<_>>();
+    Node::Join(Box::new(Join {
+        left,
+        right,
+        left_keys: left_keys.to_vec(),
+        right_keys: right_keys.to_vec(),
+        null_equals_null: false,
+        filter: None,
+        schema: Arc::new(Schema::new(fields)),
+    }))
+}
+
+pub fn group_by(input: Node, keys: &[usize], functions: &[(AggregateFunction, Option<usize>)]) -> Node {
+    let schema = input.schema();
+    let mut fields = keys.iter().map(|key| schema.field(*key).clone()).collect::<Vec<_>>();
+    let mut aggregates = Vec::new();
+    for (index, (function, argument)) in functions.iter().enumerate() {
+        let output = match function {
+            AggregateFunction::Sum => DataType::Decimal128(38, 0),
+            _ => DataType::Int64,
+        };
+        fields.push(Field::new(format!("a{index}"), output.clone(), true));
+        let (function, argument) = (*function, *argument);
+        aggregates.push(Aggregate { function, argument, distinct: false, filter: None, output });
+    }
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
+    Node::GroupBy(Box::new(GroupBy { input, keys: keys.to_vec(), aggregates, schema }))
+}
+
+pub fn distinct(input: Node) -> Node {
+    Node::Distinct(Box::new(input))
+}
