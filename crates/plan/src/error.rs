@@ -161,8 +161,7 @@ fn cast_error(message: &str) -> SqlError {
         let message = format!("{} out of range", sql_name(data_type));
         return SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message);
     }
-    if let Some((_, value)) = between(message, "Error parsing timestamp from", "'") {
-        let value = value.rsplit_once("':").map_or(value, |(value, _)| value);
+    if let Some((value, _)) = between(message, "Error parsing timestamp from '", "': ") {
         let message = format!("invalid input syntax for type timestamp: \"{value}\"");
         return SqlError::new(SqlState::INVALID_DATETIME_FORMAT, message);
     }

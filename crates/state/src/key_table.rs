@@ -1,8 +1,8 @@
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use springtide_types::hash::hash_columns;
+use springtide_types::take_rows;
 
 use crate::chunks::Chunks;
 use crate::hash_index::{END, HashIndex};
@@ -68,7 +68,7 @@ impl KeyTable {
         if new.len() == keys.num_rows() {
             self.store(keys);
         } else if !new.is_empty() {
-            let new = take_record_batch(keys, &UInt32Array::from(new)).expect("rows are in bounds");
+            let new = take_rows(keys, &UInt32Array::from(new));
             self.store(&new);
         }
         self.resolve_collisions(keys, &hashes, &mut candidates);

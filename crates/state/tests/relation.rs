@@ -222,7 +222,7 @@ fn check_indexed(append_only: bool, key: Vec<usize>, seed: u64) {
     let random = &mut fastrand::Rng::with_seed(seed);
     let mut state = IndexedZSet::new(batch(random, &[]).schema(), key.clone(), append_only);
     let mut contents = Multiset::new();
-    for _ in 0..200 {
+    for _ in 0..60 {
         let mut records = (0..20).map(|_| (random_row(random, 30), random.i64(1..3))).collect::<Vec<_>>();
         if !append_only {
             let known = contents.keys().filter(|_| random.u8(..) < 60).cloned().collect::<Vec<_>>();

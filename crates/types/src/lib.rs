@@ -14,4 +14,4 @@ pub use epoch::Epoch;
 pub use error::{ErrorDelta, Result, SqlError, SqlState};
 pub use ids::{RelationId, WorkerIndex};
 pub use sql_type::{SqlType, UNCONSTRAINED_NUMERIC};
-pub use zbatch::ZBatch;
+pub use zbatch::{ZBatch, take_rows};

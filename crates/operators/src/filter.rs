@@ -1,0 +1,33 @@
+use std::sync::Arc;
+
+use datafusion::physical_expr::PhysicalExpr;
+use springtide_plan::Filter;
+use springtide_types::SqlError;
+
+use crate::evaluate::retain_true;
+use crate::{Input, Operator, Output, Status};
+
+/// σ: rows for which a predicate is true. Linear, so stateless.
+///
+/// Δ(σ(R)) = σ(ΔR). Cost: O(1) per changed row.
+#[derive(Debug)]
+pub struct FilterOperator {
+    predicate: Arc<dyn PhysicalExpr>,
+}
+
+impl FilterOperator {
+    /// The operator of this plan node.
+    pub fn new(plan: &Filter) -> FilterOperator {
+        FilterOperator { predicate: plan.predicate.clone() }
+    }
+}
+
+impl Operator for FilterOperator {
+    fn step(&mut self, input: Input, output: &mut Output) -> Result<Status, SqlError> {
+        if let Input::Delta(_, delta) = input {
+            let kept = retain_true(&self.predicate, &delta, output);
+            output.push(kept);
+        }
+        Ok(Status::Done)
+    }
+}

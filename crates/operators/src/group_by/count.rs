@@ -1,0 +1,32 @@
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array};
+
+use super::accumulator::{Accumulator, Evaluation};
+
+/// `count`: the sum of the weights. O(1) per changed row.
+#[derive(Default)]
+pub(super) struct Count {
+    counts: Vec<i64>,
+}
+
+impl Accumulator for Count {
+    fn resize(&mut self, groups: usize) {
+        self.counts.resize(groups, 0);
+    }
+
+    fn update(&mut self, groups: &[u32], _: &ArrayRef, weights: &[i64]) {
+        for (group, weight) in groups.iter().zip(weights) {
+            self.counts[*group as usize] += weight;
+        }
+    }
+
+    fn evaluate(&self, groups: &[u32]) -> Evaluation {
+        let counts = groups.iter().map(|group| self.counts[*group as usize]);
+        Evaluation::of(Arc::new(Int64Array::from_iter_values(counts)))
+    }
+
+    fn bytes(&self) -> usize {
+        self.counts.capacity() * 8
+    }
+}

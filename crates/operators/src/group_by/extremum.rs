@@ -1,0 +1,112 @@
+//! `min` and `max`.
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, IntervalUnit};
+use springtide_state::OrderedWeights;
+use springtide_types::{Result, SqlError};
+
+use super::accumulator::{Accumulator, Evaluation};
+use super::order_key::{Decimals, Floats, Integers, Intervals, OrderKey, Texts};
+
+/// The accumulator for the least or greatest value of this type.
+pub(super) fn create(argument: &DataType, greatest: bool, append_only: bool) -> Result<Box<dyn Accumulator>> {
+    use DataType::*;
+    Ok(match argument {
+        Boolean
+        | Int8
+        | Int16
+        | Int32
+        | Int64
+        | UInt8
+        | UInt16
+        | UInt32
+        | Date32
+        | Date64
+        | Time32(_)
+        | Time64(_)
+        | Timestamp(_, _) => extremum::<Integers>(argument, greatest, append_only),
+        Float32 | Float64 => extremum::<Floats>(argument, greatest, append_only),
+        Decimal128(_, _) => extremum::<Decimals>(argument, greatest, append_only),
+        Utf8 | LargeUtf8 | Utf8View => extremum::<Texts>(argument, greatest, append_only),
+        Interval(IntervalUnit::MonthDayNano) => extremum::<Intervals>(argument, greatest, append_only),
+        other => return Err(SqlError::unsupported(format!("min or max over values of type {other}"))),
+    })
+}
+
+fn extremum<K: OrderKey>(argument: &DataType, greatest: bool, append_only: bool) -> Box<dyn Accumulator> {
+    let data_type = argument.clone();
+    if append_only {
+        Box::new(Growing::<K> { extrema: Vec::new(), greatest, data_type })
+    } else {
+        Box::new(Ordered::<K> { values: OrderedWeights::new(), greatest, data_type })
+    }
+}
+
+/// Over rows that are never retracted only the extremum itself is kept. O(1) per new row.
+struct Growing<K: OrderKey> {
+    extrema: Vec<Option<K::Key>>,
+    greatest: bool,
+    data_type: DataType,
+}
+
+impl<K: OrderKey> Accumulator for Growing<K> {
+    fn resize(&mut self, groups: usize) {
+        self.extrema.resize(groups, None);
+    }
+
+    fn update(&mut self, groups: &[u32], values: &ArrayRef, _: &[i64]) {
+        for (group, key) in groups.iter().zip(K::keys(values)) {
+            let extremum = &mut self.extrema[*group as usize];
+            let better = match extremum {
+                Some(old) => (key > *old) == self.greatest && key != *old,
+                None => true,
+            };
+            if better {
+                *extremum = Some(key);
+            }
+        }
+    }
+
+    fn evaluate(&self, groups: &[u32]) -> Evaluation {
+        let keys = groups.iter().map(|group| self.extrema[*group as usize].clone());
+        Evaluation::of(K::column(keys.collect(), &self.data_type))
+    }
+
+    fn clear(&mut self, group: u32) {
+        self.extrema[group as usize] = None;
+    }
+
+    fn bytes(&self) -> usize {
+        let heap = self.extrema.iter().flatten().map(K::heap_bytes).sum::<usize>();
+        self.extrema.capacity() * size_of::<Option<K::Key>>() + heap
+    }
+}
+
+/// Over rows that may be retracted all values are kept, in order. O(log n) per changed row.
+struct Ordered<K: OrderKey> {
+    values: OrderedWeights<K::Key>,
+    greatest: bool,
+    data_type: DataType,
+}
+
+impl<K: OrderKey> Accumulator for Ordered<K> {
+    fn resize(&mut self, _: usize) {}
+
+    fn update(&mut self, groups: &[u32], values: &ArrayRef, weights: &[i64]) {
+        for ((group, key), weight) in groups.iter().zip(K::keys(values)).zip(weights) {
+            self.values.add(*group, key, *weight);
+        }
+    }
+
+    fn evaluate(&self, groups: &[u32]) -> Evaluation {
+        let extremum = |group: &u32| match self.greatest {
+            true => self.values.last(*group, K::LEAST).cloned(),
+            false => self.values.first(*group, K::LEAST).cloned(),
+        };
+        Evaluation::of(K::column(groups.iter().map(extremum).collect(), &self.data_type))
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.bytes(K::heap_bytes)
+    }
+}

@@ -1,0 +1,11 @@
+//! GROUP BY: the operator, and one file per kind of aggregate.
+
+mod accumulator;
+mod count;
+mod distinct;
+mod extremum;
+mod operator;
+mod order_key;
+mod sum;
+
+pub use operator::GroupByOperator;

@@ -1,0 +1,131 @@
+//! Values of a column as keys whose order is PostgreSQL's.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
+use arrow::array::{IntervalMonthDayNanoArray, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::*;
+
+/// A family of types whose values have one kind of ordered key.
+pub(super) trait OrderKey: Send + 'static {
+    /// The keys. Their default is the least.
+    type Key: Ord + Clone + Send;
+
+    /// A key that none is less than.
+    const LEAST: Self::Key;
+
+    /// The keys of a column without NULLs.
+    fn keys(column: &ArrayRef) -> Vec<Self::Key>;
+
+    /// The column of these keys, NULL for `None`.
+    fn column(keys: Vec<Option<Self::Key>>, data_type: &DataType) -> ArrayRef;
+
+    /// Bytes held outside of the key itself.
+    fn heap_bytes(_: &Self::Key) -> usize {
+        0
+    }
+}
+
+/// Booleans, integers, dates, times, timestamps.
+pub(super) struct Integers;
+
+impl OrderKey for Integers {
+    type Key = i64;
+    const LEAST: i64 = i64::MIN;
+
+    fn keys(column: &ArrayRef) -> Vec<i64> {
+        let column = cast(column, &DataType::Int64).expect("these types are integers at heart");
+        column.as_primitive::<Int64Type>().values().to_vec()
+    }
+
+    fn column(keys: Vec<Option<i64>>, data_type: &DataType) -> ArrayRef {
+        cast(&Int64Array::from(keys), data_type).expect("the values came from this type")
+    }
+}
+
+/// Floats: −0.0 is 0.0, and NaN is greater than any other value.
+pub(super) struct Floats;
+
+impl OrderKey for Floats {
+    type Key = i64;
+    const LEAST: i64 = i64::MIN;
+
+    fn keys(column: &ArrayRef) -> Vec<i64> {
+        let column = cast(column, &DataType::Float64).expect("a float fits a wider float");
+        let normal = |value: f64| if value.is_nan() { f64::NAN.copysign(1.0) } else { value + 0.0 };
+        let values = column.as_primitive::<Float64Type>().values().iter();
+        values.map(|value| flip(normal(*value).to_bits() as i64)).collect()
+    }
+
+    fn column(keys: Vec<Option<i64>>, data_type: &DataType) -> ArrayRef {
+        let values = keys.into_iter().map(|key| key.map(|key| f64::from_bits(flip(key) as u64)));
+        cast(&values.collect::<Float64Array>(), data_type).expect("the values came from this type")
+    }
+}
+
+/// Between the bits of a float and an integer of the same order: the magnitude of negative values counts
+/// down. It is its own inverse.
+fn flip(bits: i64) -> i64 {
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
+}
+
+/// Decimals of one scale.
+pub(super) struct Decimals;
+
+impl OrderKey for Decimals {
+    type Key = i128;
+    const LEAST: i128 = i128::MIN;
+
+    fn keys(column: &ArrayRef) -> Vec<i128> {
+        column.as_primitive::<Decimal128Type>().values().to_vec()
+    }
+
+    fn column(keys: Vec<Option<i128>>, data_type: &DataType) -> ArrayRef {
+        Arc::new(Decimal128Array::from(keys).with_data_type(data_type.clone()))
+    }
+}
+
+/// Text in the order of its bytes, which is that of its code points.
+pub(super) struct Texts;
+
+impl OrderKey for Texts {
+    type Key = String;
+    const LEAST: String = String::new();
+
+    fn keys(column: &ArrayRef) -> Vec<String> {
+        let column = cast(column, &DataType::Utf8).expect("text is text in every encoding");
+        column.as_string::<i32>().iter().map(|value| value.unwrap_or_default().to_owned()).collect()
+    }
+
+    fn column(keys: Vec<Option<String>>, data_type: &DataType) -> ArrayRef {
+        cast(&StringArray::from(keys), data_type).expect("text is text in every encoding")
+    }
+
+    fn heap_bytes(key: &String) -> usize {
+        key.capacity()
+    }
+}
+
+/// Intervals by length, a month counting 30 days and a day 24 hours; the fields tell equal lengths apart.
+pub(super) struct Intervals;
+
+impl OrderKey for Intervals {
+    type Key = (i128, i32, i32, i64);
+    const LEAST: Self::Key = (i128::MIN, i32::MIN, i32::MIN, i64::MIN);
+
+    fn keys(column: &ArrayRef) -> Vec<Self::Key> {
+        const DAY: i128 = 24 * 60 * 60 * 1_000_000_000;
+        let values = column.as_primitive::<IntervalMonthDayNanoType>().values().iter();
+        let length = |months: i32, days: i32, nanoseconds: i64| {
+            (i128::from(months) * 30 + i128::from(days)) * DAY + i128::from(nanoseconds)
+        };
+        values.map(|v| (length(v.months, v.days, v.nanoseconds), v.months, v.days, v.nanoseconds)).collect()
+    }
+
+    fn column(keys: Vec<Option<Self::Key>>, _: &DataType) -> ArrayRef {
+        let value =
+            |(_, months, days, nanoseconds)| IntervalMonthDayNanoType::make_value(months, days, nanoseconds);
+        Arc::new(keys.into_iter().map(|key| key.map(value)).collect::<IntervalMonthDayNanoArray>())
+    }
+}

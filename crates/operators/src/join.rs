@@ -1,0 +1,155 @@
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::SchemaRef;
+use datafusion::physical_expr::PhysicalExpr;
+use springtide_plan::{Join, Node, arrow_error};
+use springtide_state::{Cursor, IndexedZSet, Matches};
+use springtide_types::{SqlError, ZBatch};
+
+use crate::evaluate::retain_true;
+use crate::{Input, Operator, Output, Status};
+
+/// Output rows a step may emit.
+const BUDGET: usize = 1 << 16;
+
+/// ⋈: pairs of rows with equal keys that pass a residual filter. Bilinear.
+///
+/// Δ(L ⋈ R) = ΔL ⋈ R + (L + ΔL) ⋈ ΔR: each delta meets what the other side holds by then, and is then
+/// added to its own side, so every pair is met once, in whichever order the deltas come.
+/// Cost: O(matches) per changed row; state: both inputs. Without keys all rows are one key, and the same
+/// code gives the cross product.
+#[derive(Debug)]
+pub struct JoinOperator {
+    sides: [Side; 2],
+    filter: Option<Arc<dyn PhysicalExpr>>,
+    schema: SchemaRef,
+    null_equals_null: bool,
+    pending: Option<Pending>,
+}
+
+#[derive(Debug)]
+struct Side {
+    keys: Vec<usize>,
+    width: usize,
+    rows: IndexedZSet,
+}
+
+/// A delta whose matches have not all been emitted.
+#[derive(Debug)]
+struct Pending {
+    port: usize,
+    delta: ZBatch,
+    keys: Vec<ArrayRef>,
+    hashes: Vec<u64>,
+    cursor: Cursor,
+}
+
+impl Side {
+    fn new(input: &Node, keys: &[usize]) -> Side {
+        let (schema, properties) = (input.schema(), input.properties());
+        let width = schema.fields().len();
+        let unique = properties.unique_keys.iter().any(|unique| unique.iter().all(|c| keys.contains(c)));
+        let rows = if unique && !properties.append_only {
+            IndexedZSet::unique(schema, keys.to_vec())
+        } else {
+            IndexedZSet::new(schema, keys.to_vec(), properties.append_only)
+        };
+        Side { keys: keys.to_vec(), width, rows }
+    }
+}
+
+impl JoinOperator {
+    /// The operator of this plan node.
+    pub fn new(plan: &Join) -> JoinOperator {
+        JoinOperator {
+            sides: [Side::new(&plan.left, &plan.left_keys), Side::new(&plan.right, &plan.right_keys)],
+            filter: plan.filter.clone(),
+            schema: plan.schema.clone(),
+            null_equals_null: plan.null_equals_null,
+            pending: None,
+        }
+    }
+
+    fn begin(&self, port: usize, delta: ZBatch) -> Pending {
+        let columns = &self.sides[port].keys;
+        let keys_of =
+            |delta: &ZBatch| columns.iter().map(|c| delta.columns()[*c].clone()).collect::<Vec<_>>();
+        let mut keys = keys_of(&delta);
+        let mut delta = delta;
+        if !self.null_equals_null && keys.iter().any(|key| key.logical_null_count() > 0) {
+            delta = without_nulls(&delta, &keys);
+            keys = keys_of(&delta);
+        }
+        let hashes = IndexedZSet::hashes(&keys, delta.len());
+        Pending { port, delta, keys, hashes, cursor: Cursor::default() }
+    }
+
+    /// Emits matches of the pending delta until there are no more or the budget is spent.
+    fn go_on(&mut self, output: &mut Output) -> Result<Status, SqlError> {
+        let Some(mut pending) = self.pending.take() else {
+            return Ok(Status::Done);
+        };
+        let mut budget = BUDGET;
+        loop {
+            let other = &self.sides[1 - pending.port].rows;
+            let matches = other.probe(&pending.keys, &pending.hashes, &mut pending.cursor, budget);
+            if matches.row_ids.is_empty() {
+                self.sides[pending.port].rows.apply_hashed(&pending.delta, &pending.hashes);
+                return Ok(Status::Done);
+            }
+            let joined = self.joined(&pending, &matches)?;
+            match &self.filter {
+                Some(filter) => {
+                    let kept = retain_true(filter, &joined, output);
+                    output.push(kept);
+                }
+                None => output.push(joined),
+            }
+            budget = budget.saturating_sub(matches.row_ids.len());
+            if budget == 0 {
+                self.pending = Some(pending);
+                return Ok(Status::More);
+            }
+        }
+    }
+
+    /// The pairs of the delta's rows and the rows that match them.
+    fn joined(&self, pending: &Pending, matches: &Matches) -> Result<ZBatch, SqlError> {
+        let probe_rows = UInt32Array::from(matches.probe_rows.clone());
+        let ours = pending.delta.columns().iter().map(|column| take(column, &probe_rows, None));
+        let ours = ours.collect::<Result<Vec<_>, _>>().map_err(|error| arrow_error(&error))?;
+        let other = &self.sides[1 - pending.port];
+        let theirs = other.rows.gather(&(0..other.width).collect::<Vec<_>>(), &matches.row_ids);
+        let columns = if pending.port == 0 { [ours, theirs] } else { [theirs, ours] }.concat();
+        let options = RecordBatchOptions::new().with_row_count(Some(matches.row_ids.len()));
+        let rows = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+            .map_err(|error| SqlError::internal(error.to_string()))?;
+        let delta_weights = pending.delta.weights().values();
+        let pairs = matches.probe_rows.iter().zip(&matches.weights);
+        let weights = pairs.map(|(row, weight)| delta_weights[*row as usize] * weight).collect::<Vec<_>>();
+        Ok(ZBatch::new(rows, Int64Array::from(weights)))
+    }
+}
+
+/// The rows none of whose keys is NULL.
+fn without_nulls(delta: &ZBatch, keys: &[ArrayRef]) -> ZBatch {
+    let nulls = keys.iter().filter_map(|key| key.logical_nulls()).collect::<Vec<_>>();
+    let valid = |row: usize| nulls.iter().all(|nulls| nulls.is_valid(row));
+    delta.filter(&(0..delta.len()).map(|row| Some(valid(row))).collect::<BooleanArray>())
+}
+
+impl Operator for JoinOperator {
+    fn step(&mut self, input: Input, output: &mut Output) -> Result<Status, SqlError> {
+        if let Input::Delta(port, delta) = input {
+            debug_assert!(self.pending.is_none(), "a delta before the last one was done");
+            self.pending = Some(self.begin(port, delta));
+        }
+        self.go_on(output)
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.sides.iter().map(|side| side.rows.bytes()).sum()
+    }
+}

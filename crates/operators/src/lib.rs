@@ -1,0 +1,22 @@
+//! The operators: synchronous functions from the deltas of an epoch to the delta of its result.
+//!
+//! Invariant: no runtime, no I/O, no clock. The same operator gives the same result whatever the number
+//! of workers, the order of rows within an epoch, or the way the rows are cut into batches.
+
+mod distinct;
+mod evaluate;
+mod exact_sum;
+mod filter;
+mod group_by;
+mod join;
+mod operator;
+mod project;
+mod render;
+
+pub use distinct::DistinctOperator;
+pub use exact_sum::ExactSum;
+pub use filter::FilterOperator;
+pub use group_by::GroupByOperator;
+pub use join::JoinOperator;
+pub use operator::{Input, Operator, Output, Status};
+pub use project::ProjectOperator;

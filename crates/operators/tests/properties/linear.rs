@@ -1,0 +1,94 @@
+//! Filter, project and distinct.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int32Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::logical_expr::Operator as Op;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{binary, col, lit};
+use springtide_operators::{DistinctOperator, FilterOperator, Input, Operator, ProjectOperator};
+use springtide_plan::{Filter, Project, ScalarExpr};
+use springtide_types::{SqlError, SqlState, ZBatch};
+
+use crate::history::*;
+
+/// `12 / v`
+fn quotient() -> Arc<dyn PhysicalExpr> {
+    let schema = schema();
+    binary(lit(12_i32), Op::Divide, col("v", &schema).unwrap(), &schema).unwrap()
+}
+
+fn value(field: Option<impl ToString>) -> String {
+    field.map_or("null".to_owned(), |field| field.to_string())
+}
+
+fn division_by_zero(row: &Row) -> SqlError {
+    let float = row.f.map(|bits| {
+        let value: ArrayRef = Arc::new(arrow::array::Float64Array::from(vec![f64::from_bits(bits)]));
+        arrow::util::display::array_value_to_string(&value, 0).unwrap()
+    });
+    let values = [value(row.k), value(row.v), value(float), value(row.t), value(row.b)].join(", ");
+    SqlError::new(SqlState::DIVISION_BY_ZERO, "division by zero")
+        .with_detail(format!("Failing row contains ({values})."))
+}
+
+/// Runs a history, comparing after each epoch with what `expect` makes of the rows at that time.
+fn check(operator: &mut dyn Operator, expect: impl Fn(&Multiset) -> Contents) {
+    let seed = fastrand::u64(..);
+    let random = &mut fastrand::Rng::with_seed(seed);
+    let (mut rows, mut found) = (Multiset::new(), Contents::default());
+    for epoch in 0..200 {
+        for delta in random_epoch(random, &mut rows, false) {
+            feed(operator, Input::Delta(0, delta), &mut found);
+        }
+        feed(operator, Input::EndOfEpoch(epoch), &mut found);
+        assert_eq!(found, expect(&rows), "seed {seed} epoch {epoch}");
+    }
+}
+
+fn contents(rows: &[(Row, i64)]) -> Contents {
+    let mut contents = Contents::default();
+    contents.add(&batch(&mut fastrand::Rng::with_seed(0), rows));
+    contents
+}
+
+fn with_errors(mut contents: Contents, rows: &Multiset) -> Contents {
+    let failing = rows.iter().filter(|(row, _)| row.v == Some(0));
+    contents.errors = failing.map(|(row, weight)| (division_by_zero(row), *weight)).collect();
+    contents
+}
+
+#[test]
+fn filter_keeps_what_is_true_and_reports_what_fails() {
+    let predicate = binary(quotient(), Op::Gt, lit(4_i32), &schema()).unwrap();
+    let mut operator = FilterOperator::new(&Filter { input: source(false, vec![]), predicate });
+    check(&mut operator, |rows| {
+        let kept = rows.iter().filter(|(row, _)| row.v.is_some_and(|v| v != 0 && 12 / v > 4));
+        let kept = kept.map(|(row, weight)| (row.clone(), *weight)).collect::<Vec<_>>();
+        with_errors(contents(&kept), rows)
+    });
+}
+
+#[test]
+fn project_computes_columns_and_reports_what_fails() {
+    let schema = Arc::new(Schema::new(vec![Field::new("q", DataType::Int32, true)]));
+    let exprs = vec![ScalarExpr { expr: quotient(), name: "q".to_owned() }];
+    let plan = Project { input: source(false, vec![]), exprs, schema: schema.clone() };
+    check(&mut ProjectOperator::new(&plan), |rows| {
+        let kept = rows.iter().filter(|(row, _)| row.v != Some(0));
+        let (values, weights): (Vec<_>, Vec<_>) = kept.map(|(row, w)| (row.v.map(|v| 12 / v), *w)).unzip();
+        let rows_out =
+            RecordBatch::try_new(schema.clone(), vec![Arc::new(Int32Array::from(values))]).unwrap();
+        let mut contents = Contents::default();
+        contents.add(&ZBatch::new(rows_out, weights.into()));
+        with_errors(contents, rows)
+    });
+}
+
+#[test]
+fn distinct_keeps_each_row_once() {
+    check(&mut DistinctOperator::new(&source(false, vec![])), |rows| {
+        contents(&rows.keys().map(|row| (row.clone(), 1)).collect::<Vec<_>>())
+    });
+}

@@ -1,0 +1,6 @@
+//! Every operator against a naive recomputation, over random histories cut into random batches.
+
+mod group_by;
+mod history;
+mod join;
+mod linear;
