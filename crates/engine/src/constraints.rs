@@ -11,8 +11,8 @@ use springtide_state as state;
 use springtide_types::{Result, SqlError, SqlState, ZBatch};
 
 /// Fails with `23502` if a column that is declared NOT NULL holds a NULL.
-pub(crate) fn check_not_null(relation: &Relation, rows: &RecordBatch) -> Result<()> {
-    for (column, values) in relation.columns.iter().zip(rows.columns()) {
+pub(crate) fn check_not_null(relation: &Relation, columns: &[ArrayRef]) -> Result<()> {
+    for (column, values) in relation.columns.iter().zip(columns) {
         if column.nullable || values.null_count() == 0 {
             continue;
         }
@@ -21,7 +21,7 @@ pub(crate) fn check_not_null(relation: &Relation, rows: &RecordBatch) -> Result<
             "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
             column.name, relation.name
         );
-        let detail = format!("Failing row contains ({}).", values_text(rows.columns(), row));
+        let detail = format!("Failing row contains ({}).", values_text(columns, row));
         return Err(SqlError::new(SqlState::NOT_NULL_VIOLATION, message).with_detail(detail));
     }
     Ok(())

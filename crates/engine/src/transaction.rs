@@ -7,7 +7,7 @@ use springtide_state::consolidate;
 use springtide_types::{Epoch, RelationId, Result, ZBatch};
 
 use crate::commit::{Commit, ReadSet};
-use crate::constraints::{self, check_not_null, duplicate_key};
+use crate::constraints::{self, duplicate_key};
 use crate::objects::{base_tables, with_views_unfolded};
 use crate::reads::{ReadPoint, Reads};
 use crate::write_set::{WriteSet, overlay};
@@ -88,9 +88,9 @@ impl Transaction {
         }
     }
 
-    /// Adds a change to a table, checked against the constraints as far as this transaction can see.
+    /// Adds a change to a table. `check_keys`: the primary key is checked as far as this transaction can
+    /// see; the sequencer checks it again.
     pub(crate) fn write(&mut self, table: &Relation, delta: ZBatch, check_keys: bool) -> Result<()> {
-        check_not_null(table, delta.rows())?;
         if check_keys {
             self.check_unique(table, &delta)?;
         }

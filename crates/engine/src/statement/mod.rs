@@ -12,7 +12,6 @@ mod query;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{Field, Schema};
 use datafusion::common::ScalarValue;
 use springtide_catalog::{Catalog, Relation, RelationKind};
 use springtide_sql::sqlparser::ast as sql;
@@ -170,11 +169,8 @@ fn column_position(table: &Relation, name: &sql::Ident) -> Result<usize> {
 
 /// Rows of a table from its columns. A NULL where the table has none is reported as such.
 pub(crate) fn table_batch(table: &Relation, arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
-    let nullable = table.columns.iter().map(|column| Field::new(&column.name, column.sql_type.arrow(), true));
-    let schema = Arc::new(Schema::new(nullable.collect::<Vec<_>>()));
-    let rows = RecordBatch::try_new(schema, arrays).map_err(internal)?;
-    check_not_null(table, &rows)?;
-    rows.with_schema(table.schema()).map_err(internal)
+    check_not_null(table, &arrays)?;
+    RecordBatch::try_new(table.schema(), arrays).map_err(internal)
 }
 
 fn internal(error: arrow::error::ArrowError) -> SqlError {
