@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::LazyLock;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
-use arrow::buffer::ScalarBuffer;
+use arrow::buffer::{BooleanBuffer, ScalarBuffer};
+use arrow::compute::SlicesIterator;
 use arrow::datatypes::SchemaRef;
 use springtide_types::hash::hash_columns;
 use springtide_types::{Epoch, ErrorDelta, SqlError, ZBatch};
@@ -94,8 +95,8 @@ impl Shard {
         Undo { limit, changes }
     }
 
-    /// The rows of positive weight as of an epoch. O(chunks), plus the chunks where a weight is not 1 or
-    /// has changed since.
+    /// The rows of positive weight as of an epoch. O(chunks), plus the weights of the chunks where one is
+    /// not 1 or has changed since; rows are copied only where dead ones are dense.
     pub(crate) fn snapshot(&self, epoch: Epoch) -> Vec<ZBatch> {
         let undo = self.undo(epoch);
         let mut batches = Vec::new();
@@ -118,13 +119,8 @@ impl Shard {
             for (row, weight) in &undo.changes[from..to] {
                 weights[*row as usize - start] -= weight;
             }
-            let mask = weights.iter().map(|weight| *weight > 0).collect::<Vec<_>>();
-            let all = mask.iter().all(|positive| *positive);
-            let batch = ZBatch::new(rows, Int64Array::from(weights));
-            let batch = if all { batch } else { batch.filter(&BooleanArray::from(mask)) };
-            if !batch.is_empty() {
-                batches.push(batch);
-            }
+            let mask = BooleanBuffer::collect_bool(length, |row| weights[row] > 0).into();
+            push_positive(&ZBatch::new(rows, Int64Array::from(weights)), &mask, &mut batches);
         }
         batches
     }
@@ -216,6 +212,16 @@ fn add_error(errors: &mut BTreeMap<SqlError, i64>, error: &SqlError, weight: i64
     *total += weight;
     if *total == 0 {
         errors.remove(error);
+    }
+}
+
+/// Appends the records where `mask` is true: as slices if they lie in long runs, as a copy otherwise.
+fn push_positive(batch: &ZBatch, mask: &BooleanArray, batches: &mut Vec<ZBatch>) {
+    const LONG_RUN: usize = 256;
+    if SlicesIterator::new(mask).count() * LONG_RUN <= batch.len() {
+        batches.extend(SlicesIterator::new(mask).map(|(start, end)| batch.slice(start, end - start)));
+    } else if mask.true_count() > 0 {
+        batches.push(batch.filter(mask));
     }
 }
 
