@@ -122,10 +122,10 @@ fn joined_keys(join: &crate::Join, left: &Properties, right: &Properties) -> Vec
     if left.unique_keys.iter().any(|unique| covers(&join.left_keys, unique)) {
         keys.extend(right.unique_keys.iter().map(|key| shift(key)));
     }
-    if keys.is_empty() {
-        if let (Some(left), Some(right)) = (left.unique_keys.first(), right.unique_keys.first()) {
-            keys.push(left.iter().copied().chain(shift(right)).collect());
-        }
+    if let (true, Some(left), Some(right)) =
+        (keys.is_empty(), left.unique_keys.first(), right.unique_keys.first())
+    {
+        keys.push(left.iter().copied().chain(shift(right)).collect());
     }
     keys
 }
