@@ -1,0 +1,296 @@
+//! The analyzer pass that gives every expression PostgreSQL's types and conversions, before DataFusion
+//! coerces what is left.
+
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{BinaryExpr, Case, InList, Like};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Between, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::optimizer::AnalyzerRule;
+use springtide_types::{SqlError, SqlState, SqlType};
+
+use crate::convert::{Context, Family, convertible, family};
+use crate::errors::external;
+use crate::functions::{ArithmeticOp, cast_function, negate};
+use crate::operators::{comparable, describe, guarded, known_type, literal, plan_arithmetic, resolve};
+use crate::sql_types::declared_type;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct PostgresTypes;
+
+impl AnalyzerRule for PostgresTypes {
+    fn name(&self) -> &str {
+        "postgres_types"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        Ok(plan.transform_up_with_subqueries(analyze_node)?.data)
+    }
+}
+
+fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    check_aggregates(&plan)?;
+    let schema = merge_schema(&plan.inputs());
+    let names = NamePreserver::new(&plan);
+    let is_limit = matches!(plan, LogicalPlan::Limit(_));
+    plan.map_expressions(|expr| {
+        if is_limit {
+            return Ok(Transformed::no(expr));
+        }
+        let name = names.save(&expr);
+        let expr = expr.transform_up(|expr| Ok(Transformed::yes(analyze_expr(expr, &schema)?)))?;
+        Ok(expr.update_data(|expr| name.restore(expr)))
+    })?
+    .map_data(LogicalPlan::recompute_schema)
+}
+
+/// Aggregates that the binder has not moved below a HAVING stand where they must not.
+fn check_aggregates(plan: &LogicalPlan) -> Result<()> {
+    let clause = match plan {
+        LogicalPlan::Filter(_) => "WHERE",
+        LogicalPlan::Join(_) => "JOIN conditions",
+        _ => return Ok(()),
+    };
+    plan.apply_expressions(|expr| {
+        expr.apply(|expr| {
+            let (kind, state) = match expr {
+                Expr::AggregateFunction(_) => ("aggregate", SqlState::GROUPING_ERROR),
+                Expr::WindowFunction(_) => ("window", SqlState::from_code("42P20")),
+                _ => return Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue),
+            };
+            let message = format!("{kind} functions are not allowed in {clause}");
+            Err(external(SqlError::new(state, message)))
+        })
+    })?;
+    Ok(())
+}
+
+fn is_comparison(op: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+}
+
+fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+    Ok(match expr {
+        Expr::Cast(cast) => plan_cast(*cast.expr, declared_type(&cast.field)?, schema)?,
+        Expr::Negative(operand) => plan_negation(*operand, schema)?,
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
+            let (left, right) = comparable(&op.to_string(), *left, *right, schema)?;
+            Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+        }
+        Expr::Between(between) => plan_between(between, schema)?,
+        Expr::InList(list) => plan_in_list(list, schema)?,
+        Expr::Like(like) => Expr::Like(plan_like(like, schema)?),
+        Expr::Case(case) => plan_case(case, schema)?,
+        Expr::ScalarFunction(mut function) => match function.name() {
+            "coalesce" | "nullif" | "greatest" | "least" => {
+                function.args = unify(function.args, schema)?;
+                Expr::ScalarFunction(function)
+            }
+            "mod" if function.args.len() == 2 => {
+                let (right, left) = (function.args.remove(1), function.args.remove(0));
+                plan_arithmetic(ArithmeticOp::Modulo, left, right, schema)?
+            }
+            _ => normalized(Expr::ScalarFunction(function), schema)?,
+        },
+        other => other,
+    })
+}
+
+/// A result in one of DataFusion's own types, such as a timestamp in nanoseconds, in SQL's.
+fn normalized(call: Expr, schema: &DFSchema) -> Result<Expr> {
+    // Arguments that are still to be coerced may have no result type yet; the output is normalized anyway.
+    let Ok(data_type) = call.get_type(schema) else { return Ok(call) };
+    match SqlType::from_arrow(&data_type).map(SqlType::arrow) {
+        Some(normal) if normal != data_type && data_type != DataType::Null => call.cast_to(&normal, schema),
+        _ => Ok(call),
+    }
+}
+
+fn plan_cast(operand: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> {
+    if let Expr::Literal(value, _) = &operand {
+        match value {
+            ScalarValue::Utf8(Some(text)) => {
+                // A literal is cut, not refused, by an explicit cast to varchar(n).
+                if !matches!(target, SqlType::Varchar(Some(_))) {
+                    return literal(Some(text), target);
+                }
+            }
+            ScalarValue::Null | ScalarValue::Utf8(None) => return literal(None, target),
+            ScalarValue::Int64(Some(_)) if target == SqlType::Int4 => {
+                return Ok(Expr::Literal(value.cast_to(&target.arrow())?, None));
+            }
+            _ => {}
+        }
+    }
+    let data_type = operand.get_type(schema)?;
+    let Some(from) = SqlType::from_arrow(&data_type) else {
+        return Err(external(SqlError::unsupported(format!("a cast from {data_type}"))));
+    };
+    let same = data_type == target.arrow();
+    if same && !matches!(target, SqlType::Varchar(Some(_))) {
+        return Ok(operand);
+    }
+    if !convertible(from, target, Context::Explicit) {
+        let (from, target) = (describe(Some(from)), describe(Some(target)));
+        let message = format!("cannot cast type {from} to {target}");
+        return Err(external(SqlError::new(SqlState::CANNOT_COERCE, message)));
+    }
+    if widens(from, target) {
+        operand.cast_to(&target.arrow(), schema)
+    } else {
+        Ok(cast_function(operand, target))
+    }
+}
+
+/// Whether Arrow's own cast loses nothing, so that the optimizer may see through it.
+fn widens(from: SqlType, to: SqlType) -> bool {
+    use SqlType::*;
+    matches!(
+        (from, to),
+        (Int2, Int4 | Int8 | Float4 | Float8)
+            | (Int4, Int8 | Float8)
+            | (Float4, Float8)
+            | (Date, Timestamp | Timestamptz)
+            | (Timestamp, Timestamptz)
+    )
+}
+
+fn plan_negation(operand: Expr, schema: &DFSchema) -> Result<Expr> {
+    let known = known_type(&operand, schema)?;
+    match known.map(family) {
+        None | Some(Family::Number | Family::Interval) => {
+            let operand = if known.is_none() { resolve(operand, SqlType::Int4)? } else { operand };
+            Ok(match operand {
+                Expr::Literal(value, metadata) if !value.is_null() => match value.arithmetic_negate() {
+                    Ok(negative) => Expr::Literal(negative, metadata),
+                    Err(_) => negate(Expr::Literal(value, metadata)),
+                },
+                operand => negate(operand),
+            })
+        }
+        Some(_) => {
+            let message = format!("operator does not exist: - {}", describe(known));
+            Err(external(SqlError::new(SqlState::UNDEFINED_FUNCTION, message)))
+        }
+    }
+}
+
+fn plan_between(between: Between, schema: &DFSchema) -> Result<Expr> {
+    let Between { expr, negated, low, high } = between;
+    let (expr, low) = comparable(">=", *expr, *low, schema)?;
+    let (expr, high) = comparable("<=", expr, *high, schema)?;
+    Ok(Expr::Between(Between::new(Box::new(expr), negated, Box::new(low), Box::new(high))))
+}
+
+fn plan_in_list(list: InList, schema: &DFSchema) -> Result<Expr> {
+    let InList { expr, list, negated } = list;
+    let mut operands = vec![*expr];
+    operands.extend(list);
+    let mut operands = unify_for("=", operands, schema)?;
+    let expr = operands.remove(0);
+    Ok(Expr::InList(InList::new(Box::new(expr), operands, negated)))
+}
+
+fn plan_like(like: Like, schema: &DFSchema) -> Result<Like> {
+    let operator = match (like.negated, like.case_insensitive) {
+        (false, false) => "~~",
+        (false, true) => "~~*",
+        (true, false) => "!~~",
+        (true, true) => "!~~*",
+    };
+    let (value, pattern) = (known_type(&like.expr, schema)?, known_type(&like.pattern, schema)?);
+    let text = |sql_type: Option<SqlType>| sql_type.is_none_or(|known| family(known) == Family::Text);
+    if text(value) && text(pattern) {
+        return Ok(like);
+    }
+    let message = format!("operator does not exist: {} {operator} {}", describe(value), describe(pattern));
+    Err(external(SqlError::new(SqlState::UNDEFINED_FUNCTION, message).with_hint(
+        "No operator matches the given name and argument types. You might need to add explicit type casts.",
+    )))
+}
+
+fn plan_case(case: Case, schema: &DFSchema) -> Result<Expr> {
+    let Case { expr, when_then_expr, else_expr } = case;
+    let (whens, thens): (Vec<_>, Vec<_>) =
+        when_then_expr.into_iter().map(|(when, then)| (*when, *then)).unzip();
+    let (expr, whens) = match expr {
+        None => (None, whens),
+        Some(expr) => {
+            let mut operands = vec![*expr];
+            operands.extend(whens);
+            let mut operands = unify_for("=", operands, schema)?;
+            (Some(Box::new(operands.remove(0))), operands)
+        }
+    };
+    let mut results = unify_case(thens.into_iter().chain(else_expr.map(|expr| *expr)).collect(), schema)?;
+    if results.iter().any(|result| matches!(known_type(result, schema), Ok(Some(SqlType::Boolean)))) {
+        results = guard_results(expr.as_deref(), &whens, results)?;
+    }
+    let otherwise = (results.len() > whens.len()).then(|| results.pop().map(Box::new)).flatten();
+    let pairs = whens.into_iter().zip(results).map(|(when, then)| (Box::new(when), Box::new(then)));
+    Ok(Expr::Case(Case::new(expr, pairs.collect(), otherwise)))
+}
+
+/// DataFusion makes ANDs and ORs of a CASE of booleans, and these compute both sides.
+fn guard_results(base: Option<&Expr>, whens: &[Expr], results: Vec<Expr>) -> Result<Vec<Expr>> {
+    let condition = |when: &Expr| match base {
+        Some(base) => base.clone().eq(when.clone()),
+        None => when.clone(),
+    };
+    let guarded_result = |(position, result): (usize, Expr)| {
+        let before = whens[..position.min(whens.len())].iter();
+        let result =
+            before.map(|when| Expr::IsNotTrue(Box::new(condition(when)))).try_fold(result, guarded)?;
+        match whens.get(position) {
+            Some(when) => guarded(result, Expr::IsTrue(Box::new(condition(when)))),
+            None => Ok(result),
+        }
+    };
+    results.into_iter().enumerate().map(guarded_result).collect()
+}
+
+fn unify_case(results: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+    let types = results.iter().map(|expr| known_type(expr, schema)).collect::<Result<Vec<_>>>()?;
+    let mut known = types.iter().flatten().copied();
+    if let Some(first) = known.next() {
+        if let Some(other) = known.find(|other| family(*other) != family(first)) {
+            let message = format!(
+                "CASE types {} and {} cannot be matched",
+                describe(Some(first)),
+                describe(Some(other))
+            );
+            return Err(external(SqlError::new(SqlState::DATATYPE_MISMATCH, message)));
+        }
+    }
+    unify(results, schema)
+}
+
+/// Gives operands of open type the type of the others.
+fn unify(operands: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+    let types = operands.iter().map(|expr| known_type(expr, schema)).collect::<Result<Vec<_>>>()?;
+    match types.into_iter().flatten().next() {
+        Some(known) => operands.into_iter().map(|expr| resolve(expr, known)).collect(),
+        None => operands.into_iter().map(|expr| resolve(expr, SqlType::Text)).collect(),
+    }
+}
+
+/// [`unify`], and all must compare with the first.
+fn unify_for(op: &str, operands: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+    let operands = unify(operands, schema)?;
+    let mut unified = Vec::with_capacity(operands.len());
+    for operand in operands {
+        match unified.first() {
+            Some(first) => {
+                comparable(op, Expr::clone(first), operand.clone(), schema)?;
+                unified.push(operand);
+            }
+            None => unified.push(operand),
+        }
+    }
+    Ok(unified)
+}

@@ -1,0 +1,154 @@
+//! Names to relations, functions and types: what DataFusion's binder asks for.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use datafusion::catalog::TableFunctionArgs;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::{DFSchema, Result, TableReference};
+use datafusion::datasource::ViewTable;
+use datafusion::datasource::{DefaultTableSource, cte_worktable::CteWorkTable};
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use springtide_catalog::{Catalog, Relation, RelationKind};
+use springtide_types::{RelationId, SqlError, SqlState};
+
+use crate::errors::external;
+use crate::planner::Planner;
+use crate::relation_table::RelationTable;
+
+/// Resolves the names of one query.
+pub(crate) struct Names<'a> {
+    planner: &'a Planner,
+    catalog: &'a Catalog,
+    depends_on: RefCell<BTreeSet<RelationId>>,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(planner: &'a Planner, catalog: &'a Catalog) -> Names<'a> {
+        Names { planner, catalog, depends_on: RefCell::default() }
+    }
+
+    /// The relations that were named.
+    pub(crate) fn depends_on(&self) -> Vec<RelationId> {
+        self.depends_on.borrow().iter().copied().collect()
+    }
+
+    fn source(&self, relation: &Arc<Relation>) -> springtide_types::Result<Arc<dyn TableSource>> {
+        match &relation.kind {
+            RelationKind::View { query } => {
+                let plan = self.planner.view_plan(relation, query, self.catalog)?;
+                Ok(Arc::new(DefaultTableSource::new(Arc::new(ViewTable::new(plan, None)))))
+            }
+            _ => Ok(RelationTable::new(relation.clone()).into_source()),
+        }
+    }
+}
+
+impl ContextProvider for Names<'_> {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
+        let in_public = name.schema().is_none_or(|schema| schema == "public");
+        let relation = self.catalog.find(name.table()).filter(|_| in_public).ok_or_else(|| {
+            let message = format!("relation \"{name}\" does not exist");
+            external(SqlError::new(SqlState::UNDEFINED_TABLE, message))
+        })?;
+        self.depends_on.borrow_mut().insert(relation.id);
+        self.source(relation).map_err(external)
+    }
+
+    fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>> {
+        let session = self.planner.serial();
+        let name = name.trim_matches('"');
+        let function = session.table_functions().get(name).ok_or_else(|| {
+            external(SqlError::new(SqlState::UNDEFINED_FUNCTION, format!("function {name} does not exist")))
+        })?;
+        let args = args.into_iter().map(constant_argument).collect::<Result<Vec<_>>>()?;
+        let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&args, session))?;
+        Ok(Arc::new(DefaultTableSource::new(provider)))
+    }
+
+    fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> Result<Arc<dyn TableSource>> {
+        Ok(Arc::new(DefaultTableSource::new(Arc::new(CteWorkTable::new(name, schema)))))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        self.planner.expr_planners()
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(self.planner.type_planner())
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.planner.functions().scalar.get(name).cloned()
+    }
+
+    fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.planner.functions().aggregate.get(name).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.planner.functions().window.get(name).cloned()
+    }
+
+    fn get_variable_type(&self, _variable_names: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        self.planner.options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.planner.functions().scalar.keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.planner.functions().aggregate.keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.planner.functions().window.keys().cloned().collect()
+    }
+}
+
+/// An argument of a table function: a constant, in the types that DataFusion's table functions take.
+fn constant_argument(argument: Expr) -> Result<Expr> {
+    let schema = DFSchema::empty();
+    let simplifier = ExprSimplifier::new(SimplifyContext::default());
+    let constant = simplifier.simplify(simplifier.coerce(argument, &schema)?)?;
+    let Expr::Literal(value, metadata) = constant else { return Ok(constant) };
+    let value = match value.data_type() {
+        DataType::Int16 | DataType::Int32 => value.cast_to(&DataType::Int64)?,
+        DataType::Timestamp(_, zone) => value.cast_to(&DataType::Timestamp(TimeUnit::Nanosecond, zone))?,
+        _ => value,
+    };
+    Ok(Expr::Literal(value, metadata))
+}
+
+/// The stored relations that a plan scans, in subqueries too.
+pub(crate) fn scanned_relations(plan: &LogicalPlan) -> Vec<RelationId> {
+    let mut found = BTreeSet::new();
+    let visited = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            found.extend(crate::relation_table::scanned(scan).map(|relation| relation.id));
+        }
+        Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+    });
+    debug_assert!(visited.is_ok(), "the visitor never fails");
+    found.into_iter().collect()
+}

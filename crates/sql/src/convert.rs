@@ -1,0 +1,286 @@
+//! Conversions between SQL types with PostgreSQL's rounding, range checks and messages.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int16Array, Int32Array, Int64Array, StringArray};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, IntervalMonthDayNanoType,
+    TimestampMicrosecondType,
+};
+use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
+
+use crate::datetime::{format_date, format_timestamp};
+use crate::input::{check_length, numeric_overflow, parse_text};
+use crate::interval::format_interval;
+
+/// Why a value changes its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Context {
+    /// `CAST` or `::`: a text that is too long is cut.
+    Explicit,
+    /// INSERT or UPDATE: a text that is too long is refused.
+    Assignment,
+}
+
+/// Groups of types that convert into each other without a cast being spelled out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Boolean,
+    Number,
+    Text,
+    DateTime,
+    Interval,
+}
+
+/// The family of a type.
+pub(crate) fn family(sql_type: SqlType) -> Family {
+    match sql_type {
+        SqlType::Boolean => Family::Boolean,
+        SqlType::Int2 | SqlType::Int4 | SqlType::Int8 => Family::Number,
+        SqlType::Float4 | SqlType::Float8 | SqlType::Numeric(..) => Family::Number,
+        SqlType::Text | SqlType::Varchar(_) => Family::Text,
+        SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz => Family::DateTime,
+        SqlType::Interval => Family::Interval,
+    }
+}
+
+/// Whether PostgreSQL has this conversion.
+pub(crate) fn convertible(from: SqlType, to: SqlType, context: Context) -> bool {
+    let (source, target) = (family(from), family(to));
+    let explicit = context == Context::Explicit;
+    source == target
+        || target == Family::Text
+        || (explicit && source == Family::Text)
+        || (explicit && (from, to) == (SqlType::Boolean, SqlType::Int4))
+        || (explicit && (from, to) == (SqlType::Int4, SqlType::Boolean))
+}
+
+/// The values as this type. The pair of types is [`convertible`].
+pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result<ArrayRef> {
+    let target = to.arrow();
+    match (array.data_type(), to) {
+        (from, SqlType::Varchar(Some(limit))) => {
+            let text = if *from == DataType::Utf8 { array.clone() } else { to_text(array)? };
+            fit(text.as_string::<i32>(), limit, context)
+        }
+        (from, _) if *from == target => Ok(array.clone()),
+        (_, SqlType::Text | SqlType::Varchar(None)) => to_text(array),
+        (DataType::Utf8, _) => parse_text(array.as_string::<i32>(), to),
+        (DataType::Utf8View | DataType::LargeUtf8, _) => {
+            parse_text(kernel(array, &DataType::Utf8)?.as_string::<i32>(), to)
+        }
+        (DataType::Float32 | DataType::Float64, SqlType::Int2 | SqlType::Int4 | SqlType::Int8) => {
+            let wide = kernel(array, &DataType::Float64)?;
+            let floats = wide.as_primitive::<Float64Type>();
+            // To nearest, ties to even, as C's rint.
+            integers(floats.iter().map(|value| value.map(|value| exact_integer(value.round_ties_even()))), to)
+        }
+        (DataType::Decimal128(_, scale), SqlType::Int2 | SqlType::Int4 | SqlType::Int8) => {
+            let unit = 10_i128.pow(u32::try_from(*scale).unwrap_or(0));
+            let decimals = array.as_primitive::<Decimal128Type>();
+            integers(decimals.iter().map(|value| value.map(|value| Some(round_to(value, unit)))), to)
+        }
+        (_, SqlType::Int2 | SqlType::Int4 | SqlType::Int8) => {
+            kernel(array, &target).map_err(|error| out_of_range(error, to))
+        }
+        (_, SqlType::Numeric(precision, scale)) => kernel(array, &target).map_err(|error| {
+            let overflow = error.sqlstate != SqlState::FEATURE_NOT_SUPPORTED;
+            if overflow { numeric_overflow(precision, scale) } else { error }
+        }),
+        (DataType::Float64, SqlType::Float4) => {
+            let narrow = kernel(array, &target)?;
+            let pairs = narrow.as_primitive::<Float32Type>().iter().zip(array.as_primitive::<Float64Type>());
+            let overflow = |(narrow, wide): (Option<f32>, Option<f64>)| {
+                narrow.is_some_and(f32::is_infinite) && wide.is_some_and(f64::is_finite)
+            };
+            match pairs.into_iter().any(overflow) {
+                true => {
+                    Err(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: overflow"))
+                }
+                false => Ok(narrow),
+            }
+        }
+        _ => kernel(array, &target),
+    }
+}
+
+fn kernel(array: &ArrayRef, target: &DataType) -> Result<ArrayRef> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(array, target, &options).map_err(|error| springtide_plan::arrow_error(&error))
+}
+
+fn out_of_range(error: SqlError, to: SqlType) -> SqlError {
+    match error.sqlstate {
+        SqlState::FEATURE_NOT_SUPPORTED => error,
+        _ => SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, format!("{to} out of range")),
+    }
+}
+
+fn exact_integer(value: f64) -> Option<i128> {
+    (value.abs() < 1e19).then_some(value as i128)
+}
+
+fn round_to(value: i128, unit: i128) -> i128 {
+    let (quotient, remainder) = (value / unit, value % unit);
+    if unit > 1 && remainder.abs() >= unit - remainder.abs() { quotient + value.signum() } else { quotient }
+}
+
+fn integers(values: impl Iterator<Item = Option<Option<i128>>>, to: SqlType) -> Result<ArrayRef> {
+    fn collect<T: TryFrom<i128>>(
+        values: impl Iterator<Item = Option<Option<i128>>>,
+        to: SqlType,
+    ) -> Result<Vec<Option<T>>> {
+        let range = || SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, format!("{to} out of range"));
+        let narrow = |value: Option<i128>| value.and_then(|value| T::try_from(value).ok()).ok_or_else(range);
+        values.map(|value| value.map(narrow).transpose()).collect()
+    }
+    Ok(match to {
+        SqlType::Int2 => Arc::new(Int16Array::from(collect::<i16>(values, to)?)),
+        SqlType::Int4 => Arc::new(Int32Array::from(collect::<i32>(values, to)?)),
+        _ => Arc::new(Int64Array::from(collect::<i64>(values, to)?)),
+    })
+}
+
+fn fit(texts: &StringArray, limit: u32, context: Context) -> Result<ArrayRef> {
+    if texts.iter().flatten().all(|text| text.len() <= limit as usize) {
+        return Ok(Arc::new(texts.clone()));
+    }
+    if context == Context::Assignment {
+        texts.iter().flatten().try_for_each(|text| check_length(text, limit))?;
+    }
+    let cut = |text: &str| text.chars().take(limit as usize).collect::<String>();
+    Ok(Arc::new(texts.iter().map(|text| text.map(cut)).collect::<StringArray>()))
+}
+
+/// The texts that PostgreSQL's output functions give.
+fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
+    let texts: StringArray = match array.data_type() {
+        DataType::Float32 => {
+            let format = |value: f32| format_float(&format!("{value:e}"), 6);
+            array.as_primitive::<Float32Type>().iter().map(|value| value.map(format)).collect()
+        }
+        DataType::Float64 => {
+            let format = |value: f64| format_float(&format!("{value:e}"), 15);
+            array.as_primitive::<Float64Type>().iter().map(|value| value.map(format)).collect()
+        }
+        DataType::Decimal128(precision, scale) if (*precision, *scale) == UNCONSTRAINED_NUMERIC => {
+            // Without a declared scale, no digit says how many there were.
+            let texts = kernel(array, &DataType::Utf8)?;
+            let trim = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
+            texts.as_string::<i32>().iter().map(|text| text.map(trim)).collect()
+        }
+        DataType::Date32 => {
+            array.as_primitive::<Date32Type>().iter().map(|days| days.map(format_date)).collect()
+        }
+        DataType::Timestamp(_, zone) => {
+            let micros = kernel(array, &DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None))?;
+            let suffix = if zone.is_some() { "+00" } else { "" };
+            let format = |micros| format_timestamp(micros) + suffix;
+            micros
+                .as_primitive::<TimestampMicrosecondType>()
+                .iter()
+                .map(|micros| micros.map(format))
+                .collect()
+        }
+        DataType::Interval(arrow::datatypes::IntervalUnit::MonthDayNano) => {
+            let intervals = array.as_primitive::<IntervalMonthDayNanoType>();
+            intervals.iter().map(|interval| interval.map(format_interval)).collect()
+        }
+        _ => return kernel(array, &DataType::Utf8),
+    };
+    Ok(Arc::new(texts))
+}
+
+/// From Rust's shortest scientific form, `1.5e-7`, to PostgreSQL's, which has an exponent only when it is
+/// less than −4 or at least `digits`.
+fn format_float(scientific: &str, digits: i32) -> String {
+    let Some((mantissa, exponent)) = scientific.split_once('e') else {
+        return match scientific {
+            "inf" => "Infinity".to_owned(),
+            "-inf" => "-Infinity".to_owned(),
+            other => other.to_owned(),
+        };
+    };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", mantissa),
+    };
+    let mut text = sign.to_owned();
+    if !(-4..digits).contains(&exponent) {
+        let exponent_sign = if exponent < 0 { '-' } else { '+' };
+        write!(text, "{mantissa}e{exponent_sign}{:02}", exponent.abs()).expect("writing to a String");
+        return text;
+    }
+    let digits = mantissa.replace('.', "");
+    if exponent < 0 {
+        text.push_str("0.");
+        text.extend(std::iter::repeat_n('0', (-exponent - 1) as usize));
+        text.push_str(&digits);
+    } else {
+        let whole = exponent as usize + 1;
+        text.extend(digits.chars().chain(std::iter::repeat('0')).take(whole));
+        if digits.len() > whole {
+            text.push('.');
+            text.push_str(&digits[whole..]);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Decimal128Array, Float64Array};
+
+    fn text(array: impl Array + 'static) -> String {
+        let array: ArrayRef = Arc::new(array);
+        convert(&array, SqlType::Text, Context::Explicit).unwrap().as_string::<i32>().value(0).to_owned()
+    }
+
+    #[test]
+    fn floats_are_written_as_postgres_writes_them() {
+        for (value, expected) in [
+            (0.1, "0.1"),
+            (100.0, "100"),
+            (1e15, "1e+15"),
+            (123_456_789_012_345.0, "123456789012345"),
+            (1.5e-5, "1.5e-05"),
+            (0.0001, "0.0001"),
+            (-2.5, "-2.5"),
+            (0.0, "0"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "Infinity"),
+        ] {
+            assert_eq!(text(Float64Array::from(vec![value])), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_round_as_in_postgres() {
+        let round = |array: ArrayRef| {
+            let array = convert(&array, SqlType::Int4, Context::Explicit).unwrap();
+            array.as_primitive::<arrow::datatypes::Int32Type>().values().to_vec()
+        };
+        let floats = Float64Array::from(vec![0.5, 1.5, 2.5, -2.5, -0.6]);
+        assert_eq!(round(Arc::new(floats)), [0, 2, 2, -2, -1]);
+        let decimals =
+            Decimal128Array::from(vec![5, 15, 25, -25, 14]).with_precision_and_scale(5, 1).unwrap();
+        assert_eq!(round(Arc::new(decimals)), [1, 2, 3, -3, 1]);
+        let array: ArrayRef = Arc::new(Float64Array::from(vec![1e10]));
+        let error = convert(&array, SqlType::Int4, Context::Explicit).unwrap_err();
+        assert_eq!(error.message, "integer out of range");
+    }
+
+    #[test]
+    fn texts_are_cut_or_refused() {
+        let array: ArrayRef = Arc::new(StringArray::from(vec!["abcd"]));
+        let limited = SqlType::Varchar(Some(3));
+        let cut = convert(&array, limited, Context::Explicit).unwrap();
+        assert_eq!(cut.as_string::<i32>().value(0), "abc");
+        let error = convert(&array, limited, Context::Assignment).unwrap_err();
+        assert_eq!(error.sqlstate, SqlState::STRING_DATA_RIGHT_TRUNCATION);
+    }
+}

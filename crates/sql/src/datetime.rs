@@ -1,0 +1,219 @@
+//! PostgreSQL's text forms of dates and timestamps (ISO style, UTC).
+
+use std::fmt::Write;
+
+use springtide_types::{Result, SqlError, SqlState, SqlType};
+
+const SECOND: i64 = 1_000_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// Days since 1970-01-01.
+pub(crate) fn parse_date(text: &str) -> Result<i32> {
+    let moment = parse(text, SqlType::Date)?;
+    i32::try_from(moment.days).map_err(|_| out_of_range(text))
+}
+
+/// Microseconds since 1970; an offset in the text is ignored.
+pub(crate) fn parse_timestamp(text: &str) -> Result<i64> {
+    parse(text, SqlType::Timestamp)?.micros(0).ok_or_else(|| out_of_range(text))
+}
+
+/// Microseconds since 1970 UTC; without an offset the text is in UTC.
+pub(crate) fn parse_timestamptz(text: &str) -> Result<i64> {
+    let moment = parse(text, SqlType::Timestamptz)?;
+    moment.micros(moment.offset).ok_or_else(|| out_of_range(text))
+}
+
+struct Moment {
+    days: i64,
+    time: i64,
+    /// East of UTC.
+    offset: i64,
+}
+
+impl Moment {
+    fn micros(&self, offset: i64) -> Option<i64> {
+        self.days.checked_mul(DAY)?.checked_add(self.time)?.checked_sub(offset)
+    }
+}
+
+fn out_of_range(text: &str) -> SqlError {
+    let message = format!("date/time field value out of range: \"{text}\"");
+    SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
+}
+
+fn parse(text: &str, sql_type: SqlType) -> Result<Moment> {
+    let syntax = || {
+        let message = format!("invalid input syntax for type {sql_type}: \"{text}\"");
+        SqlError::new(SqlState::INVALID_DATETIME_FORMAT, message)
+    };
+    let trimmed = text.trim();
+    if trimmed.eq_ignore_ascii_case("epoch") {
+        return Ok(Moment { days: 0, time: 0, offset: 0 });
+    }
+    let (date, rest) = match trimmed.find([' ', 'T', 't']) {
+        Some(at) => (&trimmed[..at], trimmed[at + 1..].trim_start()),
+        None => (trimmed, ""),
+    };
+    let (year, month, day) = split_date(date).ok_or_else(syntax)?;
+    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+        return Err(out_of_range(text));
+    }
+    let (time, offset) = if rest.is_empty() { (Some(0), 0) } else { parse_time(rest).ok_or_else(syntax)? };
+    let time = time.ok_or_else(|| out_of_range(text))?;
+    Ok(Moment { days: days_from_civil(year, month, day), time, offset })
+}
+
+/// `2024-02-29` or `20240229`.
+fn split_date(date: &str) -> Option<(i64, i64, i64)> {
+    let digits = |text: &str| {
+        (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
+    };
+    if let Some((year, rest)) = date.split_once(['-', '/']) {
+        let (month, day) = rest.split_once(['-', '/'])?;
+        return Some((digits(year).filter(|_| year.len() >= 4)?, digits(month)?, digits(day)?));
+    }
+    let compact = date.len() == 8 && date.is_ascii();
+    compact.then(|| Some((digits(&date[..4])?, digits(&date[4..6])?, digits(&date[6..])?)))?
+}
+
+/// `12:34[:56[.789]]` and an offset: the time of day, `None` if a field is out of range.
+fn parse_time(text: &str) -> Option<(Option<i64>, i64)> {
+    let end = text.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.')).unwrap_or(text.len());
+    let offset = parse_offset(text[end..].trim())?;
+    let mut fields = text[..end].split(':');
+    let (hour, minute) = (fields.next()?.parse::<i64>().ok()?, fields.next()?.parse::<i64>().ok()?);
+    let seconds = fields.next().map_or(Some(0), parse_seconds)?;
+    if fields.next().is_some() {
+        return None;
+    }
+    let time = hour * HOUR + minute * MINUTE + seconds;
+    let valid = hour <= 24 && minute < 60 && seconds <= MINUTE && time <= DAY;
+    Some((valid.then_some(time), offset))
+}
+
+/// Seconds with a fraction, as microseconds; further digits are rounded.
+pub(crate) fn parse_seconds(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !all_digits(whole) || !all_digits(fraction) || whole.len() + fraction.len() == 0 {
+        return None;
+    }
+    let whole = if whole.is_empty() { 0 } else { whole.parse::<i64>().ok()? };
+    let mut micros = 0;
+    for position in 0..6 {
+        micros = micros * 10 + i64::from(fraction.as_bytes().get(position).map_or(0, |digit| digit - b'0'));
+    }
+    let round_up = fraction.as_bytes().get(6).is_some_and(|digit| *digit >= b'5');
+    whole.checked_mul(SECOND)?.checked_add(micros + i64::from(round_up))
+}
+
+/// Nothing, `Z`, `UTC`, `GMT`, `+02`, `-02:30`, `+0230`.
+fn parse_offset(text: &str) -> Option<i64> {
+    if text.is_empty() || ["z", "utc", "gmt"].iter().any(|zone| text.eq_ignore_ascii_case(zone)) {
+        return Some(0);
+    }
+    let sign = match text.as_bytes()[0] {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let digits = &text[1..];
+    let (hours, minutes) = match digits.split_once(':') {
+        Some((hours, minutes)) => (hours, minutes),
+        None if digits.len() == 4 => digits.split_at(2),
+        None => (digits, "0"),
+    };
+    let (hours, minutes) = (hours.parse::<i64>().ok()?, minutes.parse::<i64>().ok()?);
+    ((0..=15).contains(&hours) && (0..60).contains(&minutes))
+        .then(|| sign * (hours * HOUR + minutes * MINUTE))
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Source: Howard Hinnant, *chrono-Compatible Low-Level Date Algorithms*.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// `2024-02-29`
+pub(crate) fn format_date(days: i32) -> String {
+    let (year, month, day) = civil_from_days(i64::from(days));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// `2024-02-29 12:34:56.789`
+pub(crate) fn format_timestamp(micros: i64) -> String {
+    let mut text = format_date(micros.div_euclid(DAY) as i32);
+    let time = micros.rem_euclid(DAY);
+    write!(text, " {:02}:{:02}:", time / HOUR, time / MINUTE % 60).expect("writing to a String");
+    text.push_str(&format_seconds(time % MINUTE));
+    text
+}
+
+/// `56.789`: two digits, and a fraction if there is one.
+pub(crate) fn format_seconds(micros: i64) -> String {
+    let text = format!("{:02}.{:06}", micros / SECOND, micros % SECOND);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_round_trip() {
+        for text in ["1970-01-01", "2024-02-29", "0001-01-01", "9999-12-31", "1969-12-31"] {
+            assert_eq!(format_date(parse_date(text).unwrap()), text);
+        }
+        assert_eq!(parse_date("20240229").unwrap(), parse_date("2024-02-29 23:59").unwrap());
+    }
+
+    #[test]
+    fn timestamps_round_trip() {
+        for text in ["1970-01-01 00:00:00", "2024-02-29 12:34:56.789", "1969-12-31 23:59:59.999999"] {
+            assert_eq!(format_timestamp(parse_timestamp(text).unwrap()), text);
+        }
+        let utc = parse_timestamptz("2024-01-01T00:00:00Z").unwrap();
+        assert_eq!(parse_timestamptz("2024-01-01 02:30:00+02:30").unwrap(), utc);
+        assert_eq!(parse_timestamptz("2023-12-31 21:00-03").unwrap(), utc);
+        assert_eq!(parse_timestamp("2024-01-01 00:00:00+05").unwrap(), utc);
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_kind() {
+        let state = |text| parse_timestamp(text).unwrap_err().sqlstate;
+        assert_eq!(state("yesterdayish"), SqlState::INVALID_DATETIME_FORMAT);
+        assert_eq!(state("2024-01-01 noon"), SqlState::INVALID_DATETIME_FORMAT);
+        assert_eq!(state("2024-13-01"), SqlState::DATETIME_FIELD_OVERFLOW);
+        assert_eq!(state("2023-02-29"), SqlState::DATETIME_FIELD_OVERFLOW);
+        assert_eq!(state("2024-01-01 25:00"), SqlState::DATETIME_FIELD_OVERFLOW);
+    }
+}

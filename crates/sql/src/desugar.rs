@@ -1,0 +1,320 @@
+//! Rewrites the syntax tree so that DataFusion's binder reads it as PostgreSQL would.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax, Fetch, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause,
+    ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, UnaryOperator,
+    Value, VisitMut, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
+};
+use springtide_types::{Result, SqlError, SqlState};
+
+use crate::functions::AVERAGE;
+use crate::names::{fold, object_name};
+use crate::output_names::{UNNAMED_MARK, output_name};
+
+/// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
+/// columns, `avg` as a sum over a count.
+pub(crate) fn desugar(query: &mut Query) -> Result<()> {
+    match query.visit(&mut Desugar) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Desugar;
+
+impl VisitorMut for Desugar {
+    type Break = SqlError;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+        query.locks.clear();
+        match refuse_multisets(&query.body).and_then(|()| fetch_as_limit(query)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+        if let Some(order_by) = &mut query.order_by {
+            if let OrderByKind::Expressions(exprs) = &mut order_by.kind {
+                exprs.iter_mut().for_each(|by| keep_number(&mut by.expr));
+            }
+        }
+        match &mut query.limit_clause {
+            Some(LimitClause::LimitOffset { limit, offset, .. }) => {
+                limit.iter_mut().for_each(keep_number);
+                offset.iter_mut().for_each(|offset| keep_number(&mut offset.value));
+            }
+            Some(LimitClause::OffsetCommaLimit { offset, limit }) => {
+                keep_number(offset);
+                keep_number(limit);
+            }
+            None => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        name_outputs(select);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {
+            exprs.iter_mut().for_each(keep_number);
+        }
+        for window in &mut select.named_window {
+            if let datafusion::sql::sqlparser::ast::NamedWindowExpr::WindowSpec(spec) = &mut window.1 {
+                keep_frame_numbers(spec);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<SqlError> {
+        match object_name(relation) {
+            Ok(name) => {
+                *relation = ObjectName::from(vec![Ident::with_quote('"', name)]);
+                ControlFlow::Continue(())
+            }
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        match expr {
+            Expr::Value(value) => {
+                if let Value::Number(digits, _) = &value.value {
+                    if let Some(data_type) = number_type(digits) {
+                        *expr = cast(expr.clone(), data_type);
+                    }
+                }
+            }
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr: operand } => {
+                if let Some((number, data_type)) = typed_number(operand) {
+                    let negative = Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(number.clone()) };
+                    *expr = cast(negative, data_type.clone());
+                }
+            }
+            Expr::Interval(interval) => {
+                keep_number(&mut interval.value);
+                if let Some(text) = interval_text(interval) {
+                    let text = Expr::value(Value::SingleQuotedString(text));
+                    *expr = cast(text, DataType::Interval { fields: None, precision: None });
+                }
+            }
+            Expr::Function(function) => {
+                if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
+                    keep_frame_numbers(spec);
+                }
+                if let Some(rewritten) = rewrite_function(function) {
+                    *expr = rewritten;
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// DataFusion's names for the types of literals, which PostgreSQL has not: so a cast that stands for the
+/// type of a literal can be told from one that the user wrote.
+fn number_type(digits: &str) -> Option<DataType> {
+    let digits = digits.replace('_', "");
+    if digits.parse::<i32>().is_ok() {
+        Some(DataType::Int32)
+    } else if digits.parse::<i64>().is_ok() {
+        None // DataFusion's own choice
+    } else if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        Some(DataType::Numeric(ExactNumberInfo::PrecisionAndScale(digits.len().min(38) as u64, 0)))
+    } else {
+        None // with a fraction or an exponent: DataFusion makes it a decimal
+    }
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::DoubleColon, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+fn typed_number(expr: &Expr) -> Option<(&Expr, &DataType)> {
+    match expr {
+        Expr::Cast { expr, data_type: data_type @ (DataType::Int32 | DataType::Numeric(_)), .. } => {
+            let number = matches!(&**expr, Expr::Value(value) if matches!(value.value, Value::Number(..)));
+            number.then_some((&**expr, data_type))
+        }
+        _ => None,
+    }
+}
+
+/// Undoes the cast of a number where a bare number means something else: a position, a count of rows.
+fn keep_number(expr: &mut Expr) {
+    if let Some((number, DataType::Int32)) = typed_number(expr) {
+        *expr = number.clone();
+    }
+}
+
+fn keep_frame_numbers(spec: &mut WindowSpec) {
+    let Some(frame) = &mut spec.window_frame else { return };
+    for bound in std::iter::once(&mut frame.start_bound).chain(frame.end_bound.as_mut()) {
+        if let WindowFrameBound::Preceding(Some(rows)) | WindowFrameBound::Following(Some(rows)) = bound {
+            keep_number(rows);
+        }
+    }
+}
+
+/// `INTERVAL '1' DAY` says the same as `'1 day'::interval`, which PostgreSQL's input function reads.
+fn interval_text(interval: &Interval) -> Option<String> {
+    let Expr::Value(value) = interval.value.as_ref() else { return None };
+    let text = match &value.value {
+        Value::SingleQuotedString(text) | Value::Number(text, _) => text,
+        _ => return None,
+    };
+    Some(match &interval.leading_field {
+        Some(unit) if text.trim().parse::<f64>().is_ok() => format!("{text} {unit}").to_lowercase(),
+        _ => text.clone(),
+    })
+}
+
+/// DataFusion runs INTERSECT ALL and EXCEPT ALL, but does not count how often a row occurs.
+fn refuse_multisets(body: &SetExpr) -> Result<()> {
+    let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { return Ok(()) };
+    if *set_quantifier == SetQuantifier::All && matches!(op, SetOperator::Intersect | SetOperator::Except) {
+        return Err(SqlError::unsupported(format!("{op} ALL")));
+    }
+    refuse_multisets(left)?;
+    refuse_multisets(right)
+}
+
+/// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
+fn fetch_as_limit(query: &mut Query) -> Result<()> {
+    let Some(Fetch { with_ties, percent, quantity }) = query.fetch.take() else { return Ok(()) };
+    if with_ties || percent {
+        return Err(SqlError::unsupported("FETCH with WITH TIES or PERCENT"));
+    }
+    let one = || Expr::value(Value::Number("1".to_owned(), false));
+    let rows = quantity.unwrap_or_else(one);
+    match &mut query.limit_clause {
+        None => {
+            query.limit_clause =
+                Some(LimitClause::LimitOffset { limit: Some(rows), offset: None, limit_by: Vec::new() });
+        }
+        Some(LimitClause::LimitOffset { limit: limit @ None, .. }) => *limit = Some(rows),
+        Some(_) => return Err(SqlError::new(SqlState::SYNTAX_ERROR, "multiple LIMIT clauses not allowed")),
+    }
+    Ok(())
+}
+
+/// Gives every output column the name that PostgreSQL gives it. Names that occur twice, which
+/// DataFusion refuses, get a mark that [`BoundQuery::columns`](crate::BoundQuery::columns) takes off again.
+fn name_outputs(select: &mut Select) {
+    let in_having = select.having.as_ref().map(identifiers).unwrap_or_default();
+    let wildcard = select
+        .projection
+        .iter()
+        .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
+    let mut taken = HashSet::new();
+    for (position, item) in select.projection.iter_mut().enumerate() {
+        let (expr, name, explicit) = match item {
+            SelectItem::UnnamedExpr(expr) => (&*expr, output_name(expr), false),
+            SelectItem::ExprWithAlias { expr, alias } => (&*expr, fold(alias), true),
+            _ => continue,
+        };
+        let column = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        // HAVING sees input columns only, DataFusion's sees output names first.
+        let clashes = !taken.insert(name.clone())
+            || (!column && in_having.contains(&name))
+            || (wildcard && column && !explicit);
+        let alias = match (clashes, column && !explicit) {
+            (false, true) => continue,
+            (false, false) => name,
+            (true, _) => format!("{name}{UNNAMED_MARK}{position}"),
+        };
+        let alias = Ident::with_quote('"', alias);
+        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+    }
+}
+
+fn identifiers(expr: &Expr) -> HashSet<String> {
+    struct Identifiers(HashSet<String>);
+    impl datafusion::sql::sqlparser::ast::Visitor for Identifiers {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            if let Expr::Identifier(ident) = expr {
+                self.0.insert(fold(ident));
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut found = Identifiers(HashSet::new());
+    let _: ControlFlow<()> = datafusion::sql::sqlparser::ast::Visit::visit(expr, &mut found);
+    found.0
+}
+
+fn rewrite_function(function: &Function) -> Option<Expr> {
+    let [part] = function.name.0.as_slice() else { return without_schema(function) };
+    match fold(part.as_ident()?).as_str() {
+        "avg" => Some(average(function)),
+        "date_part" => date_part(function),
+        _ => None,
+    }
+}
+
+/// `pg_catalog.lower(x)` is `lower(x)`.
+fn without_schema(function: &Function) -> Option<Expr> {
+    let [schema, name] = function.name.0.as_slice() else { return None };
+    (fold(schema.as_ident()?) == "pg_catalog").then(|| {
+        let function = Function { name: ObjectName(vec![name.clone()]), ..function.clone() };
+        rewrite_function(&function).unwrap_or(Expr::Function(function))
+    })
+}
+
+/// `avg(x)` is a sum over a count under the same DISTINCT, FILTER and OVER, so that nothing downstream
+/// has to know averages.
+fn average(function: &Function) -> Expr {
+    let part = |name: &str| {
+        let name = ObjectName::from(vec![Ident::new(name)]);
+        Expr::Function(Function { name, ..function.clone() })
+    };
+    call(AVERAGE, vec![part("sum"), part("count")])
+}
+
+/// `date_part('year', x)` is `extract(year FROM x)` as a double.
+fn date_part(function: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let [
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(field))),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(operand)),
+    ] = list.args.as_slice()
+    else {
+        return None;
+    };
+    let Value::SingleQuotedString(field) = &field.value else { return None };
+    let extract = Expr::Extract {
+        field: DateTimeField::Custom(Ident::new(field.clone())),
+        syntax: ExtractSyntax::From,
+        expr: Box::new(operand.clone()),
+    };
+    Some(cast(extract, DataType::DoublePrecision))
+}
+
+/// A call of one of our own functions.
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)));
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::with_quote('"', name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: args.collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}

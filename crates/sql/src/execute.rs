@@ -1,0 +1,154 @@
+//! Runs bound queries over snapshots.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::datasource::source_as_provider;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
+use futures::stream::{self, BoxStream, StreamExt};
+use springtide_plan::sql_error;
+use springtide_types::{RelationId, Result, SqlError, ZBatch};
+
+use crate::errors::plan_error;
+use crate::relation_table::RelationTable;
+use crate::{BoundQuery, Planner, pipeline};
+
+/// Rows of a result, as they are computed.
+pub type SendableStream = BoxStream<'static, Result<RecordBatch>>;
+
+/// Below this many input rows, sharing work out costs more than it saves.
+const PARALLEL_ROWS: usize = 64 * 1024;
+
+impl Planner {
+    /// Runs a query over the contents of the relations that it reads: rows with positive weights, a row of
+    /// weight n being n rows. The parameters have the types of [`BoundQuery::parameters`].
+    pub async fn execute(
+        &self,
+        query: &BoundQuery,
+        relations: &HashMap<RelationId, Vec<ZBatch>>,
+        parameters: &[ScalarValue],
+    ) -> Result<SendableStream> {
+        let rows = relations.values().flatten().map(ZBatch::len).sum::<usize>();
+        let plan = with_parameters(query, parameters)?;
+        let schema = output_schema(query);
+        if let Some(batches) = pipeline::run(&plan, relations) {
+            let batches = batches.map_err(|error| run_error(&error))?;
+            return Ok(stream::iter(batches).map(move |batch| conform(&batch, &schema)).boxed());
+        }
+        let state = if rows < PARALLEL_ROWS { self.serial() } else { self.parallel() };
+        let state = with_clock(state);
+        let plan = with_snapshots(plan, relations, state.config_options().execution.target_partitions)?;
+        let plan = self.optimize(&state, plan)?;
+        let physical = state.query_planner().create_physical_plan(&plan, &state).await;
+        let physical = physical.map_err(|error| plan_error(&error))?;
+        let stream = execute_stream(physical, state.task_ctx()).map_err(|error| plan_error(&error))?;
+        Ok(stream.map(move |batch| conform(&batch.map_err(|error| run_error(&error))?, &schema)).boxed())
+    }
+}
+
+/// `now()` is the time at which the statement starts.
+fn with_clock(state: &SessionState) -> SessionState {
+    let mut state = SessionStateBuilder::new_from_existing(state.clone()).build();
+    state.mark_start_execution();
+    state
+}
+
+/// Some of what the planner refuses shows only when a query runs.
+fn run_error(error: &datafusion::error::DataFusionError) -> SqlError {
+    match sql_error(error) {
+        SqlError { sqlstate, .. } if sqlstate.code() == "XX000" || sqlstate.code() == "22000" => {
+            plan_error(error)
+        }
+        known => known,
+    }
+}
+
+fn with_parameters(query: &BoundQuery, parameters: &[ScalarValue]) -> Result<LogicalPlan> {
+    let plan = (*query.plan).clone();
+    if query.parameters.is_empty() {
+        return Ok(plan);
+    }
+    if parameters.len() < query.parameters.len() {
+        let message = format!(
+            "bind message supplies {} parameters, but the statement requires {}",
+            parameters.len(),
+            query.parameters.len()
+        );
+        return Err(SqlError::new(springtide_types::SqlState::PROTOCOL_VIOLATION, message));
+    }
+    let values = ParamValues::from(parameters.to_vec());
+    plan.with_param_values(values).map_err(|error| plan_error(&error))
+}
+
+fn with_snapshots(
+    plan: LogicalPlan,
+    relations: &HashMap<RelationId, Vec<ZBatch>>,
+    partitions: usize,
+) -> Result<LogicalPlan> {
+    let plan = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
+        let provider = source_as_provider(&scan.source)?;
+        let provider: &dyn std::any::Any = provider.as_ref();
+        let Some(table) = provider.downcast_ref::<RelationTable>() else {
+            return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
+        };
+        let contents = relations.get(&table.relation.id).map_or(&[][..], Vec::as_slice);
+        scan.source = table.with_snapshot(partition(contents, partitions)?).into_source();
+        Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+    });
+    plan.map(|plan| plan.data).map_err(|error| plan_error(&error))
+}
+
+/// Deals batches out to partitions, large ones in slices.
+fn partition(contents: &[ZBatch], partitions: usize) -> datafusion::error::Result<Vec<Vec<RecordBatch>>> {
+    let mut dealt = vec![Vec::new(); partitions];
+    let mut next = 0;
+    for zbatch in contents.iter().filter(|zbatch| !zbatch.is_empty()) {
+        let rows = expand(zbatch)?;
+        let slice =
+            if partitions == 1 { rows.num_rows() } else { rows.num_rows().div_ceil(partitions).max(8192) };
+        for start in (0..rows.num_rows()).step_by(slice) {
+            dealt[next % partitions].push(rows.slice(start, slice.min(rows.num_rows() - start)));
+            next += 1;
+        }
+    }
+    Ok(dealt)
+}
+
+/// Each row as often as its weight says.
+pub(crate) fn expand(zbatch: &ZBatch) -> datafusion::error::Result<RecordBatch> {
+    if zbatch.weights().values().iter().all(|weight| *weight == 1) {
+        return Ok(zbatch.rows().clone());
+    }
+    let repeat =
+        |(row, weight): (usize, &i64)| std::iter::repeat_n(row as u32, usize::try_from(*weight).unwrap_or(0));
+    let rows = zbatch.weights().values().iter().enumerate().flat_map(repeat).collect::<Vec<_>>();
+    Ok(take_record_batch(zbatch.rows(), &UInt32Array::from(rows))?)
+}
+
+fn output_schema(query: &BoundQuery) -> SchemaRef {
+    let fields = query.columns.iter().map(|column| Field::new(&column.name, column.sql_type.arrow(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The batch under the names that the client sees. The types are right already, but for views of texts.
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let arrow = |error| springtide_plan::arrow_error(&error);
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
+        if column.data_type() == field.data_type() {
+            Ok(column.clone())
+        } else {
+            arrow::compute::cast(column, field.data_type()).map_err(arrow)
+        }
+    });
+    let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(arrow)
+}

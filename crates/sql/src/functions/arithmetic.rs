@@ -1,0 +1,354 @@
+//! `+ - * / %` that fail where PostgreSQL fails: on overflow and on division by zero. DataFusion's own
+//! wrap around, and its constant folding does so before any option is looked at.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, Datum, Float64Array, IntervalMonthDayNanoArray, PrimitiveArray,
+};
+use arrow::compute::kernels::numeric;
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int32Type,
+    IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+};
+use arrow::error::ArrowError;
+use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use springtide_types::{SqlError, SqlState, SqlType};
+
+use super::decimal;
+
+/// A binary arithmetic operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ArithmeticOp {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+}
+
+impl fmt::Display for ArithmeticOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ArithmeticOp::Add => "+",
+            ArithmeticOp::Subtract => "-",
+            ArithmeticOp::Multiply => "*",
+            ArithmeticOp::Divide => "/",
+            ArithmeticOp::Modulo => "%",
+        })
+    }
+}
+
+/// `left op right` over operands whose types fit already.
+pub(crate) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr) -> Expr {
+    static FUNCTIONS: LazyLock<[Arc<ScalarUDF>; 5]> = LazyLock::new(|| {
+        use ArithmeticOp::*;
+        [Add, Subtract, Multiply, Divide, Modulo].map(|op| Arc::new(ScalarUDF::from(Arithmetic::new(op))))
+    });
+    Expr::ScalarFunction(ScalarFunction::new_udf(FUNCTIONS[op as usize].clone(), vec![left, right]))
+}
+
+/// `-operand`.
+pub(crate) fn negate(operand: Expr) -> Expr {
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(ScalarUDF::from(Negate::new())));
+    Expr::ScalarFunction(ScalarFunction::new_udf(FUNCTION.clone(), vec![operand]))
+}
+
+/// Whether the function is [`negate`]'s.
+pub(crate) fn is_negation(function: &ScalarFunction) -> bool {
+    function.func.inner().as_ref().downcast_ref::<Negate>().is_some()
+}
+
+/// Whether the function divides by its second argument.
+pub(crate) fn divides(function: &ScalarFunction) -> bool {
+    let arithmetic = function.func.inner().as_ref().downcast_ref::<Arithmetic>();
+    arithmetic.is_some_and(|function| matches!(function.op, ArithmeticOp::Divide | ArithmeticOp::Modulo))
+}
+
+/// The function `mod`.
+pub(super) fn modulo() -> impl ScalarUDFImpl {
+    Arithmetic { name: "mod".to_owned(), ..Arithmetic::new(ArithmeticOp::Modulo) }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Arithmetic {
+    name: String,
+    op: ArithmeticOp,
+    signature: Signature,
+}
+
+impl Arithmetic {
+    fn new(op: ArithmeticOp) -> Arithmetic {
+        Arithmetic { name: op.to_string(), op, signature: Signature::any(2, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for Arithmetic {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        result_type(self.op, &types[0], &types[1])
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let target = args.return_type().clone();
+        let operands = [operand(&args.args[0])?, operand(&args.args[1])?];
+        let result = compute(self.op, &operands[0], &operands[1], &target)?;
+        as_columnar(&args.args, result)
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+}
+
+/// An operand is an array, or a scalar that stands for as many rows as needed.
+struct Operand {
+    array: ArrayRef,
+    scalar: bool,
+}
+
+impl Datum for Operand {
+    fn get(&self) -> (&dyn Array, bool) {
+        (self.array.as_ref(), self.scalar)
+    }
+}
+
+fn operand(value: &ColumnarValue) -> Result<Operand> {
+    Ok(match value {
+        ColumnarValue::Array(array) => Operand { array: array.clone(), scalar: false },
+        ColumnarValue::Scalar(scalar) => Operand { array: scalar.to_array()?, scalar: true },
+    })
+}
+
+fn as_columnar(args: &[ColumnarValue], result: ArrayRef) -> Result<ColumnarValue> {
+    if args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) {
+        Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?))
+    } else {
+        Ok(ColumnarValue::Array(result))
+    }
+}
+
+const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+
+/// What `left op right` is, for the pairs of types that the binder lets through.
+fn result_type(op: ArithmeticOp, left: &DataType, right: &DataType) -> Result<DataType> {
+    use ArithmeticOp::*;
+    use DataType::*;
+    Ok(match (left, right) {
+        (Decimal128(p1, s1), Decimal128(p2, s2)) => match op {
+            Add | Subtract | Modulo => decimal::sum_type((*p1, *s1), (*p2, *s2)),
+            Multiply => decimal::product_type((*p1, *s1), (*p2, *s2)),
+            Divide => Decimal128(38, decimal::quotient_scale(*s1, *s2)),
+        },
+        (Date32, Date32) => Int32,
+        (Timestamp(..), Timestamp(..)) => INTERVAL,
+        (Interval(_), Date32 | Timestamp(..)) => right.clone(),
+        _ if left == right || matches!(left, Date32 | Timestamp(..) | Interval(_)) => left.clone(),
+        _ => return exec_err!("no operator {left} {op} {right}"),
+    })
+}
+
+fn compute(op: ArithmeticOp, left: &Operand, right: &Operand, target: &DataType) -> Result<ArrayRef> {
+    use ArithmeticOp::*;
+    use DataType::*;
+    match (left.array.data_type(), right.array.data_type()) {
+        (Decimal128(..), Decimal128(..)) => decimal::compute(op, left, right, target),
+        (Float32, Float32) => float::<Float32Type>(op, left, right),
+        (Float64, Float64) => float::<Float64Type>(op, left, right),
+        (Date32, Date32) => {
+            let (left, right) = (days(left), days(right));
+            Ok(numeric::sub(&left, &right).map_err(|error| failure(error, target))?)
+        }
+        (Date32, Int32) => {
+            let sum = if op == Add { numeric::add } else { numeric::sub };
+            let result = sum(&days(left), right).map_err(|_| out_of_range("date"))?;
+            Ok(Arc::new(result.as_primitive::<Int32Type>().reinterpret_cast::<Date32Type>()))
+        }
+        (Timestamp(..), Timestamp(..)) => {
+            let difference = numeric::sub(left, right).map_err(|_| out_of_range("interval"))?;
+            Ok(Arc::new(days_and_time(difference.as_primitive::<DurationMicrosecondType>())))
+        }
+        (Interval(_), Float64) => scale_interval(op, left, right),
+        (Timestamp(TimeUnit::Microsecond, _), _) | (_, Timestamp(TimeUnit::Microsecond, _)) => {
+            let result = if op == Add { numeric::add(left, right) } else { numeric::sub(left, right) };
+            Ok(result.map_err(|_| out_of_range("timestamp"))?)
+        }
+        _ => kernel(op)(left, right).map_err(|error| failure(error, target)),
+    }
+}
+
+type Kernel = fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>;
+
+fn kernel(op: ArithmeticOp) -> Kernel {
+    match op {
+        ArithmeticOp::Add => numeric::add,
+        ArithmeticOp::Subtract => numeric::sub,
+        ArithmeticOp::Multiply => numeric::mul,
+        ArithmeticOp::Divide => numeric::div,
+        ArithmeticOp::Modulo => numeric::rem,
+    }
+}
+
+fn days(operand: &Operand) -> Operand {
+    let array = Arc::new(operand.array.as_primitive::<Date32Type>().reinterpret_cast::<Int32Type>());
+    Operand { array, scalar: operand.scalar }
+}
+
+/// The kernels name the operands; PostgreSQL names the type.
+fn failure(error: ArrowError, target: &DataType) -> DataFusionError {
+    match error {
+        ArrowError::DivideByZero => division_by_zero(),
+        ArrowError::ArithmeticOverflow(_) => match SqlType::from_arrow(target) {
+            Some(sql_type) => out_of_range(&sql_type.to_string()),
+            None => out_of_range("value"),
+        },
+        other => other.into(),
+    }
+}
+
+pub(super) fn division_by_zero() -> DataFusionError {
+    external(SqlError::new(SqlState::DIVISION_BY_ZERO, "division by zero"))
+}
+
+pub(super) fn out_of_range(type_name: &str) -> DataFusionError {
+    let message = format!("{type_name} out of range");
+    external(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message))
+}
+
+pub(super) fn external(error: SqlError) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// Floats divide by zero and overflow to infinity without a word; PostgreSQL reports both.
+fn float<T>(op: ArithmeticOp, left: &Operand, right: &Operand) -> Result<ArrayRef>
+where
+    T: ArrowPrimitiveType,
+    T::Native: Into<f64>,
+{
+    let result = kernel(op)(left, right)?;
+    let valid = |row: usize| !result.is_null(row);
+    if matches!(op, ArithmeticOp::Divide | ArithmeticOp::Modulo) {
+        let divisors = right.array.as_primitive::<T>();
+        let zero = |row: usize| {
+            let divisor: f64 = divisors.value(if right.scalar { 0 } else { row }).into();
+            divisor == 0.0 && valid(row)
+        };
+        if has_zero(divisors) && (0..result.len()).any(zero) {
+            return Err(division_by_zero());
+        }
+    }
+    let values = result.as_primitive::<T>();
+    let infinite = |row: usize, operand: &Operand| {
+        let row = if operand.scalar { 0 } else { row };
+        let value: f64 = operand.array.as_primitive::<T>().value(row).into();
+        value.is_infinite()
+    };
+    let overflows = |row: usize| {
+        let value: f64 = values.value(row).into();
+        value.is_infinite() && valid(row) && !infinite(row, left) && !infinite(row, right)
+    };
+    if (0..values.len()).any(overflows) {
+        let message = "value out of range: overflow";
+        return Err(external(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)));
+    }
+    Ok(result)
+}
+
+fn has_zero<T: ArrowPrimitiveType>(values: &PrimitiveArray<T>) -> bool
+where
+    T::Native: Into<f64>,
+{
+    values.values().iter().any(|value| Into::<f64>::into(*value) == 0.0)
+}
+
+const DAY: i64 = 86_400_000_000;
+
+/// The difference of two timestamps counts days and time, never months.
+fn days_and_time(micros: &PrimitiveArray<DurationMicrosecondType>) -> IntervalMonthDayNanoArray {
+    micros.unary(|micros| IntervalMonthDayNano::new(0, (micros / DAY) as i32, (micros % DAY) * 1000))
+}
+
+fn scale_interval(op: ArithmeticOp, left: &Operand, right: &Operand) -> Result<ArrayRef> {
+    let rows = if left.scalar { right.array.len() } else { left.array.len() };
+    let intervals = left.array.as_primitive::<IntervalMonthDayNanoType>();
+    let factors: &Float64Array = right.array.as_primitive();
+    let at = |operand: &Operand, row| if operand.scalar { 0 } else { row };
+    let scaled = (0..rows).map(|row| {
+        let (interval, factor) = (at(left, row), at(right, row));
+        if intervals.is_null(interval) || factors.is_null(factor) {
+            return Ok(None);
+        }
+        let factor = factors.value(factor);
+        match op {
+            ArithmeticOp::Divide if factor == 0.0 => Err(division_by_zero()),
+            ArithmeticOp::Divide => Ok(Some(times(intervals.value(interval), 1.0 / factor)?)),
+            _ => Ok(Some(times(intervals.value(interval), factor)?)),
+        }
+    });
+    let scaled = scaled.collect::<Result<Vec<_>>>()?;
+    Ok(Arc::new(scaled.into_iter().collect::<IntervalMonthDayNanoArray>()))
+}
+
+/// Fractions of months become days, fractions of days become time, as in PostgreSQL.
+pub(super) fn times(interval: IntervalMonthDayNano, factor: f64) -> Result<IntervalMonthDayNano> {
+    let months = f64::from(interval.months) * factor;
+    let days = f64::from(interval.days) * factor + months.fract() * 30.0;
+    let micros = interval.nanoseconds as f64 / 1000.0 * factor;
+    let micros = (micros + days.fract() * DAY as f64).round();
+    let fits = |value: f64, limit: f64| value.is_finite() && value.abs() < limit;
+    if !fits(months, i32::MAX as f64)
+        || !fits(days, i32::MAX as f64)
+        || !fits(micros * 1000.0, i64::MAX as f64)
+    {
+        return Err(out_of_range("interval"));
+    }
+    Ok(IntervalMonthDayNano::new(months.trunc() as i32, days.trunc() as i32, micros as i64 * 1000))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Negate {
+    signature: Signature,
+}
+
+impl Negate {
+    fn new() -> Negate {
+        Negate { signature: Signature::any(1, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for Negate {
+    fn name(&self) -> &str {
+        "-"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types[0].clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let operand = operand(&args.args[0])?;
+        let result =
+            numeric::neg(&operand.array).map_err(|error| failure(error, operand.array.data_type()))?;
+        as_columnar(&args.args, result)
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+}

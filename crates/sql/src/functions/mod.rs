@@ -1,0 +1,65 @@
+//! Functions that DataFusion lacks or gives other results for than PostgreSQL.
+
+mod arithmetic;
+mod average;
+mod cast;
+mod decimal;
+mod distinct_sum;
+mod extract;
+mod guard;
+mod session;
+mod sum;
+mod totals;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::execution::SessionStateDefaults;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+
+pub(crate) use arithmetic::{ArithmeticOp, arithmetic, divides, is_negation, negate};
+pub(crate) use average::AVERAGE;
+pub(crate) use cast::{cast_function, cast_target};
+pub(crate) use decimal::{product_type, quotient_scale, sum_type};
+pub(crate) use extract::extract;
+pub(crate) use guard::guard;
+
+/// The functions that a query can name.
+#[derive(Debug)]
+pub(crate) struct Functions {
+    pub scalar: HashMap<String, Arc<ScalarUDF>>,
+    pub aggregate: HashMap<String, Arc<AggregateUDF>>,
+    pub window: HashMap<String, Arc<WindowUDF>>,
+}
+
+impl Functions {
+    pub(crate) fn new() -> Functions {
+        let mut scalar = HashMap::new();
+        for function in SessionStateDefaults::default_scalar_functions().into_iter().chain(own_scalars()) {
+            for alias in function.aliases() {
+                scalar.insert(alias.clone(), function.clone());
+            }
+            scalar.insert(function.name().to_owned(), function);
+        }
+        let mut aggregate = HashMap::new();
+        let sum = Arc::new(AggregateUDF::from(sum::Sum::new()));
+        for function in SessionStateDefaults::default_aggregate_functions().into_iter().chain([sum]) {
+            for alias in function.aliases() {
+                aggregate.insert(alias.clone(), function.clone());
+            }
+            aggregate.insert(function.name().to_owned(), function);
+        }
+        let window = SessionStateDefaults::default_window_functions();
+        let window = window.into_iter().map(|function| (function.name().to_owned(), function)).collect();
+        Functions { scalar, aggregate, window }
+    }
+}
+
+fn own_scalars() -> Vec<Arc<ScalarUDF>> {
+    let mut functions = vec![
+        Arc::new(ScalarUDF::from(average::Average::new())),
+        Arc::new(ScalarUDF::from(arithmetic::modulo())),
+    ];
+    functions.extend(session::functions());
+    functions
+}

@@ -1,0 +1,43 @@
+//! SQL: everything that knows sqlparser and DataFusion's planning.
+//!
+//! ```text
+//! text ─parse─► Statement ─desugar─► SqlToRel ─typing─► BoundQuery ─┬─execute─► rows   (ad-hoc SELECT)
+//!                                                                   └─lower──► ViewPlan (materialized view)
+//! ```
+//!
+//! Both ways start from one binding, so that a query means the same in an ad-hoc SELECT and in a view; where
+//! DataFusion and PostgreSQL differ, PostgreSQL wins. Invariant: no timely, no sessions, no storage.
+
+mod analyze;
+mod assign;
+mod bind;
+mod bound;
+mod convert;
+mod datetime;
+mod desugar;
+mod errors;
+mod execute;
+mod functions;
+mod input;
+mod interval;
+mod lower;
+mod names;
+mod operators;
+mod output_names;
+mod parse;
+mod pipeline;
+mod planner;
+mod relation_table;
+mod sql_types;
+#[cfg(test)]
+mod tests;
+
+pub use assign::assign;
+pub use bound::BoundQuery;
+pub use datafusion::sql::sqlparser;
+pub use execute::SendableStream;
+pub use input::parse_text;
+pub use names::{fold, object_name};
+pub use parse::{Statement, parse};
+pub use planner::Planner;
+pub use sql_types::sql_type;

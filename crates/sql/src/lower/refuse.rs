@@ -1,0 +1,105 @@
+//! What no incremental plan exists for (yet), by the name that the user knows it by.
+
+use datafusion::common::NullEquality;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Distinct, Expr, Join, JoinType, LogicalPlan, Volatility};
+use springtide_types::{SqlError, SqlState};
+
+use crate::errors::{external, plan_error};
+
+/// Refuses what has to be judged before the optimizer: it folds `now()` into a constant and hides that a
+/// scalar subquery may return several rows.
+pub(super) fn check(plan: &LogicalPlan) -> springtide_types::Result<()> {
+    let visited = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| match check_expr(expr) {
+                Some(error) => Err(external(error)),
+                None => Ok(TreeNodeRecursion::Continue),
+            })
+        })
+    });
+    visited.map(|_| ()).map_err(|error| plan_error(&error))
+}
+
+fn check_expr(expr: &Expr) -> Option<SqlError> {
+    match expr {
+        Expr::ScalarFunction(function) => {
+            let name = function.name();
+            let changes = match function.func.signature().volatility {
+                Volatility::Volatile => true,
+                Volatility::Stable => CLOCKS.contains(&name),
+                Volatility::Immutable => false,
+            };
+            changes.then(|| {
+                in_view(format!("{name}()")).with_hint(
+                    "The rows of a view change only with its inputs: pass the value in as a column.",
+                )
+            })
+        }
+        Expr::Placeholder(placeholder) => {
+            let message = format!("there is no parameter {}", placeholder.id);
+            Some(SqlError::new(SqlState::UNDEFINED_PARAMETER, message))
+        }
+        Expr::ScalarSubquery(subquery) if !returns_one_row(&subquery.subquery) => Some(
+            in_view("a scalar subquery that may return several rows")
+                .with_hint("Use an aggregate without GROUP BY in it, such as max(), or a join."),
+        ),
+        _ => None,
+    }
+}
+
+const CLOCKS: [&str; 5] = ["now", "current_date", "current_time", "today", "current_timestamp"];
+
+fn returns_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => returns_one_row(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => returns_one_row(&alias.input),
+        LogicalPlan::Filter(having) => returns_one_row(&having.input),
+        LogicalPlan::Sort(sort) => returns_one_row(&sort.input),
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::EmptyRelation(_) => true,
+        _ => false,
+    }
+}
+
+/// The error for a construct in a materialized view.
+pub(super) fn in_view(construct: impl std::fmt::Display) -> SqlError {
+    SqlError::unsupported(format!("{construct} in a materialized view"))
+        .with_hint("A plain VIEW supports it: it is computed when it is read.")
+}
+
+/// The error for a plan node that has no counterpart.
+pub(super) fn plan(plan: &LogicalPlan) -> SqlError {
+    in_view(match plan {
+        LogicalPlan::Limit(_) | LogicalPlan::Sort(_) => "LIMIT",
+        LogicalPlan::Window(_) => "a window function",
+        LogicalPlan::RecursiveQuery(_) => "WITH RECURSIVE",
+        LogicalPlan::Distinct(Distinct::On(_)) => "DISTINCT ON",
+        LogicalPlan::Unnest(_) => "unnest()",
+        LogicalPlan::Subquery(_) => "a correlated subquery",
+        other => return in_view(other.display()),
+    })
+}
+
+/// The error for a kind of join.
+pub(super) fn join(join: &Join) -> SqlError {
+    in_view(match join.join_type {
+        JoinType::Left if is_scalar(&join.right) => "a correlated scalar subquery",
+        JoinType::Left => "LEFT JOIN",
+        JoinType::Right => "RIGHT JOIN",
+        JoinType::Full => "FULL JOIN",
+        JoinType::LeftAnti | JoinType::RightAnti if join.null_aware => "NOT IN (SELECT ...)",
+        JoinType::LeftAnti | JoinType::RightAnti => match join.null_equality {
+            NullEquality::NullEqualsNull => "EXCEPT",
+            NullEquality::NullEqualsNothing => "NOT EXISTS or NOT IN (SELECT ...)",
+        },
+        JoinType::LeftSemi | JoinType::RightSemi => "EXISTS with a condition that is not an equality",
+        JoinType::LeftMark | JoinType::RightMark => "EXISTS or IN (SELECT ...) below OR, NOT or CASE",
+        JoinType::Inner => "this join",
+    })
+}
+
+/// Joins that stand for scalar subqueries name their right side themselves.
+pub(super) fn is_scalar(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::SubqueryAlias(alias) if alias.alias.table().starts_with("__scalar_sq"))
+}

@@ -1,0 +1,312 @@
+//! What an operator means for the types of its operands, as PostgreSQL resolves it.
+
+use arrow::array::{Array, StringArray};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{BinaryExpr, Placeholder, ScalarFunction};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, Operator};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use springtide_types::{SqlError, SqlState, SqlType};
+use std::sync::Arc;
+
+use crate::convert::{Family, family};
+use crate::errors::external;
+use crate::functions::{ArithmeticOp, arithmetic, cast_function, divides, extract, guard};
+use crate::input::parse_text;
+
+/// Plans operators ahead of DataFusion.
+#[derive(Debug)]
+pub(crate) struct OperatorPlanner;
+
+impl ExprPlanner for OperatorPlanner {
+    fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        use BinaryOperator::*;
+        let RawBinaryExpr { op, left, right } = raw;
+        let planned = match op {
+            Plus => plan_arithmetic(ArithmeticOp::Add, left, right, schema)?,
+            Minus => plan_arithmetic(ArithmeticOp::Subtract, left, right, schema)?,
+            Multiply => plan_arithmetic(ArithmeticOp::Multiply, left, right, schema)?,
+            Divide => plan_arithmetic(ArithmeticOp::Divide, left, right, schema)?,
+            Modulo => plan_arithmetic(ArithmeticOp::Modulo, left, right, schema)?,
+            Eq => plan_comparison(Operator::Eq, left, right, schema)?,
+            NotEq => plan_comparison(Operator::NotEq, left, right, schema)?,
+            Lt => plan_comparison(Operator::Lt, left, right, schema)?,
+            LtEq => plan_comparison(Operator::LtEq, left, right, schema)?,
+            Gt => plan_comparison(Operator::Gt, left, right, schema)?,
+            GtEq => plan_comparison(Operator::GtEq, left, right, schema)?,
+            And => {
+                check_boolean("AND", &left, schema)?;
+                check_boolean("AND", &right, schema)?;
+                let right = guarded(right, Expr::IsNotFalse(Box::new(left.clone())))?;
+                binary(left, Operator::And, right)
+            }
+            Or => {
+                check_boolean("OR", &left, schema)?;
+                check_boolean("OR", &right, schema)?;
+                let right = guarded(right, Expr::IsNotTrue(Box::new(left.clone())))?;
+                binary(left, Operator::Or, right)
+            }
+            StringConcat => plan_concat(left, right, schema)?,
+            PGExp => {
+                let power = datafusion::functions::math::power();
+                let args =
+                    vec![as_type(left, SqlType::Float8, schema)?, as_type(right, SqlType::Float8, schema)?];
+                Expr::ScalarFunction(ScalarFunction::new_udf(power, args))
+            }
+            op => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
+        };
+        Ok(PlannerResult::Planned(planned))
+    }
+
+    fn plan_extract(&self, mut args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        let (Some(operand), Some(Expr::Literal(ScalarValue::Utf8(Some(field)), _))) =
+            (args.pop(), args.pop())
+        else {
+            return Ok(PlannerResult::Original(args));
+        };
+        Ok(PlannerResult::Planned(extract(&field, operand)?))
+    }
+}
+
+fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+}
+
+/// The type of an expression, or `None` where the type is still open: a string literal, NULL, a parameter.
+pub(crate) fn known_type(expr: &Expr, schema: &DFSchema) -> Result<Option<SqlType>> {
+    Ok(match expr {
+        Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _) => None,
+        Expr::Placeholder(Placeholder { field: None, .. }) => None,
+        Expr::Alias(alias) => known_type(&alias.expr, schema)?,
+        _ => match expr.get_type(schema)? {
+            DataType::Null => None,
+            data_type => Some(
+                SqlType::from_arrow(&data_type)
+                    .ok_or_else(|| external(SqlError::unsupported(format!("type {data_type}"))))?,
+            ),
+        },
+    })
+}
+
+/// Gives an expression of open type the type that its context asks for; others stay as they are.
+pub(crate) fn resolve(expr: Expr, target: SqlType) -> Result<Expr> {
+    Ok(match expr {
+        Expr::Literal(ScalarValue::Utf8(text), _) => literal(text.as_deref(), target)?,
+        Expr::Literal(ScalarValue::Null, _) => literal(None, target)?,
+        Expr::Placeholder(Placeholder { id, field: None }) => {
+            Expr::Placeholder(Placeholder::new_with_field(id, Some(parameter_field(target))))
+        }
+        Expr::Alias(mut alias) => {
+            alias.expr = Box::new(resolve(*alias.expr, target)?);
+            Expr::Alias(alias)
+        }
+        other => other,
+    })
+}
+
+/// The field that says what type a parameter has.
+pub(crate) fn parameter_field(sql_type: SqlType) -> FieldRef {
+    Arc::new(Field::new("", sql_type.arrow(), true))
+}
+
+/// A literal of this type from its text.
+pub(crate) fn literal(text: Option<&str>, target: SqlType) -> Result<Expr> {
+    let values = parse_text(&StringArray::from(vec![text]), target).map_err(external)?;
+    let value = if values.is_null(0) {
+        ScalarValue::try_from(values.data_type())?
+    } else {
+        ScalarValue::try_from_array(&values, 0)?
+    };
+    Ok(Expr::Literal(value, None))
+}
+
+/// The expression cast to a type that its own converts to without loss.
+fn as_type(expr: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> {
+    match known_type(&expr, schema)? {
+        None => resolve(expr, target),
+        Some(_) if expr.get_type(schema)? == target.arrow() => Ok(expr),
+        Some(_) => Ok(Expr::Cast(Cast::new(Box::new(expr), target.arrow()))),
+    }
+}
+
+fn no_operator(
+    op: &str,
+    left: Option<SqlType>,
+    right: Option<SqlType>,
+) -> datafusion::common::DataFusionError {
+    let (left, right) = (describe(left), describe(right));
+    let message = format!("operator does not exist: {left} {op} {right}");
+    external(SqlError::new(SqlState::UNDEFINED_FUNCTION, message).with_hint(
+        "No operator matches the given name and argument types. You might need to add explicit type casts.",
+    ))
+}
+
+/// What messages call a type: without precision, and `unknown` when open.
+pub(crate) fn describe(sql_type: Option<SqlType>) -> String {
+    match sql_type {
+        None => "unknown".to_owned(),
+        Some(SqlType::Numeric(..)) => "numeric".to_owned(),
+        Some(SqlType::Varchar(_)) => "character varying".to_owned(),
+        Some(sql_type) => sql_type.to_string(),
+    }
+}
+
+fn check_boolean(clause: &str, expr: &Expr, schema: &DFSchema) -> Result<()> {
+    match known_type(expr, schema)? {
+        None | Some(SqlType::Boolean) => Ok(()),
+        Some(other) => {
+            let message =
+                format!("argument of {clause} must be type boolean, not type {}", describe(Some(other)));
+            Err(external(SqlError::new(SqlState::DATATYPE_MISMATCH, message)))
+        }
+    }
+}
+
+/// Makes the divisions in `expr` harmless where `condition` does not hold.
+pub(crate) fn guarded(expr: Expr, condition: Expr) -> Result<Expr> {
+    let guarded = expr.transform_down(|expr| match expr {
+        Expr::ScalarFunction(mut function) if divides(&function) => {
+            let divisor = function.args.pop();
+            function.args.extend(divisor.map(|divisor| match divisor {
+                literal @ Expr::Literal(..) => literal,
+                divisor => guard(divisor, condition.clone()),
+            }));
+            Ok(Transformed::yes(Expr::ScalarFunction(function)))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(guarded.data)
+}
+
+/// Comparisons take operands of one family; numbers compare as the wider type.
+pub(crate) fn plan_comparison(op: Operator, left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
+    let (left, right) = comparable(&op.to_string(), left, right, schema)?;
+    Ok(binary(left, op, right))
+}
+
+/// Both operands, of types that compare with each other.
+pub(crate) fn comparable(op: &str, left: Expr, right: Expr, schema: &DFSchema) -> Result<(Expr, Expr)> {
+    let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
+    let common = match (left_type, right_type) {
+        (None, None) => return Ok((left, right)),
+        (Some(known), None) => return Ok((left, resolve(right, known)?)),
+        (None, Some(known)) => return Ok((resolve(left, known)?, right)),
+        (Some(left), Some(right)) if family(left) == family(right) => common_type(left, right),
+        _ => return Err(no_operator(if op == "!=" { "<>" } else { op }, left_type, right_type)),
+    };
+    match common {
+        Some(common) => Ok((as_type(left, common, schema)?, as_type(right, common, schema)?)),
+        None => Ok((left, right)),
+    }
+}
+
+/// The type to compare values as, or `None` where DataFusion's own choice is right.
+fn common_type(left: SqlType, right: SqlType) -> Option<SqlType> {
+    let is_float = |sql_type| matches!(sql_type, SqlType::Float4 | SqlType::Float8);
+    match family(left) {
+        Family::Number if left != right && (is_float(left) || is_float(right)) => Some(SqlType::Float8),
+        Family::DateTime if left != right => Some(match (left, right) {
+            (SqlType::Timestamptz, _) | (_, SqlType::Timestamptz) => SqlType::Timestamptz,
+            _ => SqlType::Timestamp,
+        }),
+        _ => None,
+    }
+}
+
+/// `||` joins texts; what is no text becomes one, as long as one side is.
+fn plan_concat(left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
+    let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
+    let is_text = |sql_type: Option<SqlType>| sql_type.is_none_or(|known| family(known) == Family::Text);
+    if !is_text(left_type) && !is_text(right_type) {
+        return Err(no_operator("||", left_type, right_type));
+    }
+    let text = |expr: Expr, sql_type: Option<SqlType>| match sql_type {
+        None => resolve(expr, SqlType::Text),
+        Some(known) if family(known) == Family::Text => Ok(expr),
+        Some(_) => Ok(cast_function(expr, SqlType::Text)),
+    };
+    Ok(binary(text(left, left_type)?, Operator::StringConcat, text(right, right_type)?))
+}
+
+/// `left op right`, its operands cast to the types of the operator that PostgreSQL picks.
+pub(crate) fn plan_arithmetic(op: ArithmeticOp, left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
+    let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
+    let unknown = (left_type, right_type);
+    let (left_type, right_type) = match unknown {
+        (Some(left), Some(right)) => (left, right),
+        (Some(known), None) => (known, partner(op, known, true)),
+        (None, Some(known)) => (partner(op, known, false), known),
+        (None, None) => {
+            // PostgreSQL cannot choose either, except for NULLs and parameters, which it takes as integers.
+            (SqlType::Int4, SqlType::Int4)
+        }
+    };
+    let Some((left_type, right_type)) = operand_types(op, left_type, right_type) else {
+        return Err(no_operator(&op.to_string(), unknown.0, unknown.1));
+    };
+    Ok(arithmetic(op, as_type(left, left_type, schema)?, as_type(right, right_type, schema)?))
+}
+
+/// The type that an operand of open type takes next to one of a known type.
+fn partner(op: ArithmeticOp, known: SqlType, known_is_left: bool) -> SqlType {
+    match (family(known), op) {
+        (Family::DateTime, ArithmeticOp::Add) => SqlType::Interval,
+        (Family::Interval, ArithmeticOp::Multiply | ArithmeticOp::Divide) if known_is_left => SqlType::Float8,
+        _ => known,
+    }
+}
+
+/// The types that the operands are cast to, or `None` if there is no such operator.
+fn operand_types(op: ArithmeticOp, left: SqlType, right: SqlType) -> Option<(SqlType, SqlType)> {
+    use ArithmeticOp::*;
+    use SqlType::*;
+    let is_integer = |sql_type| matches!(sql_type, Int2 | Int4 | Int8);
+    match (family(left), family(right), op) {
+        (Family::Number, Family::Number, _) => number_types(op, left, right),
+        (Family::Interval, Family::Interval, Add | Subtract) => Some((left, right)),
+        (Family::Interval, Family::Number, Multiply | Divide) => Some((left, Float8)),
+        (Family::DateTime, Family::Interval, Add | Subtract) => Some((moment(left), right)),
+        (Family::Interval, Family::DateTime, Add) => Some((left, moment(right))),
+        (Family::DateTime, Family::Number, Add | Subtract) if left == Date && is_integer(right) => {
+            Some((left, Int4))
+        }
+        (Family::DateTime, Family::DateTime, Subtract) => match (left, right) {
+            (Date, Date) => Some((Date, Date)),
+            (Timestamptz, _) | (_, Timestamptz) => Some((Timestamptz, Timestamptz)),
+            _ => Some((Timestamp, Timestamp)),
+        },
+        _ => None,
+    }
+}
+
+/// A date that is added to becomes a timestamp.
+fn moment(sql_type: SqlType) -> SqlType {
+    if sql_type == SqlType::Date { SqlType::Timestamp } else { sql_type }
+}
+
+fn number_types(op: ArithmeticOp, left: SqlType, right: SqlType) -> Option<(SqlType, SqlType)> {
+    use SqlType::*;
+    let rank = |sql_type| match sql_type {
+        Int2 => 0,
+        Int4 => 1,
+        Int8 => 2,
+        Numeric(..) => 3,
+        _ => 4,
+    };
+    let decimal = |sql_type| match sql_type {
+        Int2 => Numeric(5, 0),
+        Int4 => Numeric(10, 0),
+        Int8 => Numeric(19, 0),
+        other => other,
+    };
+    let widest = if rank(left) >= rank(right) { left } else { right };
+    match widest {
+        Numeric(..) => Some((decimal(left), decimal(right))),
+        // Only two reals stay real.
+        Float4 | Float8 if op == ArithmeticOp::Modulo => None,
+        Float4 | Float8 if left != Float4 || right != Float4 => Some((Float8, Float8)),
+        _ => Some((widest, widest)),
+    }
+}

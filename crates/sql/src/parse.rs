@@ -1,0 +1,112 @@
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use springtide_types::{Result, SqlError, SqlState};
+
+/// A parsed statement with its own source text.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// What it says.
+    pub ast: ast::Statement,
+    /// Its source, without the semicolon.
+    pub text: String,
+}
+
+/// Parses a string of statements that semicolons separate. Empty statements are skipped.
+pub fn parse(sql: &str) -> Result<Vec<Statement>> {
+    let dialect = PostgreSqlDialect {};
+    let tokens = Tokenizer::new(&dialect, sql)
+        .tokenize_with_location()
+        .map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.message))?;
+    let lines = Lines::new(sql);
+    tokens
+        .split(|token| token.token == Token::SemiColon)
+        .filter_map(|tokens| Some((trim(tokens)?, tokens)))
+        .map(|((first, last), tokens)| {
+            let text = sql[lines.offset(first.span.start)..lines.offset(last.span.end)].to_owned();
+            Ok(Statement { ast: parse_one(&dialect, tokens.to_vec())?, text })
+        })
+        .collect()
+}
+
+fn parse_one(dialect: &PostgreSqlDialect, tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
+    let mut parser = Parser::new(dialect).with_tokens_with_locations(tokens);
+    let statement = parser.parse_statement().map_err(|error| syntax_error(&error))?;
+    match parser.peek_token().token {
+        Token::EOF => Ok(statement),
+        token => Err(near(&token.to_string())),
+    }
+}
+
+/// The first and last token of a statement that are neither space nor comment.
+fn trim(tokens: &[TokenWithSpan]) -> Option<(&TokenWithSpan, &TokenWithSpan)> {
+    let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
+    let first = words.next()?;
+    Some((first, words.next_back().unwrap_or(first)))
+}
+
+/// sqlparser says `Expected: an expression, found: FROM at Line: 1, Column: 8`.
+fn syntax_error(error: &ParserError) -> SqlError {
+    let message = match error {
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
+        ParserError::RecursionLimitExceeded => {
+            return SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "statement is nested too deeply");
+        }
+    };
+    let found = message.split_once("found: ").map(|(_, found)| found);
+    match found.map(|found| found.rsplit_once(" at Line").map_or(found, |(token, _)| token)) {
+        Some(token) => near(token),
+        None => SqlError::new(SqlState::SYNTAX_ERROR, message.clone()),
+    }
+}
+
+fn near(token: &str) -> SqlError {
+    let message = match token {
+        "EOF" => "syntax error at end of input".to_owned(),
+        token => format!("syntax error at or near \"{token}\""),
+    };
+    SqlError::new(SqlState::SYNTAX_ERROR, message)
+}
+
+/// Turns the tokenizer's line and column (both from 1, in characters) into a byte offset.
+struct Lines<'a> {
+    sql: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(sql: &'a str) -> Lines<'a> {
+        let starts = std::iter::once(0).chain(sql.match_indices('\n').map(|(at, _)| at + 1));
+        Lines { sql, starts: starts.collect() }
+    }
+
+    fn offset(&self, location: Location) -> usize {
+        let line = (location.line as usize).saturating_sub(1);
+        let start = self.starts.get(line).copied().unwrap_or(self.sql.len());
+        let column = (location.column as usize).saturating_sub(1);
+        let rest = &self.sql[start..];
+        start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_text_of_each_statement() {
+        let statements = parse("select 1 ;; -- é\n select 'é;' || 2;\n").unwrap();
+        let texts = statements.iter().map(|statement| statement.text.as_str()).collect::<Vec<_>>();
+        assert_eq!(texts, ["select 1", "select 'é;' || 2"]);
+        assert!(parse(" ; -- nothing\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn names_the_token_at_fault() {
+        let message = |sql| parse(sql).unwrap_err().message;
+        assert_eq!(message("select * form t"), "syntax error at or near \"t\"");
+        assert_eq!(message("selec 1"), "syntax error at or near \"selec\"");
+        assert_eq!(message("select * from"), "syntax error at end of input");
+    }
+}

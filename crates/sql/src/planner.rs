@@ -1,0 +1,237 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::config::{ConfigOptions, SpillCompression};
+use datafusion::execution::SessionStateDefaults;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::planner::{ExprPlanner, TypePlanner};
+use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::optimizer::Analyzer;
+use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
+use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use datafusion::sql::sqlparser::ast;
+use springtide_catalog::{Catalog, Column, Relation};
+use springtide_types::{Result, SqlError, SqlState, SqlType};
+
+use crate::BoundQuery;
+use crate::analyze::PostgresTypes;
+use crate::bind::{Names, scanned_relations};
+use crate::desugar::desugar;
+use crate::errors::plan_error;
+use crate::functions::Functions;
+use crate::operators::{OperatorPlanner, parameter_field};
+use crate::output_names::without_mark;
+use crate::sql_types::PostgresTypePlanner;
+
+/// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
+#[derive(Clone, Debug)]
+pub struct Planner(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    functions: Functions,
+    expr_planners: Vec<Arc<dyn ExprPlanner>>,
+    type_planner: Arc<dyn TypePlanner>,
+    analyzer: Analyzer,
+    /// One partition: for inputs that are too small to share out.
+    serial: SessionState,
+    parallel: SessionState,
+}
+
+impl Default for Planner {
+    fn default() -> Planner {
+        Planner::new()
+    }
+}
+
+impl Planner {
+    /// A planner that runs queries on all processors.
+    pub fn new() -> Planner {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(OperatorPlanner)];
+        expr_planners.extend(SessionStateDefaults::default_expr_planners());
+        Planner(Arc::new(Shared {
+            functions: Functions::new(),
+            expr_planners,
+            type_planner: Arc::new(PostgresTypePlanner),
+            analyzer: Analyzer::with_rules(vec![
+                Arc::new(ResolveGroupingFunction::new()),
+                Arc::new(PostgresTypes),
+                Arc::new(TypeCoercion::new()),
+            ]),
+            serial: session_state(1),
+            parallel: session_state(processors),
+        }))
+    }
+
+    /// Resolves the names and types of a query. `parameter_types` are what the client said of `$1`, `$2`, …;
+    /// the others are inferred.
+    pub fn bind(
+        &self,
+        query: &ast::Query,
+        catalog: &Catalog,
+        parameter_types: &[Option<SqlType>],
+    ) -> Result<BoundQuery> {
+        let names = Names::new(self, catalog);
+        let mut query = query.clone();
+        desugar(&mut query)?;
+        let mut plan = self.to_plan(&query, &names, parameter_types)?;
+        let parameters = infer_parameters(&plan, parameter_types)?;
+        if parameters.len() != parameter_types.iter().flatten().count() {
+            let types = parameters.iter().copied().map(Some).collect::<Vec<_>>();
+            plan = self.to_plan(&query, &names, &types)?;
+        }
+        let plan = self.analyze(plan)?;
+        let columns = output_columns(&plan)?;
+        let plan = normalize_output(plan, &columns)?;
+        Ok(BoundQuery {
+            relations: scanned_relations(&plan),
+            plan: Arc::new(plan),
+            columns,
+            depends_on: names.depends_on(),
+            parameters,
+        })
+    }
+
+    /// The plan of an ad-hoc query, as text.
+    pub fn explain(&self, query: &BoundQuery) -> Result<String> {
+        let plan = self.optimize(&self.0.serial, (*query.plan).clone())?;
+        Ok(plan.display_indent().to_string())
+    }
+
+    fn to_plan(
+        &self,
+        query: &ast::Query,
+        names: &Names<'_>,
+        parameter_types: &[Option<SqlType>],
+    ) -> Result<LogicalPlan> {
+        let fields = parameter_types.iter().map(|sql_type| sql_type.map(parameter_field));
+        let mut context =
+            PlannerContext::new().with_prepare_param_data_types(fields.collect::<Vec<Option<FieldRef>>>());
+        let binder = SqlToRel::new_with_options(names, parser_options());
+        let statement = ast::Statement::Query(Box::new(query.clone()));
+        binder.sql_statement_to_plan_with_context(statement, &mut context).map_err(|error| plan_error(&error))
+    }
+
+    fn analyze(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let analyzed = self.0.analyzer.execute_and_check(plan, self.options(), |_, _| {});
+        analyzed.map_err(|error| plan_error(&error))
+    }
+
+    pub(crate) fn optimize(&self, state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
+        state.optimizer().optimize(plan, state, |_, _| {}).map_err(|error| plan_error(&error))
+    }
+
+    /// The query of a plain view, with the names and types that the view gives its columns.
+    pub(crate) fn view_plan(&self, view: &Relation, text: &str, catalog: &Catalog) -> Result<LogicalPlan> {
+        let statements = crate::parse(text)?;
+        let [crate::Statement { ast: ast::Statement::Query(query), .. }] = statements.as_slice() else {
+            return Err(SqlError::internal(format!("view {} holds no query", view.name)));
+        };
+        let bound = self.bind(query, catalog, &[])?;
+        normalize_output((*bound.plan).clone(), &view.columns)
+    }
+
+    pub(crate) fn serial(&self) -> &SessionState {
+        &self.0.serial
+    }
+
+    pub(crate) fn parallel(&self) -> &SessionState {
+        &self.0.parallel
+    }
+
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.0.functions
+    }
+
+    pub(crate) fn expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &self.0.expr_planners
+    }
+
+    pub(crate) fn type_planner(&self) -> Arc<dyn TypePlanner> {
+        self.0.type_planner.clone()
+    }
+
+    pub(crate) fn options(&self) -> &ConfigOptions {
+        self.0.serial.config_options()
+    }
+}
+
+fn parser_options() -> ParserOptions {
+    ParserOptions::new().with_parse_float_as_decimal(true).with_map_string_types_to_utf8view(false)
+}
+
+fn session_state(partitions: usize) -> SessionState {
+    let mut options = ConfigOptions::new();
+    options.execution.time_zone = Some("+00:00".to_owned());
+    options.execution.target_partitions = partitions;
+    options.execution.spill_compression = SpillCompression::Uncompressed;
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.explain.logical_plan_only = true;
+    let config = SessionConfig::from(options);
+    SessionStateBuilder::new().with_config(config).with_default_features().build()
+}
+
+/// The types of all parameters up to the last one used: as given, else as inferred, else text.
+fn infer_parameters(plan: &LogicalPlan, given: &[Option<SqlType>]) -> Result<Vec<SqlType>> {
+    let found = plan.get_parameter_types().map_err(|error| plan_error(&error))?;
+    let mut types = HashMap::new();
+    for (name, data_type) in found {
+        let Some(index) = name.strip_prefix('$').and_then(|index| index.parse::<usize>().ok()) else {
+            let message = format!("there is no parameter {name}");
+            return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));
+        };
+        types.insert(index, data_type.as_ref().and_then(SqlType::from_arrow));
+    }
+    let count = types.keys().copied().max().unwrap_or(0).max(given.len());
+    let of = |index: usize| {
+        let given = given.get(index - 1).copied().flatten();
+        given.or_else(|| types.get(&index).copied().flatten()).unwrap_or(SqlType::Text)
+    };
+    Ok((1..=count).map(of).collect())
+}
+
+fn output_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
+    let columns = plan.schema().fields().iter().map(|field| {
+        let sql_type = match field.data_type() {
+            // Ranks and row numbers.
+            DataType::UInt64 => SqlType::Int8,
+            data_type => SqlType::from_arrow(data_type)
+                .ok_or_else(|| SqlError::unsupported(format!("a result of type {data_type}")))?,
+        };
+        let name = without_mark(field.name()).to_owned();
+        Ok(Column { name, sql_type, nullable: true, default: None })
+    });
+    columns.collect()
+}
+
+/// Gives the output the names and the exact types of `columns`.
+fn normalize_output(plan: LogicalPlan, columns: &[Column]) -> Result<LogicalPlan> {
+    let fits = plan.schema().fields().iter().zip(columns).all(|(field, column)| {
+        *field.data_type() == column.sql_type.arrow() && without_mark(field.name()) == column.name
+    });
+    if fits {
+        return Ok(plan);
+    }
+    let exprs = plan.schema().columns().into_iter().zip(plan.schema().fields()).zip(columns).map(
+        |((source, field), column)| {
+            let source_name = source.name.clone();
+            let mut expr = Expr::Column(source);
+            if *field.data_type() != column.sql_type.arrow() {
+                expr = Expr::Cast(Cast::new(Box::new(expr), column.sql_type.arrow()));
+            }
+            let name =
+                if without_mark(&source_name) == column.name { source_name } else { column.name.clone() };
+            expr.alias(name)
+        },
+    );
+    let exprs = exprs.collect::<Vec<_>>();
+    LogicalPlanBuilder::from(plan)
+        .project(exprs)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(|error| plan_error(&error))
+}
