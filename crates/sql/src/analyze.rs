@@ -14,8 +14,8 @@ use springtide_types::{SqlError, SqlState, SqlType};
 
 use crate::convert::{Context, Family, convertible, family};
 use crate::errors::external;
-use crate::functions::{ArithmeticOp, cast_function, negate};
-use crate::operators::{comparable, describe, guarded, known_type, literal, plan_arithmetic, resolve};
+use crate::functions::{cast_function, negate};
+use crate::operators::{comparable, describe, guarded, known_type, literal, resolve};
 use crate::sql_types::declared_type;
 
 /// See the module.
@@ -90,10 +90,6 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
             "coalesce" | "nullif" | "greatest" | "least" => {
                 function.args = unify(function.args, schema)?;
                 Expr::ScalarFunction(function)
-            }
-            "mod" if function.args.len() == 2 => {
-                let (right, left) = (function.args.remove(1), function.args.remove(0));
-                plan_arithmetic(ArithmeticOp::Modulo, left, right, schema)?
             }
             _ => normalized(Expr::ScalarFunction(function), schema)?,
         },

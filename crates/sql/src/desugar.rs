@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax, Fetch, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause,
-    ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, UnaryOperator,
-    Value, VisitMut, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
+    BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax, Fetch, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval,
+    LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier,
+    UnaryOperator, Value, Values, VisitMut, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -38,6 +38,9 @@ impl VisitorMut for Desugar {
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+        if let SetExpr::Values(values) = query.body.as_mut() {
+            spread_float_types(values);
+        }
         if let Some(order_by) = &mut query.order_by {
             if let OrderByKind::Expressions(exprs) = &mut order_by.kind {
                 exprs.iter_mut().for_each(|by| keep_number(&mut by.expr));
@@ -165,6 +168,27 @@ fn keep_frame_numbers(spec: &mut WindowSpec) {
     }
 }
 
+/// A column of VALUES with one float is a column of floats; DataFusion would make it decimal as soon as one
+/// literal is.
+fn spread_float_types(values: &mut Values) {
+    let is_float = |data_type: &DataType| {
+        matches!(data_type, DataType::Float8 | DataType::DoublePrecision | DataType::Float4 | DataType::Real)
+    };
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    for column in 0..width {
+        let declared = values.rows.iter().find_map(|row| match row.content.get(column)? {
+            Expr::Cast { data_type, .. } if is_float(data_type) => Some(data_type.clone()),
+            _ => None,
+        });
+        let Some(declared) = declared else { continue };
+        for cell in values.rows.iter_mut().filter_map(|row| row.content.get_mut(column)) {
+            if !matches!(cell, Expr::Cast { data_type, .. } if is_float(data_type)) {
+                *cell = cast(cell.clone(), declared.clone());
+            }
+        }
+    }
+}
+
 /// `INTERVAL '1' DAY` says the same as `'1 day'::interval`, which PostgreSQL's input function reads.
 fn interval_text(interval: &Interval) -> Option<String> {
     let Expr::Value(value) = interval.value.as_ref() else { return None };
@@ -258,6 +282,7 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
     match fold(part.as_ident()?).as_str() {
         "avg" => Some(average(function)),
         "date_part" => date_part(function),
+        "mod" => modulo(function),
         _ => None,
     }
 }
@@ -279,6 +304,20 @@ fn average(function: &Function) -> Expr {
         Expr::Function(Function { name, ..function.clone() })
     };
     call(AVERAGE, vec![part("sum"), part("count")])
+}
+
+/// `mod(x, y)` is `x % y`.
+fn modulo(function: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let [
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(left)),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(right)),
+    ] = list.args.as_slice()
+    else {
+        return None;
+    };
+    let (left, right) = (Box::new(left.clone()), Box::new(right.clone()));
+    Some(Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Modulo, right })))
 }
 
 /// `date_part('year', x)` is `extract(year FROM x)` as a double.

@@ -91,6 +91,16 @@ fn planning_message(message: &str) -> Option<SqlError> {
         let message = format!("argument of WHERE must be type boolean, not type {}", type_name(data_type));
         return Some(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
     }
+    for kind in ["Aggregate", "Window"] {
+        let Some(rest) = after(&format!("{kind} functions are not allowed in the ")) else { continue };
+        let clause = rest.split_once(" clause").map_or(rest, |(clause, _)| clause);
+        let state = if kind == "Window" { SqlState::from_code("42P20") } else { SqlState::GROUPING_ERROR };
+        let message = format!("{} functions are not allowed in {clause}", kind.to_lowercase());
+        return Some(SqlError::new(state, message));
+    }
+    if message.contains("Aggregate function calls cannot be nested") {
+        return Some(SqlError::new(SqlState::GROUPING_ERROR, "aggregate function calls cannot be nested"));
+    }
     if let Some(rest) = after("Order by column out of bounds, specified: ") {
         let message = format!("ORDER BY position {} is not in select list", quoted(rest, ','));
         return Some(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));

@@ -103,13 +103,14 @@ fn parse_words(text: &str) -> Option<Sum> {
     Some(sum)
 }
 
-/// `1day` is `1 day`.
+/// `2h30m` is `2 h 30 m`.
 fn separate_units(text: &str) -> String {
     let mut spaced = String::with_capacity(text.len());
     let mut before = ' ';
     for character in text.chars() {
-        let exponent = character == 'e' && before.is_ascii_digit();
-        if before.is_ascii_digit() && character.is_alphabetic() && !exponent {
+        let boundary = (before.is_ascii_digit() && character.is_alphabetic())
+            || (before.is_alphabetic() && character.is_ascii_digit());
+        if boundary {
             spaced.push(' ');
         }
         spaced.push(character);

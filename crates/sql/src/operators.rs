@@ -3,7 +3,7 @@
 use arrow::array::{Array, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{BinaryExpr, Placeholder, ScalarFunction};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, Operator};
@@ -74,13 +74,35 @@ fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
 }
 
+/// The type of an expression, in which a column that USING has merged may stand without its table.
+fn data_type(expr: &Expr, schema: &DFSchema) -> Result<DataType> {
+    let error = match expr.get_type(schema) {
+        Ok(data_type) => return Ok(data_type),
+        Err(error) => error,
+    };
+    let mut qualified = false;
+    let resolved = expr.clone().transform_up(|expr| {
+        let Expr::Column(Column { relation: None, name, .. }) = &expr else {
+            return Ok(Transformed::no(expr));
+        };
+        match schema.qualified_fields_with_unqualified_name(name).first() {
+            Some((Some(table), field)) => {
+                qualified = true;
+                Ok(Transformed::yes(Expr::Column(Column::new(Some((*table).clone()), field.name()))))
+            }
+            _ => Ok(Transformed::no(expr)),
+        }
+    })?;
+    if qualified { resolved.data.get_type(schema) } else { Err(error) }
+}
+
 /// The type of an expression, or `None` where the type is still open: a string literal, NULL, a parameter.
 pub(crate) fn known_type(expr: &Expr, schema: &DFSchema) -> Result<Option<SqlType>> {
     Ok(match expr {
         Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _) => None,
         Expr::Placeholder(Placeholder { field: None, .. }) => None,
         Expr::Alias(alias) => known_type(&alias.expr, schema)?,
-        _ => match expr.get_type(schema)? {
+        _ => match data_type(expr, schema)? {
             DataType::Null => None,
             data_type => Some(
                 SqlType::from_arrow(&data_type)
@@ -126,7 +148,7 @@ pub(crate) fn literal(text: Option<&str>, target: SqlType) -> Result<Expr> {
 fn as_type(expr: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> {
     match known_type(&expr, schema)? {
         None => resolve(expr, target),
-        Some(_) if expr.get_type(schema)? == target.arrow() => Ok(expr),
+        Some(_) if data_type(&expr, schema)? == target.arrow() => Ok(expr),
         Some(_) => Ok(Expr::Cast(Cast::new(Box::new(expr), target.arrow()))),
     }
 }

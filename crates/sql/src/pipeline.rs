@@ -51,7 +51,11 @@ fn is_row_wise(expr: &Expr) -> bool {
     let mut row_wise = true;
     let visited = expr.apply(|expr| {
         row_wise &= match expr {
-            Expr::ScalarFunction(function) => function.func.signature().volatility == Volatility::Immutable,
+            // What computes its arguments lazily exists for the simplifier only.
+            Expr::ScalarFunction(function) => {
+                function.func.signature().volatility == Volatility::Immutable
+                    && !function.func.short_circuits()
+            }
             Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::ScalarSubquery(_) => false,
             _ => true,
         };

@@ -53,8 +53,9 @@ impl Planner {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(OperatorPlanner)];
         expr_planners.extend(SessionStateDefaults::default_expr_planners());
+        let serial = session_state(1);
         Planner(Arc::new(Shared {
-            functions: Functions::new(),
+            functions: Functions::new(serial.config_options()),
             expr_planners,
             type_planner: Arc::new(PostgresTypePlanner),
             analyzer: Analyzer::with_rules(vec![
@@ -62,7 +63,7 @@ impl Planner {
                 Arc::new(PostgresTypes),
                 Arc::new(TypeCoercion::new()),
             ]),
-            serial: session_state(1),
+            serial,
             parallel: session_state(processors),
         }))
     }

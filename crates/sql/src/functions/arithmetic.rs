@@ -59,20 +59,10 @@ pub(crate) fn negate(operand: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(FUNCTION.clone(), vec![operand]))
 }
 
-/// Whether the function is [`negate`]'s.
-pub(crate) fn is_negation(function: &ScalarFunction) -> bool {
-    function.func.inner().as_ref().downcast_ref::<Negate>().is_some()
-}
-
 /// Whether the function divides by its second argument.
 pub(crate) fn divides(function: &ScalarFunction) -> bool {
     let arithmetic = function.func.inner().as_ref().downcast_ref::<Arithmetic>();
     arithmetic.is_some_and(|function| matches!(function.op, ArithmeticOp::Divide | ArithmeticOp::Modulo))
-}
-
-/// The function `mod`.
-pub(super) fn modulo() -> impl ScalarUDFImpl {
-    Arithmetic { name: "mod".to_owned(), ..Arithmetic::new(ArithmeticOp::Modulo) }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -99,6 +89,10 @@ impl ScalarUDFImpl for Arithmetic {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         result_type(self.op, &types[0], &types[1])
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        Ok(format!("{} {} {}", args[0].schema_name(), self.op, args[1].schema_name()))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -17,11 +17,6 @@ pub(crate) fn cast_function(operand: Expr, target: SqlType) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![operand]))
 }
 
-/// What the function converts to, if it is [`cast_function`]'s.
-pub(crate) fn cast_target(function: &ScalarFunction) -> Option<SqlType> {
-    function.func.inner().as_ref().downcast_ref::<Cast>().map(|cast| cast.target)
-}
-
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Cast {
     name: String,

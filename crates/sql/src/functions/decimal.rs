@@ -15,7 +15,7 @@ use super::arithmetic::{division_by_zero, external};
 const QUOTIENT_SCALE: i8 = 16;
 
 /// The type of a sum, a difference or a remainder.
-pub(crate) fn sum_type((p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> DataType {
+pub(super) fn sum_type((p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> DataType {
     let scale = s1.max(s2);
     let integer_digits = (p1 as i8 - s1).max(p2 as i8 - s2) + 1;
     let precision = (integer_digits + scale).clamp(1, DECIMAL128_MAX_PRECISION as i8) as u8;
@@ -23,7 +23,7 @@ pub(crate) fn sum_type((p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> DataType {
 }
 
 /// The type of a product: exact while it fits, else with at least [`QUOTIENT_SCALE`] digits.
-pub(crate) fn product_type((p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> DataType {
+pub(super) fn product_type((p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> DataType {
     let precision = p1.saturating_add(p2);
     if precision <= DECIMAL128_MAX_PRECISION {
         return DataType::Decimal128(precision, s1 + s2);
@@ -33,7 +33,7 @@ pub(crate) fn product_type((p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> DataType {
 }
 
 /// The scale of a quotient.
-pub(crate) fn quotient_scale(s1: i8, s2: i8) -> i8 {
+pub(super) fn quotient_scale(s1: i8, s2: i8) -> i8 {
     s1.max(s2).max(QUOTIENT_SCALE)
 }
 

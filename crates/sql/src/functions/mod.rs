@@ -14,13 +14,13 @@ mod totals;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use datafusion::common::config::ConfigOptions;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-pub(crate) use arithmetic::{ArithmeticOp, arithmetic, divides, is_negation, negate};
+pub(crate) use arithmetic::{ArithmeticOp, arithmetic, divides, negate};
 pub(crate) use average::AVERAGE;
-pub(crate) use cast::{cast_function, cast_target};
-pub(crate) use decimal::{product_type, quotient_scale, sum_type};
+pub(crate) use cast::cast_function;
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
 
@@ -33,9 +33,14 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    pub(crate) fn new() -> Functions {
+    pub(crate) fn new(options: &ConfigOptions) -> Functions {
         let mut scalar = HashMap::new();
         for function in SessionStateDefaults::default_scalar_functions().into_iter().chain(own_scalars()) {
+            // Some depend on the time zone.
+            let function = match function.inner().with_updated_config(options) {
+                Some(configured) => Arc::new(configured),
+                None => function,
+            };
             for alias in function.aliases() {
                 scalar.insert(alias.clone(), function.clone());
             }
@@ -56,10 +61,6 @@ impl Functions {
 }
 
 fn own_scalars() -> Vec<Arc<ScalarUDF>> {
-    let mut functions = vec![
-        Arc::new(ScalarUDF::from(average::Average::new())),
-        Arc::new(ScalarUDF::from(arithmetic::modulo())),
-    ];
-    functions.extend(session::functions());
-    functions
+    let average = Arc::new(ScalarUDF::from(average::Average::new()));
+    session::functions().into_iter().chain([average]).collect()
 }

@@ -71,7 +71,21 @@ pub(super) fn project_physical(
     if let Node::Constant(rows) = &input {
         return super::constant::evaluate(rows, &exprs, output);
     }
-    Ok(Node::Project(Box::new(Project { input, exprs, schema: output.clone() })))
+    Ok(Node::Project(Box::new(through(input, exprs, output))))
+}
+
+/// The projection; one of bare columns over another projection becomes one with it.
+fn through(input: Node, mut exprs: Vec<ScalarExpr>, output: &SchemaRef) -> Project {
+    let columns = exprs.iter().map(|output| position_of(&output.expr)).collect::<Option<Vec<_>>>();
+    match (input, columns) {
+        (Node::Project(inner), Some(columns)) => {
+            for (expr, column) in exprs.iter_mut().zip(columns) {
+                expr.expr = inner.exprs[column].expr.clone();
+            }
+            Project { input: inner.input, exprs, schema: output.clone() }
+        }
+        (input, _) => Project { input, exprs, schema: output.clone() },
+    }
 }
 
 fn position_of(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {

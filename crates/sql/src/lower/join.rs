@@ -23,8 +23,8 @@ impl Lowering<'_> {
     }
 
     fn inner(&self, join: &LogicalJoin) -> Result<Node> {
-        let left = Side::new(self.lower(&join.left)?, &join.left, join.on.iter().map(|(left, _)| left))?;
-        let right = Side::new(self.lower(&join.right)?, &join.right, join.on.iter().map(|(_, right)| right))?;
+        let left = Side::new("left", self.lower(&join.left)?, &join.left, left_keys(join))?;
+        let right = Side::new("right", self.lower(&join.right)?, &join.right, right_keys(join))?;
         let null_equals_null = join.null_equality == NullEquality::NullEqualsNull;
         let wide = left.schema.join(&right.schema).map_err(|error| plan_error(&error))?;
         let filter = join.filter.as_ref().map(|filter| expr::physical(filter, &wide)).transpose()?;
@@ -44,13 +44,13 @@ impl Lowering<'_> {
             return Err(refuse::join(join));
         }
         let output = arrow_schema(&join.schema);
-        let left = Side::new(left, &join.left, join.on.iter().map(|(left, _)| left))?;
+        let left = Side::new("left", left, &join.left, left_keys(join))?;
         let kept = left.columns().collect::<Vec<_>>();
         if join.on.is_empty() {
             let right = Side { schema: DFSchema::empty(), own: 0, keys: vec![], node: any_row(right)? };
             return keep(inner_join(left, right, false, None)?, &kept, &output);
         }
-        let right = Side::new(right, &join.right, join.on.iter().map(|(_, right)| right))?;
+        let right = Side::new("right", right, &join.right, right_keys(join))?;
         let fields = right.keys.iter().enumerate().map(|(position, key)| {
             Field::new(format!("key {position}"), right.node.schema().field(*key).data_type().clone(), true)
         });
@@ -61,6 +61,14 @@ impl Lowering<'_> {
         let null_equals_null = join.null_equality == NullEquality::NullEqualsNull;
         keep(inner_join(left, right, null_equals_null, None)?, &kept, &output)
     }
+}
+
+fn left_keys(join: &LogicalJoin) -> impl Iterator<Item = &Expr> {
+    join.on.iter().map(|(left, _)| left)
+}
+
+fn right_keys(join: &LogicalJoin) -> impl Iterator<Item = &Expr> {
+    join.on.iter().map(|(_, right)| right)
 }
 
 /// Whether the join has no condition but its keys.
@@ -92,7 +100,12 @@ struct Side {
 }
 
 impl Side {
-    fn new<'a>(node: Node, plan: &LogicalPlan, on: impl Iterator<Item = &'a Expr>) -> Result<Side> {
+    fn new<'a>(
+        name: &str,
+        node: Node,
+        plan: &LogicalPlan,
+        on: impl Iterator<Item = &'a Expr>,
+    ) -> Result<Side> {
         let own = plan.schema().fields().len();
         let mut exprs = expr::all_columns(&node.schema());
         let mut fields = plan
@@ -101,7 +114,7 @@ impl Side {
             .map(|(qualifier, field)| (qualifier.cloned(), field.clone()))
             .collect::<Vec<_>>();
         for extra in node.schema().fields().iter().skip(own) {
-            let name = format!("unused column {}", fields.len());
+            let name = format!("unused {name} column {}", fields.len());
             fields.push((None, Arc::new(extra.as_ref().clone().with_name(name))));
         }
         let mut keys = Vec::new();
@@ -112,7 +125,7 @@ impl Side {
                     let computed = expr::physical(key, plan.schema())?;
                     let data_type = computed.data_type(&node.schema()).map_err(|error| plan_error(&error))?;
                     let qualifier = plan.schema().iter().find_map(|(qualifier, _)| qualifier.cloned());
-                    let name = format!("computed key {}", fields.len());
+                    let name = format!("{name} key {}", keys.len());
                     fields.push((qualifier, Arc::new(Field::new(name, data_type, true))));
                     exprs.push(computed);
                     fields.len() - 1

@@ -13,7 +13,7 @@ fn queries_of_every_shape() {
     check("select t.s, u.c from t join u on t.a = u.a order by 1", &["x|100", "y|200", "z|200"]);
     check("select u.a, t.s from u left join t on t.a = u.a order by 1, 2", &["1|x", "2|y", "2|z", "4|NULL"]);
     check("select a from t union select a from u order by a", &["1", "2", "3", "4"]);
-    check("select a from t union all select a from u order by a limit 3 offset 1", &["2", "2", "2"]);
+    check("select a from t union all select a from u order by a limit 3 offset 1", &["1", "2", "2"]);
     check("select a from t intersect select a from u order by a", &["1", "2"]);
     check("select a from u except select a from t", &["4"]);
     check("select a from t where a in (select a from u) order by a", &["1", "2", "2"]);
@@ -65,10 +65,10 @@ fn large_inputs_run_in_parallel_and_keep_their_order() {
     let mut fixture = Fixture::new();
     let rows = (0..200_000).rev().map(|row| format!("{row}")).collect::<Vec<_>>().join("|");
     fixture.table("big", &[("i", SqlType::Int4)], None, &rows);
-    let found = fixture.rows("select i::text from big order by i limit 3").unwrap();
+    let found = fixture.rows("select i from big order by i limit 3").unwrap();
     assert_eq!(found, ["0", "1", "2"]);
     let found = fixture.rows("select sum(i), avg(i), count(*), sum(i::float8 / 10) from big").unwrap();
     assert_eq!(found, ["19999900000|99999.5000000000000000|200000|1999990000"]);
     let found = fixture.rows("select i % 3, sum(i::float8) from big group by 1 order by 1").unwrap();
-    assert_eq!(found, ["0|6666700000", "1|6666566667", "2|6666633333"].map(str::to_owned));
+    assert_eq!(found, ["0|6666633333", "1|6666700000", "2|6666566667"].map(str::to_owned));
 }
