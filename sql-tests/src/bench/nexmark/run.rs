@@ -1,0 +1,77 @@
+use std::time::{Duration, Instant};
+
+use springtide_engine::{Database, Options};
+use springtide_types::Result;
+
+use super::generator::Epoch;
+use crate::bench::{cpu, median};
+use crate::client::Client;
+
+const SCHEMA: &str = include_str!("../../../../examples/nexmark/schema.sql");
+
+/// Name and definition of each view.
+pub const QUERIES: [(&str, &str); 6] = [
+    ("q0", include_str!("../../../../examples/nexmark/q0.sql")),
+    ("q1", include_str!("../../../../examples/nexmark/q1.sql")),
+    ("q2", include_str!("../../../../examples/nexmark/q2.sql")),
+    ("q3", include_str!("../../../../examples/nexmark/q3.sql")),
+    ("q4", include_str!("../../../../examples/nexmark/q4.sql")),
+    ("q8", include_str!("../../../../examples/nexmark/q8.sql")),
+];
+
+/// What one run took.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Events, of all three streams.
+    pub events: u64,
+    /// From the first event until the view shows the last.
+    pub wall: Duration,
+    /// CPU time of the process meanwhile.
+    pub cpu: Duration,
+    /// Rows of the view at the end.
+    pub rows: usize,
+}
+
+impl Sample {
+    /// Events per second of wall-clock time.
+    pub fn per_second(&self) -> f64 {
+        self.events as f64 / self.wall.as_secs_f64()
+    }
+
+    /// Events per second of CPU time.
+    pub fn per_cpu_second(&self) -> f64 {
+        self.events as f64 / self.cpu.as_secs_f64().max(0.01)
+    }
+}
+
+/// The sample in the middle, by wall-clock time.
+pub fn median_of(samples: &[Sample]) -> Sample {
+    let wall = median(samples.iter().map(|sample| sample.wall).collect());
+    *samples.iter().find(|sample| sample.wall == wall).expect("the median is one of them")
+}
+
+/// Maintains one view over all `epochs`. Each epoch is readable as soon as it is there; the clock stops when a
+/// SELECT has seen the last one.
+pub async fn run(name: &str, definition: &str, epochs: &[Epoch], workers: usize) -> Result<Sample> {
+    let database = Database::open(Options { workers })?;
+    let mut client = Client::new(&database);
+    client.run(SCHEMA).await?;
+    client.run(definition).await?;
+    let (cpu, start) = (cpu::time(), Instant::now());
+    for epoch in epochs {
+        let Epoch { person, auction, bid, .. } = epoch.clone();
+        // Appends that wait together are committed together.
+        futures::try_join!(
+            database.append("person", person),
+            database.append("auction", auction),
+            database.append("bid", bid),
+        )?;
+    }
+    // Any row will do: a SELECT waits until the view is complete.
+    client.query(&format!("SELECT * FROM {name} LIMIT 1")).await?;
+    let (wall, cpu) = (start.elapsed(), cpu::time() - cpu);
+    let (_, batches) = client.query(&format!("SELECT * FROM {name}")).await?;
+    let rows = batches.iter().map(|batch| batch.num_rows()).sum();
+    database.shutdown().await;
+    Ok(Sample { events: epochs.iter().map(|epoch| epoch.events).sum(), wall, cpu, rows })
+}

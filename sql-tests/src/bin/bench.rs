@@ -1,0 +1,113 @@
+//! Prints how fast views are maintained.
+
+use clap::{Parser, ValueEnum};
+use springtide_sql_tests::bench::change;
+use springtide_sql_tests::bench::nexmark::{self, QUERIES, Sample};
+use springtide_types::Result;
+
+/// Maintains Nexmark views over pre-generated events, and measures one-row commits over tables of several sizes.
+#[derive(Parser)]
+struct Arguments {
+    /// What to measure.
+    #[arg(value_enum, default_value_t = What::All)]
+    what: What,
+    /// Nexmark events.
+    #[arg(long, default_value_t = 1_000_000)]
+    events: u64,
+    /// Events that are committed together.
+    #[arg(long, value_delimiter = ',', default_value = "40000,1000")]
+    epochs: Vec<u64>,
+    /// Numbers of worker threads.
+    #[arg(long, value_delimiter = ',', default_value = "1,2")]
+    workers: Vec<usize>,
+    /// Nexmark queries; all by default.
+    #[arg(long, value_delimiter = ',')]
+    queries: Vec<String>,
+    /// Sizes of the table under the one-row commits.
+    #[arg(long, value_delimiter = ',', default_value = "10000,10000000")]
+    rows: Vec<i64>,
+    /// One-row commits to measure.
+    #[arg(long, default_value_t = 300)]
+    commits: i64,
+    /// Runs of each measurement, of which the median is printed.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    All,
+    Nexmark,
+    Change,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if arguments.what != What::Change {
+        measure_nexmark(&arguments).await?;
+    }
+    if arguments.what != What::Nexmark {
+        measure_change(&arguments).await?;
+    }
+    Ok(())
+}
+
+async fn measure_nexmark(arguments: &Arguments) -> Result<()> {
+    println!("Nexmark, {} events, median of {}", arguments.events, arguments.runs);
+    println!("query  epoch    workers  events/s    events/cpu-s  wall s  cpu s  rows");
+    for size in &arguments.epochs {
+        let epochs = nexmark::generate(arguments.events, *size);
+        for (name, definition) in QUERIES {
+            if !arguments.queries.is_empty() && !arguments.queries.iter().any(|query| query == name) {
+                continue;
+            }
+            for workers in &arguments.workers {
+                let mut samples = Vec::new();
+                for _ in 0..arguments.runs {
+                    samples.push(nexmark::run(name, definition, &epochs, *workers).await?);
+                }
+                print_sample(name, *size, *workers, nexmark::median_of(&samples));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print_sample(name: &str, size: u64, workers: usize, sample: Sample) {
+    println!(
+        "{name:<6} {size:<8} {workers:<8} {:<11.0} {:<13.0} {:<7.3} {:<6.2} {}",
+        sample.per_second(),
+        sample.per_cpu_second(),
+        sample.wall.as_secs_f64(),
+        sample.cpu.as_secs_f64(),
+        sample.rows
+    );
+}
+
+async fn measure_change(arguments: &Arguments) -> Result<()> {
+    println!("One-row commits until a SELECT from the view shows them, median of {}", arguments.runs);
+    println!("workers  rows       load s  insert µs  update µs");
+    for workers in &arguments.workers {
+        let mut first = None;
+        for rows in &arguments.rows {
+            let mut runs = Vec::new();
+            for _ in 0..arguments.runs {
+                runs.push(change::measure(*rows, arguments.commits, *workers).await?);
+            }
+            let latency = change::median_of(&runs);
+            let (insert, update) = (latency.insert.as_micros(), latency.update.as_micros());
+            println!("{workers:<8} {rows:<10} {:<7.2} {insert:<10} {update}", latency.load.as_secs_f64());
+            let (few_insert, few_update) = *first.get_or_insert((insert, update));
+            if *rows == arguments.rows[arguments.rows.len() - 1] && arguments.rows.len() > 1 {
+                let ratio = |many, few| many as f64 / few as f64;
+                println!(
+                    "{workers:<8} ratio              {:<10.2} {:.2}",
+                    ratio(insert, few_insert),
+                    ratio(update, few_update)
+                );
+            }
+        }
+    }
+    Ok(())
+}
