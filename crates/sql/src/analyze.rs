@@ -15,7 +15,7 @@ use springtide_types::{SqlError, SqlState, SqlType};
 use crate::convert::{Context, Family, convertible, family};
 use crate::errors::external;
 use crate::functions::{cast_function, negate};
-use crate::operators::{comparable, describe, guarded, known_type, literal, resolve};
+use crate::operators::{as_type, comparable, describe, guarded, known_type, literal, resolve, result_type};
 use crate::sql_types::declared_type;
 
 /// See the module.
@@ -250,20 +250,19 @@ fn guard_results(base: Option<&Expr>, whens: &[Expr], results: Vec<Expr>) -> Res
     results.into_iter().enumerate().map(guarded_result).collect()
 }
 
+/// All results of a CASE as one type.
 fn unify_case(results: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
     let types = results.iter().map(|expr| known_type(expr, schema)).collect::<Result<Vec<_>>>()?;
-    let mut known = types.iter().flatten().copied();
-    if let Some(first) = known.next() {
-        if let Some(other) = known.find(|other| family(*other) != family(first)) {
-            let message = format!(
-                "CASE types {} and {} cannot be matched",
-                describe(Some(first)),
-                describe(Some(other))
-            );
-            return Err(external(SqlError::new(SqlState::DATATYPE_MISMATCH, message)));
-        }
+    let mut known = types.into_iter().flatten();
+    let Some(mut common) = known.next() else { return unify(results, schema) };
+    for other in known {
+        common = result_type(common, other).ok_or_else(|| {
+            let (common, other) = (describe(Some(common)), describe(Some(other)));
+            let message = format!("CASE types {common} and {other} cannot be matched");
+            external(SqlError::new(SqlState::DATATYPE_MISMATCH, message))
+        })?;
     }
-    unify(results, schema)
+    results.into_iter().map(|result| as_type(result, common, schema)).collect()
 }
 
 /// Gives operands of open type the type of the others.

@@ -14,6 +14,7 @@ mod bind;
 mod bound;
 mod convert;
 mod datetime;
+mod decorrelate;
 mod desugar;
 mod errors;
 mod execute;

@@ -8,7 +8,7 @@ use datafusion::logical_expr::expr::{BinaryExpr, Placeholder, ScalarFunction};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
-use springtide_types::{SqlError, SqlState, SqlType};
+use springtide_types::{SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
 use std::sync::Arc;
 
 use crate::convert::{Family, family};
@@ -102,6 +102,12 @@ pub(crate) fn known_type(expr: &Expr, schema: &DFSchema) -> Result<Option<SqlTyp
         Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _) => None,
         Expr::Placeholder(Placeholder { field: None, .. }) => None,
         Expr::Alias(alias) => known_type(&alias.expr, schema)?,
+        // DataFusion takes the first branch for the type of all, until it coerces them.
+        Expr::Case(case) => {
+            let results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
+            let types = results.map(|result| known_type(result, schema)).collect::<Result<Vec<_>>>()?;
+            types.into_iter().flatten().reduce(|one, other| result_type(one, other).unwrap_or(one))
+        }
         _ => match data_type(expr, schema)? {
             DataType::Null => None,
             data_type => Some(
@@ -110,6 +116,52 @@ pub(crate) fn known_type(expr: &Expr, schema: &DFSchema) -> Result<Option<SqlTyp
             ),
         },
     })
+}
+
+/// The type of a CASE or COALESCE over values of two types, if there is one.
+pub(crate) fn result_type(one: SqlType, other: SqlType) -> Option<SqlType> {
+    use SqlType::*;
+    let rank = |sql_type| match sql_type {
+        Int2 => 0,
+        Int4 => 1,
+        Int8 => 2,
+        Numeric(..) => 3,
+        Float4 => 4,
+        _ => 5,
+    };
+    if one == other {
+        return Some(one);
+    }
+    Some(match (one, other) {
+        (Numeric(..), Numeric(..))
+        | (Numeric(..), Int2 | Int4 | Int8)
+        | (Int2 | Int4 | Int8, Numeric(..)) => {
+            let (Numeric(p1, s1), Numeric(p2, s2)) = (as_numeric(one), as_numeric(other)) else {
+                return None;
+            };
+            let scale = s1.max(s2);
+            let whole = (p1 as i8 - s1).max(p2 as i8 - s2);
+            Numeric((whole + scale).clamp(1, UNCONSTRAINED_NUMERIC.0 as i8) as u8, scale)
+        }
+        _ if family(one) != family(other) => return None,
+        _ => match family(one) {
+            Family::Number if rank(one) >= rank(other) => one,
+            Family::Number => other,
+            Family::DateTime => common_type(one, other)?,
+            Family::Text => Text,
+            Family::Boolean | Family::Interval => one,
+        },
+    })
+}
+
+/// The numeric that holds every value of an integer type.
+fn as_numeric(sql_type: SqlType) -> SqlType {
+    match sql_type {
+        SqlType::Int2 => SqlType::Numeric(5, 0),
+        SqlType::Int4 => SqlType::Numeric(10, 0),
+        SqlType::Int8 => SqlType::Numeric(19, 0),
+        other => other,
+    }
 }
 
 /// Gives an expression of open type the type that its context asks for; others stay as they are.
@@ -145,7 +197,7 @@ pub(crate) fn literal(text: Option<&str>, target: SqlType) -> Result<Expr> {
 }
 
 /// The expression cast to a type that its own converts to without loss.
-fn as_type(expr: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> {
+pub(crate) fn as_type(expr: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> {
     match known_type(&expr, schema)? {
         None => resolve(expr, target),
         Some(_) if data_type(&expr, schema)? == target.arrow() => Ok(expr),
@@ -317,15 +369,9 @@ fn number_types(op: ArithmeticOp, left: SqlType, right: SqlType) -> Option<(SqlT
         Numeric(..) => 3,
         _ => 4,
     };
-    let decimal = |sql_type| match sql_type {
-        Int2 => Numeric(5, 0),
-        Int4 => Numeric(10, 0),
-        Int8 => Numeric(19, 0),
-        other => other,
-    };
     let widest = if rank(left) >= rank(right) { left } else { right };
     match widest {
-        Numeric(..) => Some((decimal(left), decimal(right))),
+        Numeric(..) => Some((as_numeric(left), as_numeric(right))),
         // Only two reals stay real.
         Float4 | Float8 if op == ArithmeticOp::Modulo => None,
         Float4 | Float8 if left != Float4 || right != Float4 => Some((Float8, Float8)),

@@ -7,9 +7,9 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::{ExprPlanner, TypePlanner};
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::optimizer::Analyzer;
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
+use datafusion::optimizer::{Analyzer, Optimizer};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
@@ -19,6 +19,7 @@ use springtide_types::{Result, SqlError, SqlState, SqlType};
 use crate::BoundQuery;
 use crate::analyze::PostgresTypes;
 use crate::bind::{Names, scanned_relations};
+use crate::decorrelate::DecorrelateScalarAggregate;
 use crate::desugar::desugar;
 use crate::errors::plan_error;
 use crate::functions::Functions;
@@ -174,7 +175,11 @@ fn session_state(partitions: usize) -> SessionState {
     options.sql_parser.map_string_types_to_utf8view = false;
     options.explain.logical_plan_only = true;
     let config = SessionConfig::from(options);
-    SessionStateBuilder::new().with_config(config).with_default_features().build()
+    let mut rules = Optimizer::new().rules;
+    // After DataFusion's own rule, which does better where the correlation is an equality.
+    let after = rules.iter().position(|rule| rule.name() == "scalar_subquery_to_join").map_or(0, |at| at + 1);
+    rules.insert(after, Arc::new(DecorrelateScalarAggregate));
+    SessionStateBuilder::new().with_config(config).with_default_features().with_optimizer_rules(rules).build()
 }
 
 /// The types of all parameters up to the last one used: as given, else as inferred, else text.

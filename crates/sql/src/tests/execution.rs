@@ -20,6 +20,15 @@ fn queries_of_every_shape() {
     check("select a from u where a not in (select a from t)", &["4"]);
     check("select a from u where exists (select 1 from t where t.a = u.a and b > 5) order by a", &["1", "2"]);
     check("select a, (select count(*) from t where t.a = u.a) from u order by a", &["1|1", "2|2", "4|0"]);
+    check("select a, (select count(*) from t where t.a < u.a) from u order by a", &["1|0", "2|1", "4|4"]);
+    check(
+        "select a, (select sum(b) from t where t.a < u.a and b > 5) from u order by a",
+        &["1|NULL", "2|10", "4|30"],
+    );
+    check(
+        "select a from u where (select count(*) + u.a from t where t.b * 10 >= u.c) > 3 order by a",
+        &["4"],
+    );
     check("select a from u where c = (select max(c) from u)", &["4"]);
     check("with x as (select a + 1 as y from u) select sum(y) from x", &["10"]);
     check("select distinct on (a) a, s from t order by a, s desc", &["1|x", "2|z", "3|NULL"]);

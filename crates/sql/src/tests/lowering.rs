@@ -222,6 +222,52 @@ fn joins() {
 }
 
 #[test]
+fn correlated_subqueries() {
+    plan(
+        "select s, (select max(c) from u where u.a = t.a) as m from t",
+        r"
+        Project s@1, max@2 AS m
+          -> InnerJoin a IS NOT DISTINCT FROM __domain_1 key 0
+            -> Source t [a, s]
+            -> Project max(u.c)@1 AS max, __domain_1 key 0@0
+              -> GroupBy [__domain_1 key 0] max(__domain_1 read 0) filter __domain_1 matched
+                -> UnionAll (2 inputs)
+                  -> Project __domain_1 key 0@0, c@2 AS __domain_1 read 0, true AS __domain_1 matched
+                    -> InnerJoin __domain_1 key 0 = a
+                      -> Distinct
+                        -> Project a@0 AS __domain_1 key 0
+                          -> Source t [a]
+                      -> Source u [a, c]
+                  -> Project __domain_1 key 0@0, NULL AS __domain_1 read 0, false AS __domain_1 matched
+                    -> Distinct
+                      -> Project a@0 AS __domain_1 key 0
+                        -> Source t [a]
+        ",
+    );
+    plan(
+        "select s, (select count(*) from u where u.c < t.b) as n from t",
+        r"
+        Project s@1, count@2 AS n
+          -> InnerJoin b IS NOT DISTINCT FROM __domain_2 key 0
+            -> Source t [b, s]
+            -> Project count(Int64(1))@1 AS count, __domain_2 key 0@0
+              -> GroupBy [__domain_2 key 0] count(*) filter __domain_2 matched
+                -> UnionAll (2 inputs)
+                  -> Project __domain_2 key 0@0, true AS __domain_2 matched
+                    -> CrossJoin filter c@1 < CAST(__domain_2 key 0@0 AS Int64)
+                      -> Distinct
+                        -> Project b@0 AS __domain_2 key 0
+                          -> Source t [b]
+                      -> Source u [c]
+                  -> Project __domain_2 key 0@0, false AS __domain_2 matched
+                    -> Distinct
+                      -> Project b@0 AS __domain_2 key 0
+                        -> Source t [b]
+        ",
+    );
+}
+
+#[test]
 fn aggregates() {
     plan(
         "select a, count(*), sum(b), min(s), max(b) from t group by a",
@@ -311,10 +357,6 @@ fn refusals() {
     refused(
         "select s from t where a = (select a from u)",
         "a scalar subquery that may return several rows in a materialized view is not supported",
-    );
-    refused(
-        "select s, (select max(c) from u where u.a = t.a) from t",
-        "a correlated scalar subquery in a materialized view is not supported",
     );
     refused(
         "select a from t where a in (select a from u) or b = 1",
