@@ -14,8 +14,10 @@ use springtide_types::{SqlError, SqlState, SqlType};
 
 use crate::convert::{Context, Family, convertible, family};
 use crate::errors::external;
-use crate::functions::{cast_function, negate};
-use crate::operators::{as_type, comparable, describe, guarded, known_type, literal, resolve, result_type};
+use crate::functions::{arithmetic_op, cast_function, negate};
+use crate::operators::{
+    as_type, comparable, describe, guarded, known_type, literal, plan_arithmetic, resolve, result_type,
+};
 use crate::sql_types::declared_type;
 
 /// See the module.
@@ -91,7 +93,14 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
                 function.args = unify(function.args, schema)?;
                 Expr::ScalarFunction(function)
             }
-            _ => normalized(Expr::ScalarFunction(function), schema)?,
+            _ => match arithmetic_op(&function) {
+                // The types of the operands may have become clear only now.
+                Some(op) => {
+                    let (right, left) = (function.args.remove(1), function.args.remove(0));
+                    plan_arithmetic(op, left, right, schema)?
+                }
+                None => normalized(Expr::ScalarFunction(function), schema)?,
+            },
         },
         other => other,
     })

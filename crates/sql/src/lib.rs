@@ -16,6 +16,7 @@ mod convert;
 mod datetime;
 mod decorrelate;
 mod desugar;
+mod dialect;
 mod errors;
 mod execute;
 mod functions;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::convert::{Family, family};
 use crate::errors::external;
-use crate::functions::{ArithmeticOp, arithmetic, cast_function, divides, extract, guard};
+use crate::functions::{ArithmeticOp, arithmetic, arithmetic_op, cast_function, extract, guard};
 use crate::input::parse_text;
 
 /// Plans operators ahead of DataFusion.
@@ -241,7 +241,9 @@ fn check_boolean(clause: &str, expr: &Expr, schema: &DFSchema) -> Result<()> {
 /// Makes the divisions in `expr` harmless where `condition` does not hold.
 pub(crate) fn guarded(expr: Expr, condition: Expr) -> Result<Expr> {
     let guarded = expr.transform_down(|expr| match expr {
-        Expr::ScalarFunction(mut function) if divides(&function) => {
+        Expr::ScalarFunction(mut function)
+            if matches!(arithmetic_op(&function), Some(ArithmeticOp::Divide | ArithmeticOp::Modulo)) =>
+        {
             let divisor = function.args.pop();
             function.args.extend(divisor.map(|divisor| match divisor {
                 literal @ Expr::Literal(..) => literal,

@@ -1,8 +1,10 @@
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 use springtide_types::{Result, SqlError, SqlState};
+
+use crate::dialect::Postgres;
 
 /// A parsed statement with its own source text.
 #[derive(Clone, Debug)]
@@ -15,7 +17,7 @@ pub struct Statement {
 
 /// Parses a string of statements that semicolons separate. Empty statements are skipped.
 pub fn parse(sql: &str) -> Result<Vec<Statement>> {
-    let dialect = PostgreSqlDialect {};
+    let dialect = Postgres;
     let tokens = Tokenizer::new(&dialect, sql)
         .tokenize_with_location()
         .map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.message))?;
@@ -30,13 +32,42 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
         .collect()
 }
 
-fn parse_one(dialect: &PostgreSqlDialect, tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
+fn parse_one(dialect: &Postgres, tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
+    let tokens = with_option_values(tokens);
     let mut parser = Parser::new(dialect).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error))?;
     match parser.peek_token().token {
         Token::EOF => Ok(statement),
         token => Err(near(&token.to_string())),
     }
+}
+
+/// Writes `WITH (option)` of a CREATE TABLE as `WITH (option = true)`, which is what it means; sqlparser
+/// knows the long form alone.
+fn with_option_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is_word = |token: &Token, keyword| matches!(token, Token::Word(word) if word.keyword == keyword);
+    let mut significant = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let creates_table = significant.next().is_some_and(|token| is_word(&token.token, Keyword::CREATE))
+        && significant.next().is_some_and(|token| is_word(&token.token, Keyword::TABLE));
+    if !creates_table {
+        return tokens;
+    }
+    let (mut written, mut in_options, mut before) = (Vec::new(), false, Vec::<Token>::new());
+    for token in tokens {
+        if !matches!(token.token, Token::Whitespace(_)) {
+            in_options |= token.token == Token::LParen && before.last().is_some_and(|t| is_word(t, Keyword::WITH));
+            let ends_option = in_options && matches!(token.token, Token::Comma | Token::RParen);
+            let lone = matches!(before.as_slice(), [.., Token::LParen | Token::Comma, Token::Word(_)]);
+            if ends_option && lone {
+                written.push(TokenWithSpan::new(Token::Eq, token.span));
+                written.push(TokenWithSpan::new(Token::make_keyword("true"), token.span));
+            }
+            in_options &= token.token != Token::RParen;
+            before.push(token.token.clone());
+        }
+        written.push(token);
+    }
+    written
 }
 
 /// The first and last token of a statement that are neither space nor comment.

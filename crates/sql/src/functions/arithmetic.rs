@@ -59,10 +59,9 @@ pub(crate) fn negate(operand: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(FUNCTION.clone(), vec![operand]))
 }
 
-/// Whether the function divides by its second argument.
-pub(crate) fn divides(function: &ScalarFunction) -> bool {
-    let arithmetic = function.func.inner().as_ref().downcast_ref::<Arithmetic>();
-    arithmetic.is_some_and(|function| matches!(function.op, ArithmeticOp::Divide | ArithmeticOp::Modulo))
+/// The operator that the function computes, if it is [`arithmetic`]'s.
+pub(crate) fn arithmetic_op(function: &ScalarFunction) -> Option<ArithmeticOp> {
+    function.func.inner().as_ref().downcast_ref::<Arithmetic>().map(|arithmetic| arithmetic.op)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

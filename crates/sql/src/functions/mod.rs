@@ -18,7 +18,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-pub(crate) use arithmetic::{ArithmeticOp, arithmetic, divides, negate};
+pub(crate) use arithmetic::{ArithmeticOp, arithmetic, arithmetic_op, negate};
 pub(crate) use average::AVERAGE;
 pub(crate) use cast::cast_function;
 pub(crate) use extract::extract;

@@ -19,6 +19,19 @@ fn integer_arithmetic_is_checked() {
 }
 
 #[test]
+fn types_that_show_late_reach_their_operators() {
+    check("select coalesce(8, case when true then 1 else 3000000000 end) * 2", &["16"]);
+    check(
+        "select 2 * case when false then 1 else 3000000000 end, -9 / case when true then 2 else 1.5::real end",
+        &["6000000000|-4.5"],
+    );
+    check(
+        "select case when true then 1 else 2.5 end, case when false then 1 else 0.5::float8 end",
+        &["1.0|0.5"],
+    );
+}
+
+#[test]
 fn numerics_are_exact() {
     check("select 0.1 + 0.2, 1.5 * 1.5, 2 * 1.25", &["0.3|2.25|2.50"]);
     check("select 1 / 3.0, 2 / 3.0", &["0.3333333333333333|0.6666666666666667"]);
