@@ -75,7 +75,7 @@ impl Catalog {
         let dropped = self.with_dependents(ids);
         if let Some(dependent) = dropped.iter().find(|relation| !ids.contains(&relation.id)) {
             if !cascade {
-                return Err(self.still_needed(ids, dependent));
+                return Err(self.still_needed(ids, dependent, &dropped));
             }
         }
         for relation in &dropped {
@@ -99,19 +99,19 @@ impl Catalog {
         found
     }
 
-    fn still_needed(&self, ids: &[RelationId], dependent: &Relation) -> SqlError {
-        let needed = ids
-            .iter()
-            .filter_map(|id| self.by_id(*id))
-            .find(|relation| dependent.depends_on.contains(&relation.id))
-            .or_else(|| ids.first().and_then(|id| self.by_id(*id)));
-        let needed = needed.map_or_else(String::new, |relation| {
-            format!("{} {}", relation.kind_name(), relation.name)
+    fn still_needed(&self, ids: &[RelationId], dependent: &Relation, dropped: &[Arc<Relation>]) -> SqlError {
+        let name = |relation: &Relation| format!("{} {}", relation.kind_name(), relation.name);
+        let needed = ids.iter().filter_map(|id| self.by_id(*id)).find(|relation| {
+            dependent.depends_on.contains(&relation.id) || ids.len() == 1
+        });
+        let needed = needed.map_or_else(String::new, |relation| name(relation));
+        let lines = dropped.iter().rev().filter(|relation| !ids.contains(&relation.id)).flat_map(|relation| {
+            let reasons = dropped.iter().filter(|other| relation.depends_on.contains(&other.id));
+            reasons.map(|other| format!("{} depends on {}", name(relation), name(other)))
         });
         let message = format!("cannot drop {needed} because other objects depend on it");
-        let detail = format!("{} {} depends on {needed}", dependent.kind_name(), dependent.name);
         SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
-            .with_detail(detail)
+            .with_detail(lines.collect::<Vec<_>>().join("\n"))
             .with_hint("Use DROP ... CASCADE to drop the dependent objects too.")
     }
 }

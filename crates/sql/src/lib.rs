@@ -40,6 +40,6 @@ pub use datafusion::sql::sqlparser;
 pub use execute::SendableStream;
 pub use input::parse_text;
 pub use names::{fold, object_name};
-pub use parse::{Statement, parse};
+pub use parse::{Statement, parse, parser};
 pub use planner::Planner;
 pub use sql_types::sql_type;

@@ -32,6 +32,11 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
         .collect()
 }
 
+/// A parser over a piece of SQL that is no whole statement, such as an expression kept as text.
+pub fn parser(sql: &str) -> Result<Parser<'static>> {
+    Parser::new(&Postgres).try_with_sql(sql).map_err(|error| syntax_error(&error))
+}
+
 fn parse_one(dialect: &Postgres, tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
     let tokens = with_option_values(tokens);
     let mut parser = Parser::new(dialect).with_tokens_with_locations(tokens);

@@ -4,8 +4,7 @@ use springtide_catalog::Column;
 use springtide_sql::sqlparser::ast::{
     CastKind, Expr, Ident, Query, Select, SelectItem, SetExpr, TableWithJoins, Value, ValueWithSpan,
 };
-use springtide_sql::sqlparser::dialect::PostgreSqlDialect;
-use springtide_sql::sqlparser::parser::Parser;
+use springtide_sql::parser;
 use springtide_types::{Result, SqlError, SqlType};
 
 /// An identifier as the catalog spells it.
@@ -46,11 +45,6 @@ pub(super) fn parse_query(sql: &str) -> Result<Query> {
 
 pub(super) fn parse_expr(sql: &str) -> Result<Expr> {
     parser(sql)?.parse_expr().map_err(|error| SqlError::internal(error.to_string()))
-}
-
-fn parser(sql: &str) -> Result<Parser<'static>> {
-    let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(sql);
-    parser.map_err(|error| SqlError::internal(error.to_string()))
 }
 
 /// What stands for the value of a column in an assignment: a string literal takes the column's type, as

@@ -37,7 +37,7 @@ impl Copy {
         let table = super::writable_table(catalog, table_name, "insert into")?;
         let columns = match columns.as_slice() {
             [] => (0..table.columns.len()).collect(),
-            names => names.iter().map(|name| super::column_position(&table, name)).collect::<Result<_>>()?,
+            names => super::column_positions(&table, names)?,
         };
         Ok(Copy { table, columns, format: format(options, legacy_options)? })
     }

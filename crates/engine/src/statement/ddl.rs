@@ -5,7 +5,7 @@ use std::sync::Arc;
 use springtide_catalog::{Catalog, Column, Relation, RelationKind};
 use springtide_sql::sqlparser::ast::{
     ColumnDef, ColumnOption, CreateTable, CreateTableOptions, CreateView, Expr, IndexColumn, ObjectName,
-    ObjectType, SqlOption, TableConstraint, Value, ValueWithSpan,
+    ObjectType, Query, SetExpr, SqlOption, TableConstraint, Value, ValueWithSpan, ViewColumnDef,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -82,11 +82,16 @@ pub(super) fn create_view(
 }
 
 fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateView) -> Result<Relation> {
-    let query = renamed_query(create)?;
-    let bound = context.planner.bind(&query, catalog, &[])?;
+    let mut query = create.query.as_ref().clone();
+    refuse_changes(&query)?;
+    let mut bound = context.planner.bind(&query, catalog, &[])?;
     if !bound.parameters().is_empty() {
         let message = "there is no parameter $1";
         return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));
+    }
+    if !create.columns.is_empty() {
+        query = renamed(&query, &create.columns, &bound.columns())?;
+        bound = context.planner.bind(&query, catalog, &[])?;
     }
     let columns = bound.columns();
     check_column_names(&columns)?;
@@ -101,14 +106,29 @@ fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateV
     Ok(Relation { id: catalog.next_id(), name, columns, kind, depends_on })
 }
 
-/// The query under the column names that the view gives it.
-fn renamed_query(create: &CreateView) -> Result<springtide_sql::sqlparser::ast::Query> {
-    if create.columns.is_empty() {
-        return Ok(create.query.as_ref().clone());
+/// `AS INSERT …` parses as a query, but none that a view can have.
+fn refuse_changes(query: &Query) -> Result<()> {
+    let word = match query.body.as_ref() {
+        SetExpr::Insert(_) => "INSERT",
+        SetExpr::Update(_) => "UPDATE",
+        SetExpr::Delete(_) => "DELETE",
+        SetExpr::Merge(_) => "MERGE",
+        _ => return Ok(()),
+    };
+    Err(SqlError::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{word}\"")))
+}
+
+/// The query under the column names that the view gives it; columns without a new name keep theirs.
+fn renamed(query: &Query, names: &[ViewColumnDef], columns: &[Column]) -> Result<Query> {
+    if names.len() > columns.len() {
+        let message = "CREATE VIEW specifies more column names than columns";
+        return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
     }
-    let names = create.columns.iter().map(|column| ast::quoted(&ast::fold(&column.name)).to_string());
+    let given = names.iter().map(|column| ast::fold(&column.name));
+    let kept = columns[names.len()..].iter().map(|column| column.name.clone());
+    let names = given.chain(kept).map(|name| ast::quoted(&name).to_string());
     let names = names.collect::<Vec<_>>().join(", ");
-    ast::parse_query(&format!("SELECT * FROM ({}) AS \"?view?\" ({names})", create.query))
+    ast::parse_query(&format!("SELECT * FROM ({query}) AS \"?view?\" ({names})"))
 }
 
 /// DROP TABLE, VIEW and MATERIALIZED VIEW.

@@ -213,18 +213,9 @@ fn target_columns(table: &Relation, insert: &InsertAst) -> Result<Vec<usize>> {
     if insert.columns.is_empty() {
         return Ok((0..table.columns.len()).collect());
     }
-    let mut columns = Vec::new();
-    for name in &insert.columns {
-        let ident = name.0.last().and_then(|part| part.as_ident());
-        let ident = ident.ok_or_else(|| SqlError::unsupported("this form of column name"))?;
-        let column = super::column_position(table, ident)?;
-        if columns.contains(&column) {
-            let message = format!("column \"{}\" specified more than once", ast::fold(ident));
-            return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
-        }
-        columns.push(column);
-    }
-    Ok(columns)
+    let names = insert.columns.iter().map(|name| name.0.last().and_then(|part| part.as_ident()).cloned());
+    let names = names.collect::<Option<Vec<_>>>().ok_or_else(|| SqlError::unsupported("this form of column name"))?;
+    super::column_positions(table, &names)
 }
 
 /// The number of columns of a query, where its text alone tells.

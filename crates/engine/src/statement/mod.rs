@@ -167,6 +167,20 @@ fn column_position(table: &Relation, name: &sql::Ident) -> Result<usize> {
     })
 }
 
+/// Positions of several columns of a table, each once.
+fn column_positions(table: &Relation, names: &[sql::Ident]) -> Result<Vec<usize>> {
+    let mut positions = Vec::new();
+    for name in names {
+        let position = column_position(table, name)?;
+        if positions.contains(&position) {
+            let message = format!("column \"{}\" specified more than once", ast::fold(name));
+            return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+        positions.push(position);
+    }
+    Ok(positions)
+}
+
 /// Rows of a table from its columns. A NULL where the table has none is reported as such.
 pub(crate) fn table_batch(table: &Relation, arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
     check_not_null(table, &arrays)?;
