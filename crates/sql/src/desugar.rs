@@ -7,7 +7,8 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax, Fetch, Function,
     FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval,
     LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier,
-    UnaryOperator, Value, Values, VisitMut, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
+    TableFactor, TableWithJoins, UnaryOperator, Value, Values, VisitMut, VisitorMut, WindowFrameBound, WindowSpec,
+    WindowType, visit_expressions, visit_expressions_mut,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -234,6 +235,7 @@ fn fetch_as_limit(query: &mut Query) -> Result<()> {
 /// Gives every output column the name that PostgreSQL gives it. Names that occur twice, which
 /// DataFusion refuses, get a mark that [`BoundQuery::columns`](crate::BoundQuery::columns) takes off again.
 fn name_outputs(select: &mut Select) {
+    qualify_having(select);
     let in_having = select.having.as_ref().map(identifiers).unwrap_or_default();
     let wildcard = select
         .projection
@@ -259,6 +261,35 @@ fn name_outputs(select: &mut Select) {
         let alias = Ident::with_quote('"', alias);
         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
     }
+}
+
+/// HAVING sees input columns only; DataFusion's sees output names first, unless the column is qualified.
+fn qualify_having(select: &mut Select) {
+    let [TableWithJoins { relation, joins }] = select.from.as_slice() else { return };
+    let qualifier = match relation {
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+            alias.name.clone()
+        }
+        TableFactor::Table { name, .. } => match name.0.last().and_then(|part| part.as_ident()) {
+            Some(name) => name.clone(),
+            None => return,
+        },
+        _ => return,
+    };
+    let (true, Some(having)) = (joins.is_empty(), &mut select.having) else { return };
+    let has_subquery = visit_expressions(having, |expr| match expr {
+        Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    if has_subquery.is_break() {
+        return;
+    }
+    let _: ControlFlow<()> = visit_expressions_mut(having, |expr| {
+        if let Expr::Identifier(column) = expr {
+            *expr = Expr::CompoundIdentifier(vec![qualifier.clone(), column.clone()]);
+        }
+        ControlFlow::Continue(())
+    });
 }
 
 fn identifiers(expr: &Expr) -> HashSet<String> {
