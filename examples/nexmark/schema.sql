@@ -9,7 +9,7 @@ CREATE TABLE person (
     state varchar NOT NULL,
     date_time timestamp NOT NULL,
     extra varchar NOT NULL
-) WITH (append_only);
+) WITH (append_only = true);
 
 CREATE TABLE auction (
     id bigint NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE auction (
     seller bigint NOT NULL,
     category bigint NOT NULL,
     extra varchar NOT NULL
-) WITH (append_only);
+) WITH (append_only = true);
 
 CREATE TABLE bid (
     auction bigint NOT NULL,
@@ -32,4 +32,4 @@ CREATE TABLE bid (
     url varchar NOT NULL,
     date_time timestamp NOT NULL,
     extra varchar NOT NULL
-) WITH (append_only);
+) WITH (append_only = true);

@@ -79,7 +79,7 @@ async fn many(arguments: &Arguments) -> ExitCode {
         }
     }
     println!("{cases} cases, {failures} failed: {stats}");
-    stats.reasons.iter().for_each(|(reason, count)| println!("{count:>6} {reason}"));
+    stats.reasons.iter().for_each(|(reason, (count, example))| println!("{count:>6} {reason}: {example}"));
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -27,8 +27,8 @@ pub struct Stats {
     pub checks: usize,
     /// Comparisons in which both failed with the same SQLSTATE.
     pub errors: usize,
-    /// Why views could not be created, and how many for that reason.
-    pub reasons: BTreeMap<String, usize>,
+    /// Why views could not be created: how many for that reason, and the first of them.
+    pub reasons: BTreeMap<String, (usize, String)>,
 }
 
 impl std::ops::AddAssign for Stats {
@@ -38,8 +38,8 @@ impl std::ops::AddAssign for Stats {
         self.invalid += other.invalid;
         self.checks += other.checks;
         self.errors += other.errors;
-        for (reason, count) in other.reasons {
-            *self.reasons.entry(reason).or_default() += count;
+        for (reason, (count, example)) in other.reasons {
+            self.reasons.entry(reason).or_insert((0, example)).0 += count;
         }
     }
 }
@@ -123,7 +123,7 @@ impl<'a> Run<'a> {
             self.views.extend(step.checked());
             return Ok(());
         };
-        *self.stats.reasons.entry(show(&error)).or_default() += 1;
+        self.stats.reasons.entry(show(&error)).or_insert((0, query.to_owned())).0 += 1;
         if error.sqlstate == SqlState::FEATURE_NOT_SUPPORTED {
             self.stats.refused += 1;
             return Ok(());

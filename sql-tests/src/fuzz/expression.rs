@@ -86,7 +86,7 @@ pub(super) fn predicate(rng: &mut Rng, columns: &[Column], depth: u32) -> String
             format!("{left} BETWEEN {} AND {}", literal(rng), literal(rng))
         }
         4 if kind == Text => format!("{left} LIKE '{}'", ["a%", "%b", "_", "%"][rng.usize(..4)]),
-        5 => format!("({left} IS DISTINCT FROM {})", literal(rng)),
+        5 => format!("{left} IS DISTINCT FROM {}", literal(rng)),
         _ => {
             let operator = match kind {
                 Bool | Interval => ["=", "<>"][rng.usize(..2)],

@@ -27,7 +27,7 @@ impl Generator<'_> {
     fn item(&mut self, depth: u32) -> From {
         let alias = self.alias("r");
         if depth > 0 && self.one_in(4) {
-            let Query { sql, kinds, rows } = self.select(depth - 1, None);
+            let Query { sql, kinds, rows, .. } = self.select(depth - 1, None);
             let relation = Relation { name: format!("({sql})"), kinds, rows, is_table: false };
             return item(&relation, &alias);
         }

@@ -29,6 +29,8 @@ pub(super) struct Query {
     pub(super) sql: String,
     pub(super) kinds: Vec<Kind>,
     pub(super) rows: f64,
+    /// Whether it is meant to fail for some rows.
+    pub(super) fails: bool,
 }
 
 /// Makes queries over `relations`.
@@ -109,7 +111,7 @@ impl<'a> Generator<'a> {
             let sql = format!("SELECT {} AS c0, {expression} AS c1 FROM {}{filter}", key.sql, table.name);
             (sql, vec![key.kind, kind])
         };
-        Some(Query { sql, kinds, rows: table.rows })
+        Some(Query { sql, kinds, rows: table.rows, fails: true })
     }
 
     /// A single SELECT; `wanted` fixes the kinds of its columns.
@@ -132,6 +134,7 @@ impl<'a> Generator<'a> {
             sql: format!("SELECT {distinct}{} FROM {}{filter}", list(&items), from.sql),
             kinds,
             rows: from.rows,
+            fails: false,
         }
     }
 
@@ -168,7 +171,12 @@ impl<'a> Generator<'a> {
         }
         let distinct = if self.one_in(8) { "DISTINCT " } else { "" };
         let sql = format!("SELECT {distinct}{} FROM {}{filter}{group_by}{having}", list(&items), from.sql);
-        Query { sql, kinds: found, rows: if keys.is_empty() { 1.0 } else { from.rows.min(12.0) } }
+        Query {
+            sql,
+            kinds: found,
+            rows: if keys.is_empty() { 1.0 } else { from.rows.min(12.0) },
+            fails: false,
+        }
     }
 
     fn having(&mut self, columns: &[Column]) -> String {
