@@ -1,0 +1,156 @@
+//! SQL types ⇄ what the protocol says of them: OIDs, sizes, type modifiers, format codes.
+
+use pgwire::api::results::FieldFormat;
+use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::data::{FORMAT_CODE_BINARY, FORMAT_CODE_TEXT, FieldDescription, RowDescription};
+use postgres_types::{Oid, Type};
+use springtide_engine::Column;
+use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
+
+/// Bytes of the length word that PostgreSQL counts into the modifiers of `numeric` and `varchar`.
+const VARHDRSZ: i32 = 4;
+
+/// The OID in `pg_type`.
+pub(crate) fn oid(sql_type: SqlType) -> Oid {
+    let known = match sql_type {
+        SqlType::Boolean => Type::BOOL,
+        SqlType::Int2 => Type::INT2,
+        SqlType::Int4 => Type::INT4,
+        SqlType::Int8 => Type::INT8,
+        SqlType::Float4 => Type::FLOAT4,
+        SqlType::Float8 => Type::FLOAT8,
+        SqlType::Numeric(..) => Type::NUMERIC,
+        SqlType::Text => Type::TEXT,
+        SqlType::Varchar(_) => Type::VARCHAR,
+        SqlType::Date => Type::DATE,
+        SqlType::Timestamp => Type::TIMESTAMP,
+        SqlType::Timestamptz => Type::TIMESTAMPTZ,
+        SqlType::Interval => Type::INTERVAL,
+    };
+    known.oid()
+}
+
+/// The type that a client declares for a parameter; `None` leaves it to be inferred, which is also the best
+/// that can be done with a type that we have not.
+pub(crate) fn declared_type(oid: Oid) -> Option<SqlType> {
+    let (precision, scale) = UNCONSTRAINED_NUMERIC;
+    Some(match Type::from_oid(oid)? {
+        Type::BOOL => SqlType::Boolean,
+        Type::INT2 => SqlType::Int2,
+        Type::INT4 => SqlType::Int4,
+        Type::INT8 => SqlType::Int8,
+        Type::FLOAT4 => SqlType::Float4,
+        Type::FLOAT8 => SqlType::Float8,
+        Type::NUMERIC => SqlType::Numeric(precision, scale),
+        Type::TEXT | Type::NAME | Type::BPCHAR => SqlType::Text,
+        Type::VARCHAR => SqlType::Varchar(None),
+        Type::DATE => SqlType::Date,
+        Type::TIMESTAMP => SqlType::Timestamp,
+        Type::TIMESTAMPTZ => SqlType::Timestamptz,
+        Type::INTERVAL => SqlType::Interval,
+        _ => return None,
+    })
+}
+
+/// `pg_type.typlen`: bytes of a value, −1 if they vary.
+fn size(sql_type: SqlType) -> i16 {
+    match sql_type {
+        SqlType::Boolean => 1,
+        SqlType::Int2 => 2,
+        SqlType::Int4 | SqlType::Float4 | SqlType::Date => 4,
+        SqlType::Int8 | SqlType::Float8 | SqlType::Timestamp | SqlType::Timestamptz => 8,
+        SqlType::Interval => 16,
+        SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) => -1,
+    }
+}
+
+/// `pg_attribute.atttypmod`: precision and scale, or the length limit; −1 if there is none. The widest
+/// decimals are unconstrained or computed, and PostgreSQL gives such no modifier.
+fn modifier(sql_type: SqlType) -> i32 {
+    match sql_type {
+        SqlType::Numeric(precision, scale) if precision < UNCONSTRAINED_NUMERIC.0 => {
+            (i32::from(precision) << 16 | (i32::from(scale) & 0x7ff)) + VARHDRSZ
+        }
+        SqlType::Varchar(Some(limit)) => limit as i32 + VARHDRSZ,
+        _ => -1,
+    }
+}
+
+/// The `RowDescription` of these columns.
+pub(crate) fn row_description(columns: &[Column], formats: &[FieldFormat]) -> PgWireBackendMessage {
+    let fields = columns.iter().zip(formats).map(|(column, format)| {
+        let sql_type = column.sql_type;
+        let (oid, size, modifier) = (oid(sql_type), size(sql_type), modifier(sql_type));
+        FieldDescription::new(column.name.clone(), 0, 0, oid, size, modifier, format.value())
+    });
+    PgWireBackendMessage::RowDescription(RowDescription::new(fields.collect()))
+}
+
+/// The format of each of `count` values: none given means text for all, one given is for all. `None` if
+/// there are neither none, one nor `count` codes.
+pub(crate) fn formats(codes: &[i16], count: usize) -> Result<Option<Vec<FieldFormat>>> {
+    let parsed = codes.iter().map(|code| format(*code)).collect::<Result<Vec<_>>>()?;
+    Ok(match parsed[..] {
+        [] => Some(vec![FieldFormat::Text; count]),
+        [all] => Some(vec![all; count]),
+        _ if parsed.len() == count => Some(parsed),
+        _ => None,
+    })
+}
+
+fn format(code: i16) -> Result<FieldFormat> {
+    match code {
+        FORMAT_CODE_TEXT => Ok(FieldFormat::Text),
+        FORMAT_CODE_BINARY => Ok(FieldFormat::Binary),
+        _ => {
+            Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("unsupported format code: {code}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modifiers_as_postgres() {
+        assert_eq!(modifier(SqlType::Numeric(10, 2)), 655_366);
+        assert_eq!(modifier(SqlType::Numeric(5, 0)), 327_684);
+        assert_eq!(modifier(SqlType::Numeric(38, 10)), -1);
+        assert_eq!(modifier(SqlType::Varchar(Some(20))), 24);
+        assert_eq!(modifier(SqlType::Varchar(None)), -1);
+        assert_eq!(modifier(SqlType::Text), -1);
+    }
+
+    #[test]
+    fn format_codes() {
+        use FieldFormat::{Binary, Text};
+        assert_eq!(formats(&[], 2), Ok(Some(vec![Text, Text])));
+        assert_eq!(formats(&[1], 3), Ok(Some(vec![Binary; 3])));
+        assert_eq!(formats(&[0, 1], 2), Ok(Some(vec![Text, Binary])));
+        assert_eq!(formats(&[0, 1], 3), Ok(None));
+        assert!(formats(&[2], 1).is_err());
+    }
+
+    #[test]
+    fn every_type_is_understood_as_a_parameter() {
+        for sql_type in [
+            SqlType::Boolean,
+            SqlType::Int2,
+            SqlType::Int4,
+            SqlType::Int8,
+            SqlType::Float4,
+            SqlType::Float8,
+            SqlType::Numeric(38, 10),
+            SqlType::Text,
+            SqlType::Varchar(None),
+            SqlType::Date,
+            SqlType::Timestamp,
+            SqlType::Timestamptz,
+            SqlType::Interval,
+        ] {
+            assert_eq!(declared_type(oid(sql_type)), Some(sql_type));
+        }
+        assert_eq!(declared_type(0), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! The binary format, as the `*send` functions of PostgreSQL 15 write it.
+
+use bytes::{BufMut, BytesMut};
+
+use super::calendar::{MICROS_PER_DAY, POSTGRES_EPOCH_DAYS};
+use super::{Values, numeric};
+
+/// Microseconds from 1970-01-01 to 2000-01-01.
+const POSTGRES_EPOCH_MICROS: i64 = POSTGRES_EPOCH_DAYS as i64 * MICROS_PER_DAY;
+
+/// Appends the value at `row`, which is not NULL.
+pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
+    match values {
+        Values::Boolean(array) => out.put_u8(u8::from(array.value(row))),
+        Values::Int2(array) => out.put_i16(array.value(row)),
+        Values::Int4(array) => out.put_i32(array.value(row)),
+        Values::Int8(array) => out.put_i64(array.value(row)),
+        Values::Float4(array) => out.put_f32(array.value(row)),
+        Values::Float8(array) => out.put_f64(array.value(row)),
+        Values::Numeric(array) => numeric::write_binary(array.value(row), array.scale(), out),
+        Values::Text(array) => out.put_slice(array.value(row).as_bytes()),
+        Values::Date(array) => out.put_i32(array.value(row).wrapping_sub(POSTGRES_EPOCH_DAYS)),
+        Values::Timestamp(array) | Values::Timestamptz(array) => {
+            out.put_i64(array.value(row).wrapping_sub(POSTGRES_EPOCH_MICROS));
+        }
+        Values::Interval(array) => {
+            let interval = array.value(row);
+            out.put_i64(interval.nanoseconds / 1_000);
+            out.put_i32(interval.days);
+            out.put_i32(interval.months);
+        }
+    }
+}

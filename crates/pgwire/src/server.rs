@@ -1,0 +1,89 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgwire::api::{ConnectionManager, RandomPidSecretKeyGenerator};
+use springtide_engine::Database;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+
+use crate::connection::Failure;
+use crate::startup;
+
+/// How long connections may go on with the statement at hand once the server is asked to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long to wait after a failed `accept`, which happens when file descriptors run out.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// What connections share: a cancel request comes in on another connection than the statement that it is for.
+#[derive(Default)]
+pub(crate) struct Registry {
+    pub(crate) process_ids: RandomPidSecretKeyGenerator,
+    pub(crate) cancels: Arc<ConnectionManager>,
+}
+
+/// Serves the connections of `listener`, each with its own session, until `shutdown` completes; then accepts
+/// no more, ends idle connections at once and busy ones after their statement, and returns.
+pub async fn serve(listener: TcpListener, database: Database, shutdown: impl Future<Output = ()>) {
+    let (stop, stopping) = watch::channel(false);
+    let registry = Arc::new(Registry::default());
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(ended) = connections.join_next() => note_end(ended),
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => {
+                    connections.spawn(converse(socket, database.clone(), registry.clone(), stopping.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    stop.send_replace(true);
+    let all_ended = async {
+        while let Some(ended) = connections.join_next().await {
+            note_end(ended);
+        }
+    };
+    if tokio::time::timeout(GRACE, all_ended).await.is_err() {
+        tracing::warn!("{} connections are still busy and are cut off", connections.len());
+        // Without waiting: a query that computes notices only when it next waits for something.
+        connections.abort_all();
+    }
+}
+
+/// The life of one connection. Its session ends with it, and with the session an open transaction.
+async fn converse(
+    socket: TcpStream,
+    database: Database,
+    registry: Arc<Registry>,
+    stopping: watch::Receiver<bool>,
+) {
+    let ended = async {
+        match startup::accept(socket, &database, &registry, stopping).await? {
+            Some(connection) => connection.run().await,
+            None => Ok(()),
+        }
+    };
+    match ended.await {
+        Ok(()) => {}
+        Err(Failure::Disconnected(error)) => tracing::debug!("a client went away: {error}"),
+        Err(Failure::Statement(error) | Failure::Fatal(error)) => {
+            tracing::debug!("a connection ended: {error}")
+        }
+    }
+}
+
+fn note_end(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!("a connection was ended by a bug: {error}");
+    }
+}

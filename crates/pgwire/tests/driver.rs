@@ -1,0 +1,155 @@
+//! A real driver, with binary parameters and results.
+
+mod common;
+
+use std::time::{Duration, SystemTime};
+
+use common::Server;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+
+/// A value as its binary bytes, for types that the driver has no type for.
+#[derive(Debug, PartialEq, Clone)]
+struct Binary(Vec<u8>);
+
+impl<'a> FromSql<'a> for Binary {
+    fn from_sql(_: &Type, bytes: &'a [u8]) -> Result<Binary, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Binary(bytes.to_vec()))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+impl ToSql for Binary {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut bytes::BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.extend_from_slice(&self.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+fn words(words: &[i16]) -> Binary {
+    Binary(words.iter().flat_map(|word| word.to_be_bytes()).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_goes_there_and_back() {
+    let server = Server::start().await;
+    let client = server.connect().await;
+    client
+        .batch_execute(
+            "CREATE TABLE t (b bool, i2 int2, i4 int4, i8 int8, f4 float4, f8 float8, s text, v varchar(9), \
+             ts timestamp, tz timestamptz, d date, n numeric(12,3), iv interval)",
+        )
+        .await
+        .unwrap();
+    let insert =
+        client.prepare("INSERT INTO t VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)").await.unwrap();
+    let time = SystemTime::UNIX_EPOCH + Duration::from_micros(1_700_000_000_123_456);
+    let date = Binary(8_825_i32.to_be_bytes().to_vec());
+    let numeric = words(&[2, 0, 0x4000, 3, 123, 4560]);
+    let interval =
+        Binary([&5_000_001_i64.to_be_bytes()[..], &(-3_i32).to_be_bytes(), &14_i32.to_be_bytes()].concat());
+    let values: [&(dyn ToSql + Sync); 13] = [
+        &true,
+        &-7_i16,
+        &70_000_i32,
+        &i64::MIN,
+        &1.25_f32,
+        &-0.1_f64,
+        &"naïve ☃",
+        &"short",
+        &time,
+        &time,
+        &date,
+        &numeric,
+        &interval,
+    ];
+    assert_eq!(client.execute(&insert, &values).await.unwrap(), 1);
+    let nulls: [&(dyn ToSql + Sync); 13] = [&None::<Binary>; 13];
+    assert_eq!(client.execute(&insert, &nulls).await.unwrap(), 1);
+
+    let row = client.query_one("SELECT * FROM t WHERE b", &[]).await.unwrap();
+    assert!(row.get::<_, bool>("b"));
+    assert_eq!(row.get::<_, i16>("i2"), -7);
+    assert_eq!(row.get::<_, i32>("i4"), 70_000);
+    assert_eq!(row.get::<_, i64>("i8"), i64::MIN);
+    assert_eq!(row.get::<_, f32>("f4"), 1.25);
+    assert_eq!(row.get::<_, f64>("f8"), -0.1);
+    assert_eq!(row.get::<_, &str>("s"), "naïve ☃");
+    assert_eq!(row.get::<_, &str>("v"), "short");
+    assert_eq!(row.get::<_, SystemTime>("ts"), time);
+    assert_eq!(row.get::<_, SystemTime>("tz"), time);
+    assert_eq!(row.get::<_, Binary>("d"), date);
+    assert_eq!(row.get::<_, Binary>("n"), numeric);
+    assert_eq!(row.get::<_, Binary>("iv"), interval);
+
+    let row = client.query_one("SELECT * FROM t WHERE b IS NULL", &[]).await.unwrap();
+    for column in 0..13 {
+        assert_eq!(row.get::<_, Option<Binary>>(column), None);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_and_error_fields() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    client.batch_execute("CREATE TABLE t (i int PRIMARY KEY)").await.unwrap();
+    let transaction = client.transaction().await.unwrap();
+    transaction.execute("INSERT INTO t VALUES ($1)", &[&1_i32]).await.unwrap();
+    let error = transaction.execute("INSERT INTO t VALUES ($1)", &[&1_i32]).await.unwrap_err();
+    let error = error.as_db_error().unwrap();
+    assert_eq!(error.code().code(), "23505");
+    assert_eq!(error.severity(), "ERROR");
+    assert!(error.message().starts_with("duplicate key value violates unique constraint"), "{error}");
+    assert_eq!(error.detail(), Some("Key (i)=(1) already exists."));
+    transaction.rollback().await.unwrap();
+    assert_eq!(client.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get::<_, i64>(0), 0);
+
+    let transaction = client.transaction().await.unwrap();
+    transaction.execute("INSERT INTO t VALUES ($1)", &[&2_i32]).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(client.query_one("SELECT i FROM t", &[]).await.unwrap().get::<_, i32>(0), 2);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_pipelined_queries() {
+    let server = Server::start().await;
+    let client = server.connect().await;
+    client.batch_execute("CREATE TABLE t (i int PRIMARY KEY)").await.unwrap();
+    let statement = client.prepare("INSERT INTO t VALUES ($1)").await.unwrap();
+    let inserts = (0..200_i32).map(|i| {
+        let (client, statement) = (&client, &statement);
+        async move { client.execute(statement, &[&i]).await }
+    });
+    for inserted in futures::future::join_all(inserts).await {
+        assert_eq!(inserted.unwrap(), 1);
+    }
+    assert_eq!(client.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get::<_, i64>(0), 200);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rows_stream() {
+    let server = Server::start().await;
+    let client = server.connect().await;
+    let rows = client
+        .query("SELECT value::bigint, 'row ' || value FROM generate_series(1, 100000)", &[])
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), 100_000);
+    assert_eq!(rows.iter().map(|row| row.get::<_, i64>(0)).sum::<i64>(), 5_000_050_000);
+    server.stop().await;
+}

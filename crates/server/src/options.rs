@@ -1,0 +1,83 @@
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Workers that are started unless told otherwise, if there are as many cores.
+const DEFAULT_WORKERS: usize = 4;
+
+/// Springtide: a SQL streaming database that speaks the Postgres protocol.
+///
+/// `CREATE MATERIALIZED VIEW` turns a query into a view that is kept exactly right as rows come and go.
+/// Without a command, `springtide` is `springtide serve`.
+#[derive(Parser)]
+#[command(name = "springtide", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+impl Options {
+    /// What to do.
+    pub(crate) fn command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the database and accept connections until SIGTERM or Ctrl-C
+    Serve(Serve),
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Where to listen for Postgres clients; port 0 picks a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7432", env = "SPRINGTIDE_LISTEN")]
+    pub(crate) listen: String,
+
+    /// Where to keep the data [not built yet: everything is kept in memory]
+    #[arg(long, value_name = "DIR", env = "SPRINGTIDE_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Threads that maintain views [default: one per core, at most 4]
+    #[arg(long, value_name = "N", env = "SPRINGTIDE_WORKERS")]
+    pub(crate) workers: Option<NonZeroUsize>,
+
+    /// Keep everything in memory and nothing on disk
+    #[arg(long, env = "SPRINGTIDE_IN_MEMORY", conflicts_with = "data_dir")]
+    pub(crate) in_memory: bool,
+}
+
+impl Serve {
+    /// The number of workers to start.
+    pub(crate) fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.workers.map_or_else(|| cores().min(DEFAULT_WORKERS), NonZeroUsize::get)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn flags_are_consistent() {
+        <Options as CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_the_default() {
+        for line in [&["springtide", "--workers", "3"][..], &["springtide", "serve", "--workers", "3"]] {
+            let Command::Serve(serve) = Options::parse_from(line).command();
+            assert_eq!(serve.workers(), 3);
+            assert_eq!(serve.listen, "127.0.0.1:7432");
+        }
+        assert!(Options::try_parse_from(["springtide", "--workers", "0"]).is_err());
+        assert!(Options::try_parse_from(["springtide", "--in-memory", "--data-dir", "x"]).is_err());
+    }
+}
