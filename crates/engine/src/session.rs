@@ -220,8 +220,7 @@ impl Session {
 
     /// The statement as bound under the catalog that the transaction sees.
     fn bound_for(&self, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
-        let version = transaction.shared_catalog_version();
-        if version.is_some() && version == prepared.catalog_version {
+        if transaction.can_use(prepared.catalog_version, prepared.bound.scanned()) {
             return Ok(prepared.bound.clone());
         }
         let types = prepared.parameters.iter().copied().map(Some).collect::<Vec<_>>();

@@ -8,7 +8,7 @@ use springtide_types::{Epoch, RelationId, Result, ZBatch};
 
 use crate::commit::{Commit, ReadSet};
 use crate::constraints::{self, duplicate_key};
-use crate::objects::{base_tables, with_views_unfolded};
+use crate::objects::{Objects, base_tables, with_views_unfolded};
 use crate::reads::{ReadPoint, Reads};
 use crate::write_set::{WriteSet, overlay};
 
@@ -59,6 +59,21 @@ impl Transaction {
     /// The version of the catalog that plans may be kept for, unless this transaction sees one of its own.
     pub(crate) fn shared_catalog_version(&self) -> Option<u64> {
         (self.own_catalog.is_none() && self.writes.is_empty()).then_some(self.point.objects.version)
+    }
+
+    /// Whether a plan that was made for the shared catalog of this version and scans these relations holds
+    /// here as well: what it scans exists and, unless it is a table, lacks no rows of this transaction.
+    pub(crate) fn can_use(&self, version: Option<u64>, scanned: &[RelationId]) -> bool {
+        let Objects { catalog, version: own, .. } = self.point.objects.as_ref();
+        if self.own_catalog.is_some() || version != Some(*own) {
+            return false;
+        }
+        let written = self.writes.tables();
+        let is_complete = |relation: &RelationId| {
+            let tables = base_tables(catalog, *relation);
+            tables.contains(relation) || tables.is_disjoint(&written)
+        };
+        written.is_empty() || scanned.iter().all(is_complete)
     }
 
     /// Every row of a stored relation.

@@ -8,7 +8,7 @@ use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{BinaryExpr, Case, InList, Like};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Between, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{Between, Expr, ExprSchemable, LogicalPlan, Operator, Union};
 use datafusion::optimizer::AnalyzerRule;
 use springtide_types::{SqlError, SqlState, SqlType};
 
@@ -36,6 +36,11 @@ impl AnalyzerRule for PostgresTypes {
 
 fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     check_aggregates(&plan)?;
+    let plan = match plan {
+        // The schema that the binder gave it knows the types of before.
+        LogicalPlan::Union(union) => LogicalPlan::Union(Union::try_new_with_loose_types(union.inputs)?),
+        other => other,
+    };
     let schema = merge_schema(&plan.inputs());
     let names = NamePreserver::new(&plan);
     let is_limit = matches!(plan, LogicalPlan::Limit(_));

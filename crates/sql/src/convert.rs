@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int16Array, Int32Array, Int64Array, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int16Array, Int32Array, Int64Array, StringArray,
+};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, IntervalMonthDayNanoType,
@@ -82,6 +84,13 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
             let decimals = array.as_primitive::<Decimal128Type>();
             integers(decimals.iter().map(|value| value.map(|value| Some(round_to(value, unit)))), to)
         }
+        (DataType::Decimal128(_, scale), SqlType::Float4 | SqlType::Float8) => {
+            let scale = *scale;
+            let decimals = array.as_primitive::<Decimal128Type>().iter();
+            let floats = decimals.map(|value| value.map(|value| decimal_to_float(value, scale)));
+            let floats: ArrayRef = Arc::new(floats.collect::<Float64Array>());
+            convert(&floats, to, context)
+        }
         (_, SqlType::Int2 | SqlType::Int4 | SqlType::Int8) => {
             kernel(array, &target).map_err(|error| out_of_range(error, to))
         }
@@ -104,6 +113,16 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
         }
         _ => kernel(array, &target),
     }
+}
+
+/// The float nearest to `value` / 10^`scale`. A quotient of two exact floats is; others are read as text.
+fn decimal_to_float(value: i128, scale: i8) -> f64 {
+    const EXACT_INTEGERS: u128 = 1 << 53;
+    const EXACT_POWERS: i8 = 22;
+    if value.unsigned_abs() <= EXACT_INTEGERS && (0..=EXACT_POWERS).contains(&scale) {
+        return value as f64 / 10_f64.powi(i32::from(scale));
+    }
+    format!("{value}e{}", -i32::from(scale)).parse().unwrap_or(f64::NAN)
 }
 
 fn kernel(array: &ArrayRef, target: &DataType) -> Result<ArrayRef> {
@@ -233,7 +252,7 @@ fn format_float(scientific: &str, digits: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Decimal128Array, Float64Array};
+    use arrow::array::Decimal128Array;
 
     fn text(array: impl Array + 'static) -> String {
         let array: ArrayRef = Arc::new(array);

@@ -50,6 +50,11 @@ fn parse(text: &str, sql_type: SqlType) -> Result<Moment> {
         SqlError::new(SqlState::INVALID_DATETIME_FORMAT, message)
     };
     let trimmed = text.trim();
+    let (trimmed, before_christ) = match trimmed.get(trimmed.len().saturating_sub(3)..) {
+        Some(era) if era.eq_ignore_ascii_case(" AD") => (&trimmed[..trimmed.len() - 3], false),
+        Some(era) if era.eq_ignore_ascii_case(" BC") => (&trimmed[..trimmed.len() - 3], true),
+        _ => (trimmed, false),
+    };
     if trimmed.eq_ignore_ascii_case("epoch") {
         return Ok(Moment { days: 0, time: 0, offset: 0 });
     }
@@ -58,6 +63,8 @@ fn parse(text: &str, sql_type: SqlType) -> Result<Moment> {
         None => (trimmed, ""),
     };
     let (year, month, day) = split_date(date).ok_or_else(syntax)?;
+    // The year before 1 AD is 1 BC.
+    let year = if before_christ { 1 - year } else { year };
     if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return Err(out_of_range(text));
     }
@@ -166,15 +173,24 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 /// `2024-02-29`
 pub(crate) fn format_date(days: i32) -> String {
     let (year, month, day) = civil_from_days(i64::from(days));
+    if year <= 0 {
+        return format!("{:04}-{month:02}-{day:02} BC", 1 - year);
+    }
     format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// `2024-02-29 12:34:56.789`
 pub(crate) fn format_timestamp(micros: i64) -> String {
-    let mut text = format_date(micros.div_euclid(DAY) as i32);
+    let date = format_date(micros.div_euclid(DAY) as i32);
+    let (date, era) = match date.strip_suffix(" BC") {
+        Some(date) => (date, " BC"),
+        None => (date.as_str(), ""),
+    };
+    let mut text = date.to_owned();
     let time = micros.rem_euclid(DAY);
     write!(text, " {:02}:{:02}:", time / HOUR, time / MINUTE % 60).expect("writing to a String");
     text.push_str(&format_seconds(time % MINUTE));
+    text.push_str(era);
     text
 }
 
@@ -198,7 +214,12 @@ mod tests {
 
     #[test]
     fn timestamps_round_trip() {
-        for text in ["1970-01-01 00:00:00", "2024-02-29 12:34:56.789", "1969-12-31 23:59:59.999999"] {
+        for text in [
+            "0044-03-15 12:00:00 BC",
+            "1970-01-01 00:00:00",
+            "2024-02-29 12:34:56.789",
+            "1969-12-31 23:59:59.999999",
+        ] {
             assert_eq!(format_timestamp(parse_timestamp(text).unwrap()), text);
         }
         let utc = parse_timestamptz("2024-01-01T00:00:00Z").unwrap();

@@ -7,8 +7,8 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax, Fetch, Function,
     FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval,
     LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier,
-    TableFactor, TableWithJoins, UnaryOperator, Value, Values, VisitMut, VisitorMut, WindowFrameBound, WindowSpec,
-    WindowType, visit_expressions, visit_expressions_mut,
+    Statement, TableFactor, TableWithJoins, UnaryOperator, Value, Values, Visit, VisitMut, Visitor,
+    VisitorMut, WindowFrameBound, WindowSpec, WindowType, visit_expressions, visit_expressions_mut,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -41,6 +41,11 @@ impl VisitorMut for Desugar {
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
         if let SetExpr::Values(values) = query.body.as_mut() {
             spread_float_types(values);
+            if values.rows.iter().flat_map(|row| &row.content).any(has_subquery) {
+                if let Some(selects) = values_as_selects(values) {
+                    query.body = Box::new(selects);
+                }
+            }
         }
         if let Some(order_by) = &mut query.order_by {
             if let OrderByKind::Expressions(exprs) = &mut order_by.kind {
@@ -63,6 +68,7 @@ impl VisitorMut for Desugar {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
         name_outputs(select);
+        group_for_having(select);
         ControlFlow::Continue(())
     }
 
@@ -92,8 +98,9 @@ impl VisitorMut for Desugar {
         match expr {
             Expr::Value(value) => {
                 if let Value::Number(digits, _) = &value.value {
-                    if let Some(data_type) = number_type(digits) {
-                        *expr = cast(expr.clone(), data_type);
+                    let digits = digits.clone();
+                    if let Some(typed) = typed_literal(expr, &digits) {
+                        *expr = typed;
                     }
                 }
             }
@@ -124,19 +131,32 @@ impl VisitorMut for Desugar {
     }
 }
 
-/// DataFusion's names for the types of literals, which PostgreSQL has not: so a cast that stands for the
-/// type of a literal can be told from one that the user wrote.
-fn number_type(digits: &str) -> Option<DataType> {
+/// A number with its type spelled out, or `None` where DataFusion gives it PostgreSQL's. The type `Int32`,
+/// which PostgreSQL has not, tells the cast of a literal from one that the user wrote.
+fn typed_literal(literal: &Expr, digits: &str) -> Option<Expr> {
     let digits = digits.replace('_', "");
     if digits.parse::<i32>().is_ok() {
-        Some(DataType::Int32)
-    } else if digits.parse::<i64>().is_ok() {
-        None // DataFusion's own choice
-    } else if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        Some(DataType::Numeric(ExactNumberInfo::PrecisionAndScale(digits.len().min(38) as u64, 0)))
-    } else {
-        None // with a fraction or an exponent: DataFusion makes it a decimal
+        return Some(cast(literal.clone(), DataType::Int32));
     }
+    if digits.parse::<i64>().is_ok() {
+        return None;
+    }
+    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (digits.as_str(), 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let scale = (fraction.len() as i64).saturating_sub(exponent).max(0);
+    let whole = (whole.trim_start_matches('0').len() as i64).saturating_add(exponent).max(0);
+    let precision = whole.saturating_add(scale).max(1);
+    let text = Expr::value(Value::SingleQuotedString(digits.clone()));
+    if precision > 38 {
+        // Beyond our decimals: near enough as a double.
+        return Some(cast(text, DataType::DoublePrecision));
+    }
+    let is_plain = exponent == 0 && digits.contains('.');
+    let exact = DataType::Numeric(ExactNumberInfo::PrecisionAndScale(precision as u64, scale));
+    (!is_plain).then(|| cast(text, exact))
 }
 
 fn cast(expr: Expr, data_type: DataType) -> Expr {
@@ -145,7 +165,7 @@ fn cast(expr: Expr, data_type: DataType) -> Expr {
 
 fn typed_number(expr: &Expr) -> Option<(&Expr, &DataType)> {
     match expr {
-        Expr::Cast { expr, data_type: data_type @ (DataType::Int32 | DataType::Numeric(_)), .. } => {
+        Expr::Cast { expr, data_type: data_type @ DataType::Int32, .. } => {
             let number = matches!(&**expr, Expr::Value(value) if matches!(value.value, Value::Number(..)));
             number.then_some((&**expr, data_type))
         }
@@ -167,6 +187,63 @@ fn keep_frame_numbers(spec: &mut WindowSpec) {
             keep_number(rows);
         }
     }
+}
+
+fn has_subquery(expr: &Expr) -> bool {
+    struct Found;
+    impl Visitor for Found {
+        type Break = ();
+        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            ControlFlow::Break(())
+        }
+    }
+    expr.visit(&mut Found).is_break()
+}
+
+/// DataFusion does not run subqueries inside VALUES; a UNION ALL of SELECTs says the same.
+fn values_as_selects(values: &Values) -> Option<SetExpr> {
+    let template = crate::parse("SELECT 1").ok()?.pop()?;
+    let Statement::Query(template) = template.ast else { return None };
+    let SetExpr::Select(template) = *template.body else { return None };
+    let select = |row: &Vec<Expr>| {
+        let named = row.iter().enumerate().map(|(position, expr)| SelectItem::ExprWithAlias {
+            expr: expr.clone(),
+            alias: Ident::new(format!("column{}", position + 1)),
+        });
+        SetExpr::Select(Box::new(Select { projection: named.collect(), ..template.as_ref().clone() }))
+    };
+    let rows = values.rows.iter().map(|row| select(&row.content));
+    rows.reduce(|left, right| SetExpr::SetOperation {
+        op: SetOperator::Union,
+        set_quantifier: SetQuantifier::All,
+        left: Box::new(left),
+        right: Box::new(right),
+    })
+}
+
+/// HAVING alone makes one group of all rows, which DataFusion sees only where there is an aggregate.
+fn group_for_having(select: &mut Select) {
+    let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
+    let Some(having) = select.having.take() else { return };
+    select.having = Some(if grouped || calls_function(&having) {
+        having
+    } else {
+        let count = call("count", vec![Expr::value(Value::Boolean(true))]);
+        let always = Expr::IsNotNull(Box::new(count));
+        let (left, right) = (Box::new(Expr::Nested(Box::new(having))), Box::new(always));
+        Expr::BinaryOp { left, op: BinaryOperator::And, right }
+    });
+}
+
+fn calls_function(expr: &Expr) -> bool {
+    struct Found;
+    impl Visitor for Found {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            if matches!(expr, Expr::Function(_)) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+    expr.visit(&mut Found).is_break()
 }
 
 /// A column of VALUES with one float is a column of floats; DataFusion would make it decimal as soon as one
@@ -294,7 +371,7 @@ fn qualify_having(select: &mut Select) {
 
 fn identifiers(expr: &Expr) -> HashSet<String> {
     struct Identifiers(HashSet<String>);
-    impl datafusion::sql::sqlparser::ast::Visitor for Identifiers {
+    impl Visitor for Identifiers {
         type Break = ();
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             if let Expr::Identifier(ident) = expr {
@@ -304,7 +381,7 @@ fn identifiers(expr: &Expr) -> HashSet<String> {
         }
     }
     let mut found = Identifiers(HashSet::new());
-    let _: ControlFlow<()> = datafusion::sql::sqlparser::ast::Visit::visit(expr, &mut found);
+    let _: ControlFlow<()> = expr.visit(&mut found);
     found.0
 }
 

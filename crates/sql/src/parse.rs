@@ -60,7 +60,8 @@ fn with_option_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let (mut written, mut in_options, mut before) = (Vec::new(), false, Vec::<Token>::new());
     for token in tokens {
         if !matches!(token.token, Token::Whitespace(_)) {
-            in_options |= token.token == Token::LParen && before.last().is_some_and(|t| is_word(t, Keyword::WITH));
+            in_options |=
+                token.token == Token::LParen && before.last().is_some_and(|t| is_word(t, Keyword::WITH));
             let ends_option = in_options && matches!(token.token, Token::Comma | Token::RParen);
             let lone = matches!(before.as_slice(), [.., Token::LParen | Token::Comma, Token::Word(_)]);
             if ends_option && lone {

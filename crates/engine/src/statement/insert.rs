@@ -11,7 +11,7 @@ use springtide_sql::sqlparser::ast::{
     Expr, Insert as InsertAst, Query, SelectItem, SetExpr, TableObject, UnaryOperator, Value, ValueWithSpan,
     Values,
 };
-use springtide_types::{Result, SqlError, SqlState, SqlType, ZBatch};
+use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
 
 use super::ast;
 use super::query::Select;
@@ -64,7 +64,7 @@ impl Insert {
         let width = width(query);
         check_width(&mut columns, width, !insert.columns.is_empty())?;
         let targets = columns.iter().map(|column| table.columns[*column].clone()).collect::<Vec<_>>();
-        if let Some(cells) = constant_rows(query, &targets) {
+        if let Some(cells) = constant_rows(query, &targets, parameters) {
             return Ok(Insert { table, columns, source: Source::Constants(cells) });
         }
         let mut hints = parameters.to_vec();
@@ -73,6 +73,13 @@ impl Insert {
         let select = Select::bind(planner, catalog, &query, &hints)?;
         check_width(&mut columns, Some(select.columns().len()), !insert.columns.is_empty())?;
         Ok(Insert { table, columns, source: Source::Query(select) })
+    }
+
+    pub(crate) fn scanned(&self) -> &[RelationId] {
+        match &self.source {
+            Source::Query(select) => select.scanned(),
+            Source::Constants(_) | Source::Defaults => &[],
+        }
     }
 
     pub(crate) fn parameters(&self) -> Vec<SqlType> {
@@ -240,7 +247,11 @@ fn check_width(columns: &mut Vec<usize>, given: Option<usize>, listed: bool) -> 
     Ok(())
 }
 
-fn constant_rows(query: &Query, targets: &[Column]) -> Option<Vec<Vec<Cell>>> {
+fn constant_rows(
+    query: &Query,
+    targets: &[Column],
+    parameters: &[Option<SqlType>],
+) -> Option<Vec<Vec<Cell>>> {
     let SetExpr::Values(Values { rows, .. }) = query.body.as_ref() else { return None };
     if query.with.is_some() || query.order_by.is_some() || query.limit_clause.is_some() {
         return None;
@@ -248,13 +259,14 @@ fn constant_rows(query: &Query, targets: &[Column]) -> Option<Vec<Vec<Cell>>> {
     rows.iter()
         .map(|row| {
             let same_width = row.content.len() == targets.len();
-            same_width.then(|| row.content.iter().zip(targets).map(|(expr, column)| cell(expr, column)).collect())?
+            let cells = || row.content.iter().zip(targets).map(|(expr, column)| cell(expr, column, parameters));
+            same_width.then(|| cells().collect())?
         })
         .collect()
 }
 
 /// The constant that `expr` is, if it can be read as the column's type without any cast.
-fn cell(expr: &Expr, column: &Column) -> Option<Cell> {
+fn cell(expr: &Expr, column: &Column, parameters: &[Option<SqlType>]) -> Option<Cell> {
     if ast::is_default(expr) {
         return column.default.is_none().then_some(Cell::Null);
     }
@@ -269,7 +281,11 @@ fn cell(expr: &Expr, column: &Column) -> Option<Cell> {
             Value::SingleQuotedString(text) => Some(Cell::Text(text.clone())),
             Value::Number(digits, _) if fits(digits) => Some(Cell::Text(digits.clone())),
             Value::Boolean(value) if column.sql_type == SqlType::Boolean => Some(Cell::Text(value.to_string())),
-            Value::Placeholder(_) => ast::placeholder(expr).map(Cell::Parameter),
+            Value::Placeholder(_) => {
+                let index = ast::placeholder(expr)?;
+                let declared = parameters.get(index).copied().flatten();
+                declared.is_none_or(|declared| is_same(declared, column.sql_type)).then_some(Cell::Parameter(index))
+            }
             _ => None,
         },
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
@@ -280,6 +296,12 @@ fn cell(expr: &Expr, column: &Column) -> Option<Cell> {
         },
         _ => None,
     }
+}
+
+/// Whether a parameter that a client declares to be of one type is one of the other without a cast.
+fn is_same(declared: SqlType, column: SqlType) -> bool {
+    let is_text = |sql_type| matches!(sql_type, SqlType::Text | SqlType::Varchar(_));
+    declared == column || (is_text(declared) && is_text(column))
 }
 
 fn constant_column(

@@ -16,7 +16,7 @@ use datafusion::common::ScalarValue;
 use springtide_catalog::{Catalog, Relation, RelationKind};
 use springtide_sql::sqlparser::ast as sql;
 use springtide_sql::{Planner, Statement};
-use springtide_types::{Result, SqlError, SqlState, SqlType};
+use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
 use crate::constraints::check_not_null;
 use crate::notice::Notice;
@@ -46,6 +46,17 @@ impl Bound {
             Bound::Update(update) => update.parameters(),
             Bound::Delete(delete) => delete.parameters(),
             Bound::Copy(_) | Bound::Text => Vec::new(),
+        }
+    }
+
+    /// The stored relations that it scans.
+    pub(crate) fn scanned(&self) -> &[RelationId] {
+        match self {
+            Bound::Query(select) => select.scanned(),
+            Bound::Insert(insert) => insert.scanned(),
+            Bound::Update(update) => update.scanned(),
+            Bound::Delete(delete) => delete.scanned(),
+            Bound::Copy(_) | Bound::Text => &[],
         }
     }
 

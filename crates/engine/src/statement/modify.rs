@@ -11,7 +11,7 @@ use springtide_sql::sqlparser::ast::{
     Assignment, AssignmentTarget, Delete as DeleteAst, Expr, FromTable, Ident, ObjectName, SelectItem,
     TableFactor, TableWithJoins, Truncate, Update as UpdateAst, UpdateTableFromKind,
 };
-use springtide_types::{Result, SqlError, SqlState, SqlType, ZBatch};
+use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
 
 use super::{ast, internal};
 use super::query::Select;
@@ -69,6 +69,10 @@ impl Update {
         let query = ast::select(items, from, update.selection.clone())?;
         let matching = Select::bind(planner, catalog, &query, &hints)?;
         Ok(Update { table, columns: assigned, matching, may_repeat })
+    }
+
+    pub(crate) fn scanned(&self) -> &[RelationId] {
+        self.matching.scanned()
     }
 
     pub(crate) fn parameters(&self) -> Vec<SqlType> {
@@ -149,6 +153,10 @@ impl Delete {
         let query = ast::select(old_row(&table, &qualifier), vec![from.clone()], selection)?;
         let matching = Select::bind(planner, catalog, &query, parameters)?;
         Ok(Delete { table, matching })
+    }
+
+    pub(crate) fn scanned(&self) -> &[RelationId] {
+        self.matching.scanned()
     }
 
     pub(crate) fn parameters(&self) -> Vec<SqlType> {

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use springtide_catalog::Catalog;
 use springtide_sql::sqlparser::ast::Query;
 use springtide_sql::{BoundQuery, Planner, SendableStream};
-use springtide_types::{Result, SqlType};
+use springtide_types::{RelationId, Result, SqlType};
 
 use super::point_key::PointKey;
 use crate::response::{Column, Response};
@@ -37,6 +37,10 @@ impl Select {
     pub(crate) fn columns(&self) -> Vec<Column> {
         let columns = self.query.columns().into_iter();
         columns.map(|column| Column { name: column.name, sql_type: column.sql_type }).collect()
+    }
+
+    pub(crate) fn scanned(&self) -> &[RelationId] {
+        self.query.relations()
     }
 
     /// The columns as a table that keeps the rows would have them.

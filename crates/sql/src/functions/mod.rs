@@ -46,6 +46,11 @@ impl Functions {
             }
             scalar.insert(function.name().to_owned(), function);
         }
+        for (name, known) in SYNONYMS {
+            if let Some(function) = scalar.get(known).cloned() {
+                scalar.insert(name.to_owned(), function);
+            }
+        }
         let mut aggregate = HashMap::new();
         let sum = Arc::new(AggregateUDF::from(sum::Sum::new()));
         for function in SessionStateDefaults::default_aggregate_functions().into_iter().chain([sum]) {
@@ -59,6 +64,15 @@ impl Functions {
         Functions { scalar, aggregate, window }
     }
 }
+
+/// PostgreSQL's names for functions that DataFusion has under another.
+const SYNONYMS: [(&str, &str); 5] = [
+    ("sign", "signum"),
+    ("ceiling", "ceil"),
+    ("transaction_timestamp", "now"),
+    ("statement_timestamp", "now"),
+    ("clock_timestamp", "now"),
+];
 
 fn own_scalars() -> Vec<Arc<ScalarUDF>> {
     let average = Arc::new(ScalarUDF::from(average::Average::new()));
