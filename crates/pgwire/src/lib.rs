@@ -3,10 +3,9 @@
 //! The crate `pgwire` supplies messages, codec and TLS negotiation; this crate supplies what happens when a
 //! message arrives. It does not build on that crate's handler traits: each of their defaults would have to be
 //! overridden (portals that stream, implicit transactions, status bytes that come from the session), behind
-//! a lock, while one [`Connection`](connection::Connection) that owns its socket and its session needs none.
+//! a lock, while one `Connection` that owns its socket and its session needs none.
 //!
-//! Invariant: the only crate that knows the wire; it calls nothing below `engine` and `types`. [`texts`] formats rows for
-//! tools that have no socket.
+//! Invariant: the only crate that knows the wire; it calls nothing below `engine` and `types`.
 
 mod connection;
 mod copy;
