@@ -29,8 +29,6 @@ fn queries_of_every_shape() {
         "select a from u where (select count(*) + u.a from t where t.b * 10 >= u.c) > 3 order by a",
         &["4"],
     );
-    check("select a from t left join u using (a) where a = 2", &["2", "2"]);
-    check("select a, b, c from t natural join u where a = 1 and b + a > 0", &["1|10|100"]);
     check("values ((select max(a) from t)), (7)", &["3", "7"]);
     check("select 42 having 42 > 18", &["42"]);
     check("select 'abc'::char(2) union all select s from t where a = 1 order by 1", &["ab", "x"]);
