@@ -107,22 +107,16 @@ impl Splitter {
         let mut fields = Vec::new();
         let mut start = 0;
         let mut position = 0;
-        while position <= line.len() {
-            match line.get(position) {
-                Some(b'\\') => position += 1,
-                Some(byte) if *byte == self.format.delimiter => {
-                    fields.push(self.text_field(&line[start..position])?);
-                    start = position + 1;
-                }
-                Some(_) => {}
-                None => fields.push(self.text_field(&line[start.min(line.len())..])?),
+        while position < line.len() {
+            if line[position] == b'\\' {
+                position += 1;
+            } else if line[position] == self.format.delimiter {
+                fields.push(self.text_field(&line[start..position])?);
+                start = position + 1;
             }
             position += 1;
         }
-        if position == line.len() + 2 {
-            // The line ended in a lone backslash.
-            fields.push(self.text_field(&line[start..])?);
-        }
+        fields.push(self.text_field(&line[start..])?);
         Ok(fields)
     }
 
