@@ -50,9 +50,7 @@ async fn public_suites_over_the_wire() {
     }
     let mut suites = files(&public.join("risinglight/pg")).expect("the suite is a folder");
     suites.extend((1..=5).map(|number| public.join(format!("sqlite/pg/select{number}.slt"))));
-    let lacks = |path: &Path| {
-        NOT_YET.iter().find(|(name, _)| path.ends_with(name)).map(|(_, what)| *what)
-    };
+    let lacks = |path: &Path| NOT_YET.iter().find(|(name, _)| path.ends_with(name)).map(|(_, what)| *what);
     for path in suites.iter().filter(|path| lacks(path).is_some()) {
         let file = run_file(path, Transport::Wire, 2).await;
         println!("{file} (needs {})", lacks(path).unwrap_or_default());

@@ -101,14 +101,16 @@ impl Catalog {
 
     fn still_needed(&self, ids: &[RelationId], dependent: &Relation, dropped: &[Arc<Relation>]) -> SqlError {
         let name = |relation: &Relation| format!("{} {}", relation.kind_name(), relation.name);
-        let needed = ids.iter().filter_map(|id| self.by_id(*id)).find(|relation| {
-            dependent.depends_on.contains(&relation.id) || ids.len() == 1
-        });
+        let needed = ids
+            .iter()
+            .filter_map(|id| self.by_id(*id))
+            .find(|relation| dependent.depends_on.contains(&relation.id) || ids.len() == 1);
         let needed = needed.map_or_else(String::new, |relation| name(relation));
-        let lines = dropped.iter().rev().filter(|relation| !ids.contains(&relation.id)).flat_map(|relation| {
-            let reasons = dropped.iter().filter(|other| relation.depends_on.contains(&other.id));
-            reasons.map(|other| format!("{} depends on {}", name(relation), name(other)))
-        });
+        let lines =
+            dropped.iter().rev().filter(|relation| !ids.contains(&relation.id)).flat_map(|relation| {
+                let reasons = dropped.iter().filter(|other| relation.depends_on.contains(&other.id));
+                reasons.map(|other| format!("{} depends on {}", name(relation), name(other)))
+            });
         let message = format!("cannot drop {needed} because other objects depend on it");
         SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
             .with_detail(lines.collect::<Vec<_>>().join("\n"))

@@ -59,9 +59,10 @@ pub struct Relation {
 impl Relation {
     /// The Arrow schema of its rows.
     pub fn schema(&self) -> SchemaRef {
-        let fields = self.columns.iter().map(|column| {
-            Field::new(&column.name, column.sql_type.arrow(), column.nullable)
-        });
+        let fields = self
+            .columns
+            .iter()
+            .map(|column| Field::new(&column.name, column.sql_type.arrow(), column.nullable));
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 

@@ -9,15 +9,26 @@ use springtide_types::{Result, SqlError};
 /// What a statement asks of the session, if it is not about data.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Control {
-    Begin { read_only: bool },
+    Begin {
+        read_only: bool,
+    },
     Commit,
     Rollback,
-    Set { name: String, value: String },
-    Reset { name: String },
+    Set {
+        name: String,
+        value: String,
+    },
+    Reset {
+        name: String,
+    },
     ResetAll,
-    Show { name: String },
+    Show {
+        name: String,
+    },
     /// Accepted, and without effect: `SET TRANSACTION` (always serializable), `DISCARD`, `DEALLOCATE ALL`.
-    Ignore { tag: &'static str },
+    Ignore {
+        tag: &'static str,
+    },
 }
 
 /// Reads a statement as one about the session.

@@ -16,7 +16,14 @@ pub(crate) struct Format {
 
 impl Format {
     pub(crate) fn text() -> Format {
-        Format { csv: false, delimiter: b'\t', quote: b'"', escape: b'"', null: "\\N".to_owned(), header: false }
+        Format {
+            csv: false,
+            delimiter: b'\t',
+            quote: b'"',
+            escape: b'"',
+            null: "\\N".to_owned(),
+            header: false,
+        }
     }
 
     pub(crate) fn csv() -> Format {
@@ -83,7 +90,11 @@ impl Splitter {
         let mut position = 0;
         while position < rest.len() {
             let byte = rest[position];
-            if self.format.csv && quoted && byte == self.format.escape && self.format.escape != self.format.quote {
+            if self.format.csv
+                && quoted
+                && byte == self.format.escape
+                && self.format.escape != self.format.quote
+            {
                 position += 1;
             } else if self.format.csv && byte == self.format.quote {
                 quoted = !quoted;
@@ -199,7 +210,9 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
             Some(first @ b'0'..=b'7') => {
                 let mut value = u32::from(first - b'0');
                 for _ in 0..2 {
-                    let Some(digit) = bytes.peek().and_then(|byte| (*byte as char).to_digit(8)) else { break };
+                    let Some(digit) = bytes.peek().and_then(|byte| (*byte as char).to_digit(8)) else {
+                        break;
+                    };
                     value = value * 8 + digit;
                     bytes.next();
                 }
@@ -228,7 +241,8 @@ mod tests {
         while let Some(line) = splitter.next_line().unwrap() {
             lines.push(line);
         }
-        let field = |field: &Option<String>| field.as_ref().map_or("NULL".to_owned(), |text| format!("{text:?}"));
+        let field =
+            |field: &Option<String>| field.as_ref().map_or("NULL".to_owned(), |text| format!("{text:?}"));
         let lines = lines.iter().map(|line| line.iter().map(field).collect::<Vec<_>>().join(" "));
         lines.collect::<Vec<_>>().join(" | ")
     }

@@ -76,12 +76,14 @@ impl Database {
         let rows = table_batch(&relation, rows.columns().to_vec())?;
         transaction.write(&relation, ZBatch::inserts(rows), false)?;
         let epoch = transaction.epoch();
-        self.shared.commit(transaction).await.map(|committed| committed.unwrap_or(epoch)).map_err(|error| match error
-        {
-            CommitError::Conflict => {
-                SqlError::new(SqlState::SERIALIZATION_FAILURE, format!("table \"{table}\" was dropped meanwhile"))
+        self.shared.commit(transaction).await.map(|committed| committed.unwrap_or(epoch)).map_err(|error| {
+            match error {
+                CommitError::Conflict => SqlError::new(
+                    SqlState::SERIALIZATION_FAILURE,
+                    format!("table \"{table}\" was dropped meanwhile"),
+                ),
+                CommitError::Failed(error) => error,
             }
-            CommitError::Failed(error) => error,
         })
     }
 

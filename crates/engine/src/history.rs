@@ -33,7 +33,12 @@ impl Step {
 }
 
 impl History {
-    pub(crate) fn push(&mut self, prepared: Prepared, parameters: Vec<ScalarValue>, digest: Arc<Mutex<Digest>>) {
+    pub(crate) fn push(
+        &mut self,
+        prepared: Prepared,
+        parameters: Vec<ScalarValue>,
+        digest: Arc<Mutex<Digest>>,
+    ) {
         self.steps.push(Step { prepared, parameters, digest });
     }
 

@@ -188,7 +188,11 @@ impl State {
         Ok(())
     }
 
-    fn apply_writes(&mut self, writes: Vec<(RelationId, ZBatch)>, group: &mut Group) -> Result<(), CommitError> {
+    fn apply_writes(
+        &mut self,
+        writes: Vec<(RelationId, ZBatch)>,
+        group: &mut Group,
+    ) -> Result<(), CommitError> {
         for (table, delta) in &writes {
             let relation = self.objects.catalog.by_id(*table).ok_or(CommitError::Conflict)?;
             let contents = self.objects.contents.get(table).ok_or(CommitError::Conflict)?;
@@ -236,7 +240,11 @@ impl State {
 
     /// Brings the objects in line with the catalog that the transaction leaves behind, then applies its
     /// writes. Returns the materialized views to start.
-    fn apply_ddl(&mut self, mut commit: Commit, group: &mut Group) -> Result<Vec<Arc<Relation>>, CommitError> {
+    fn apply_ddl(
+        &mut self,
+        mut commit: Commit,
+        group: &mut Group,
+    ) -> Result<Vec<Arc<Relation>>, CommitError> {
         self.validate(&commit)?;
         let catalog = commit.catalog.take().expect("DDL brings a catalog");
         let before = self.objects.clone();
@@ -273,7 +281,9 @@ impl State {
     }
 
     fn drop_missing(&mut self, before: &Catalog) {
-        for relation in before.relations().filter(|relation| self.objects.catalog.by_id(relation.id).is_none()) {
+        for relation in
+            before.relations().filter(|relation| self.objects.catalog.by_id(relation.id).is_none())
+        {
             self.objects.contents.remove(&relation.id);
             self.last_change.remove(&relation.id);
             if self.views.remove(&relation.id).is_some() {

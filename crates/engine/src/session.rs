@@ -35,7 +35,9 @@ enum State {
     Idle,
     Open(Box<Open>),
     /// Everything is refused until the client ends the transaction.
-    Failed { implicit: bool },
+    Failed {
+        implicit: bool,
+    },
 }
 
 struct Open {
@@ -93,7 +95,8 @@ impl Session {
             }
             _ => {
                 let objects = self.shared.reads.objects();
-                let bound = statement::bind(&self.shared.planner, &objects.catalog, statement, parameter_types)?;
+                let bound =
+                    statement::bind(&self.shared.planner, &objects.catalog, statement, parameter_types)?;
                 (bound, Some(objects.version))
             }
         };
@@ -123,7 +126,9 @@ impl Session {
         }
         match control {
             Some(control) => self.control(control).await,
-            None if matches!(self.state, State::Open(_)) => self.run_in_transaction(prepared, parameters).await,
+            None if matches!(self.state, State::Open(_)) => {
+                self.run_in_transaction(prepared, parameters).await
+            }
             None => self.run_alone(prepared, &parameters).await,
         }
     }
@@ -429,6 +434,9 @@ fn ends_transaction(control: Option<&Control>) -> bool {
 fn check_parameters(prepared: &Prepared, parameters: &[ScalarValue]) -> Result<()> {
     if parameters.len() == prepared.parameters.len() {
         return Ok(());
+    }
+    if parameters.is_empty() {
+        return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
     }
     let message = format!(
         "bind message supplies {} parameters, but prepared statement requires {}",

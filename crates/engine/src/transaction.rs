@@ -152,7 +152,8 @@ impl Transaction {
         }
         let writes = self.writes.into_deltas().into_iter();
         let catalog = self.own_catalog;
-        let exists = |table: &RelationId| catalog.as_ref().is_none_or(|catalog| catalog.by_id(*table).is_some());
+        let exists =
+            |table: &RelationId| catalog.as_ref().is_none_or(|catalog| catalog.by_id(*table).is_some());
         Some(Commit {
             as_of: self.point.epoch,
             catalog_version: self.point.objects.version,

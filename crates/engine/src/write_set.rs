@@ -65,7 +65,8 @@ impl WriteSet {
             .map(|(table, writes)| {
                 let schema = writes.deltas[0].schema();
                 let delta = ZBatch::concat(schema, &writes.deltas);
-                let delta = if delta.is_insert_only() { delta } else { springtide_state::consolidate(&delta) };
+                let delta =
+                    if delta.is_insert_only() { delta } else { springtide_state::consolidate(&delta) };
                 (table, delta)
             })
             .filter(|(_, delta)| !delta.is_empty())

@@ -75,8 +75,12 @@ async fn a_view_over_old_data_is_complete() {
         let database = open(workers);
         let mut session = database.session();
         run(&mut session, "CREATE TABLE t (k int, v int)").await.unwrap();
-        run(&mut session, "INSERT INTO t SELECT i % 10, i FROM generate_series(1, 1000) AS s(i)").await.unwrap();
-        run(&mut session, "CREATE MATERIALIZED VIEW s AS SELECT k, sum(v) AS total FROM t GROUP BY k").await.unwrap();
+        run(&mut session, "INSERT INTO t SELECT i % 10, i FROM generate_series(1, 1000) AS s(i)")
+            .await
+            .unwrap();
+        run(&mut session, "CREATE MATERIALIZED VIEW s AS SELECT k, sum(v) AS total FROM t GROUP BY k")
+            .await
+            .unwrap();
         run(&mut session, "CREATE MATERIALIZED VIEW top AS SELECT max(total) AS most FROM s").await.unwrap();
         assert_eq!(run(&mut session, "SELECT * FROM top").await.unwrap(), "50500");
         run(&mut session, "DELETE FROM t WHERE k = 0").await.unwrap();
@@ -141,7 +145,11 @@ async fn an_overtaken_transaction_repeats_itself_or_fails() {
     assert_eq!(run(&mut one, "SELECT x FROM t WHERE id = 1").await.unwrap(), "21");
     run(&mut one, "UPDATE t SET x = 22 WHERE id = 1").await.unwrap();
     run(&mut two, "UPDATE t SET x = 0 WHERE id = 1").await.unwrap();
-    assert_eq!(error(&mut one, "COMMIT").await.sqlstate.code(), "40001", "the client acted on a value that changed");
+    assert_eq!(
+        error(&mut one, "COMMIT").await.sqlstate.code(),
+        "40001",
+        "the client acted on a value that changed"
+    );
     assert_eq!(one.transaction_status(), TransactionStatus::Idle);
     assert_eq!(run(&mut one, "SELECT x FROM t").await.unwrap(), "0");
 }
@@ -151,7 +159,9 @@ async fn a_bad_row_puts_its_view_into_error_until_it_is_gone() {
     for workers in 1..=3 {
         let database = open(workers);
         let mut session = database.session();
-        run(&mut session, "CREATE TABLE t (id int PRIMARY KEY, x int); INSERT INTO t VALUES (1, 2), (2, 5)").await.unwrap();
+        run(&mut session, "CREATE TABLE t (id int PRIMARY KEY, x int); INSERT INTO t VALUES (1, 2), (2, 5)")
+            .await
+            .unwrap();
         run(&mut session, "CREATE MATERIALIZED VIEW inverse AS SELECT id, 10 / x AS y FROM t").await.unwrap();
         run(&mut session, "CREATE MATERIALIZED VIEW above AS SELECT sum(y) AS s FROM inverse").await.unwrap();
         run(&mut session, "CREATE MATERIALIZED VIEW fine AS SELECT count(*) AS n FROM t").await.unwrap();
@@ -198,7 +208,9 @@ async fn copy_parses_as_it_arrives() {
     assert_eq!(run(&mut session, "COPY t (a, c) FROM STDIN").await.unwrap(), "COPY 2 columns");
     session.copy_data("1\t2024-02-29\n2\t".into()).await.unwrap();
     session.copy_data("\\N\n".into()).await.unwrap();
-    let Response::Complete { tag } = session.copy_done().await.unwrap() else { panic!("a COPY ends with a tag") };
+    let Response::Complete { tag } = session.copy_done().await.unwrap() else {
+        panic!("a COPY ends with a tag")
+    };
     assert_eq!(tag, "COPY 2");
     assert_eq!(run(&mut session, "SELECT * FROM t").await.unwrap(), "1 none 2024-02-29 | 2 none NULL");
     run(&mut session, "COPY t FROM STDIN WITH (FORMAT csv)").await.unwrap();

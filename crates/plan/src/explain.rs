@@ -29,16 +29,22 @@ fn describe(node: &Node) -> String {
         Node::Project(project) => {
             let columns = project.exprs.iter().map(|output| {
                 let expr = output.expr.to_string();
-                if expr.split('@').next() == Some(&output.name) { expr } else { format!("{expr} AS {}", output.name) }
+                if expr.split('@').next() == Some(&output.name) {
+                    expr
+                } else {
+                    format!("{expr} AS {}", output.name)
+                }
             });
             format!("Project {}", columns.collect::<Vec<_>>().join(", "))
         }
         Node::Join(join) => {
             let (left, right) = (join.left.schema(), join.right.schema());
             let equals = if join.null_equals_null { "IS NOT DISTINCT FROM" } else { "=" };
-            let keys = join.left_keys.iter().zip(&join.right_keys).map(|(l, r)| {
-                format!("{} {equals} {}", left.field(*l).name(), right.field(*r).name())
-            });
+            let keys = join
+                .left_keys
+                .iter()
+                .zip(&join.right_keys)
+                .map(|(l, r)| format!("{} {equals} {}", left.field(*l).name(), right.field(*r).name()));
             let keys = keys.collect::<Vec<_>>().join(" AND ");
             let mut line = if keys.is_empty() { "CrossJoin".to_owned() } else { format!("InnerJoin {keys}") };
             if let Some(filter) = &join.filter {
@@ -48,7 +54,8 @@ fn describe(node: &Node) -> String {
         }
         Node::GroupBy(group_by) => {
             let input = group_by.input.schema();
-            let aggregates = group_by.aggregates.iter().map(|aggregate| describe_aggregate(aggregate, &input));
+            let aggregates =
+                group_by.aggregates.iter().map(|aggregate| describe_aggregate(aggregate, &input));
             let aggregates = aggregates.collect::<Vec<_>>().join(", ");
             format!("GroupBy [{}] {aggregates}", names(&input, &group_by.keys)).trim_end().to_owned()
         }

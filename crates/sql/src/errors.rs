@@ -64,6 +64,12 @@ fn nearest(name: &str, valid: &[Column]) -> Option<String> {
 fn planning_message(message: &str) -> Option<SqlError> {
     let after = |marker: &str| message.split_once(marker).map(|(_, rest)| rest);
     let quoted = |rest: &str, end: char| rest.split(end).next().unwrap_or(rest).to_owned();
+    for clause in ["LIMIT", "OFFSET"] {
+        if message.contains(&format!("{clause} must be >= 0")) {
+            let state = SqlState::from_code(if clause == "LIMIT" { "2201W" } else { "2201X" });
+            return Some(SqlError::new(state, format!("{clause} must not be negative")));
+        }
+    }
     if let Some(rest) = after("Invalid function '") {
         return Some(no_function(&format!("{}()", quoted(rest, '\'')), false));
     }

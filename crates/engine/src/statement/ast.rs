@@ -1,10 +1,10 @@
 //! Small changes to syntax trees before they are bound.
 
 use springtide_catalog::Column;
+use springtide_sql::parser;
 use springtide_sql::sqlparser::ast::{
     CastKind, Expr, Ident, Query, Select, SelectItem, SetExpr, TableWithJoins, Value, ValueWithSpan,
 };
-use springtide_sql::parser;
 use springtide_types::{Result, SqlError, SqlType};
 
 /// An identifier as the catalog spells it.

@@ -59,9 +59,10 @@ impl Copy {
 }
 
 fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<Format> {
-    let is_csv = options.iter().any(|option| {
-        matches!(option, CopyOption::Format(name) if name.value.eq_ignore_ascii_case("csv"))
-    }) || legacy.iter().any(|option| matches!(option, CopyLegacyOption::Csv(_)));
+    let is_csv = options
+        .iter()
+        .any(|option| matches!(option, CopyOption::Format(name) if name.value.eq_ignore_ascii_case("csv")))
+        || legacy.iter().any(|option| matches!(option, CopyLegacyOption::Csv(_)));
     let mut format = if is_csv { Format::csv() } else { Format::text() };
     for option in options {
         match option {
@@ -185,9 +186,8 @@ impl CopyIn {
 
     fn parse(&self, texts: &StringArray, column: &Column) -> Result<ArrayRef> {
         springtide_sql::parse_text(texts, column.sql_type).map_err(|error| {
-            let bad = (0..texts.len()).find(|row| {
-                springtide_sql::parse_text(&texts.slice(*row, 1), column.sql_type).is_err()
-            });
+            let bad = (0..texts.len())
+                .find(|row| springtide_sql::parse_text(&texts.slice(*row, 1), column.sql_type).is_err());
             let Some(row) = bad else { return error };
             let line = self.batched_lines + row + 1;
             let value = texts.value(row);

@@ -39,8 +39,9 @@ pub(super) fn explain_relation(transaction: &Transaction, name: &ObjectName) -> 
         RelationKind::MaterializedView { plan, .. } => Ok(lines(&plan_text(plan))),
         _ => {
             let message = format!("\"{}\" is not a materialized view", relation.name);
-            Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
-                .with_hint("EXPLAIN shows the incremental plan of a materialized view, or the plan of a query."))
+            Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(
+                "EXPLAIN shows the incremental plan of a materialized view, or the plan of a query.",
+            ))
         }
     }
 }

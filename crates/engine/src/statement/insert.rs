@@ -6,11 +6,11 @@ use arrow::datatypes::{Field, Schema};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use springtide_catalog::{Catalog, Column, Relation};
-use springtide_sql::{BoundQuery, Planner};
 use springtide_sql::sqlparser::ast::{
     Expr, Insert as InsertAst, Query, SelectItem, SetExpr, TableObject, UnaryOperator, Value, ValueWithSpan,
     Values,
 };
+use springtide_sql::{BoundQuery, Planner};
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
 
 use super::ast;
@@ -221,7 +221,8 @@ fn target_columns(table: &Relation, insert: &InsertAst) -> Result<Vec<usize>> {
         return Ok((0..table.columns.len()).collect());
     }
     let names = insert.columns.iter().map(|name| name.0.last().and_then(|part| part.as_ident()).cloned());
-    let names = names.collect::<Option<Vec<_>>>().ok_or_else(|| SqlError::unsupported("this form of column name"))?;
+    let names =
+        names.collect::<Option<Vec<_>>>().ok_or_else(|| SqlError::unsupported("this form of column name"))?;
     super::column_positions(table, &names)
 }
 
@@ -259,7 +260,8 @@ fn constant_rows(
     rows.iter()
         .map(|row| {
             let same_width = row.content.len() == targets.len();
-            let cells = || row.content.iter().zip(targets).map(|(expr, column)| cell(expr, column, parameters));
+            let cells =
+                || row.content.iter().zip(targets).map(|(expr, column)| cell(expr, column, parameters));
             same_width.then(|| cells().collect())?
         })
         .collect()
@@ -280,11 +282,15 @@ fn cell(expr: &Expr, column: &Column, parameters: &[Option<SqlType>]) -> Option<
             Value::Null => Some(Cell::Null),
             Value::SingleQuotedString(text) => Some(Cell::Text(text.clone())),
             Value::Number(digits, _) if fits(digits) => Some(Cell::Text(digits.clone())),
-            Value::Boolean(value) if column.sql_type == SqlType::Boolean => Some(Cell::Text(value.to_string())),
+            Value::Boolean(value) if column.sql_type == SqlType::Boolean => {
+                Some(Cell::Text(value.to_string()))
+            }
             Value::Placeholder(_) => {
                 let index = ast::placeholder(expr)?;
                 let declared = parameters.get(index).copied().flatten();
-                declared.is_none_or(|declared| is_same(declared, column.sql_type)).then_some(Cell::Parameter(index))
+                declared
+                    .is_none_or(|declared| is_same(declared, column.sql_type))
+                    .then_some(Cell::Parameter(index))
             }
             _ => None,
         },
@@ -331,9 +337,7 @@ fn constant_column(
         Cell::Parameter(index) => parameters[*index].cast_to(&column.sql_type.arrow()),
     });
     let values = values.collect::<datafusion::error::Result<Vec<_>>>();
-    values
-        .and_then(ScalarValue::iter_to_array)
-        .map_err(|error| springtide_plan::sql_error(&error))
+    values.and_then(ScalarValue::iter_to_array).map_err(|error| springtide_plan::sql_error(&error))
 }
 
 /// Gives literals and parameters in the outermost SELECT or VALUES the types of the columns they go to.

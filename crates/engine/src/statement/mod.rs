@@ -148,11 +148,7 @@ fn statement_name(statement: &sql::Statement) -> String {
 }
 
 /// The table that a statement writes to. `verb` is what the messages say: `insert into`.
-fn writable_table(
-    catalog: &Catalog,
-    name: &sql::ObjectName,
-    verb: &str,
-) -> Result<Arc<Relation>> {
+fn writable_table(catalog: &Catalog, name: &sql::ObjectName, verb: &str) -> Result<Arc<Relation>> {
     let relation = catalog.get(&springtide_sql::object_name(name)?)?;
     match &relation.kind {
         RelationKind::Table { append_only: true, .. } if verb != "insert into" => {

@@ -13,8 +13,8 @@ use springtide_sql::sqlparser::ast::{
 };
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
 
-use super::{ast, internal};
 use super::query::Select;
+use super::{ast, internal};
 use crate::constraints::{columns, first_of_each_key};
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -45,7 +45,9 @@ impl Update {
         let table = super::writable_table(catalog, name, "update")?;
         let mut from = vec![update.table.clone()];
         let others = match &update.from {
-            Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => tables.clone(),
+            Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => {
+                tables.clone()
+            }
             None => Vec::new(),
         };
         let may_repeat = !others.is_empty();
@@ -58,7 +60,8 @@ impl Update {
         let mut assigned = Vec::new();
         for (column, value) in assignments(&table, &update.assignments)? {
             if assigned.contains(&column) {
-                let message = format!("multiple assignments to same column \"{}\"", table.columns[column].name);
+                let message =
+                    format!("multiple assignments to same column \"{}\"", table.columns[column].name);
                 return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
             }
             let target = &table.columns[column];
@@ -92,9 +95,10 @@ impl Update {
         let (old, new) = self.split(&matched)?;
         let count = old.num_rows();
         let delta = ZBatch::concat(self.table.schema(), &[ZBatch::deletes(old), ZBatch::inserts(new)]);
-        let changes_key = self.table.primary_key().is_some_and(|key| {
-            key.iter().any(|column| self.columns.contains(column))
-        });
+        let changes_key = self
+            .table
+            .primary_key()
+            .is_some_and(|key| key.iter().any(|column| self.columns.contains(column)));
         transaction.write(&self.table, delta, changes_key)?;
         Ok(Response::complete(format!("UPDATE {count}")))
     }
@@ -112,13 +116,17 @@ impl Update {
         let old = springtide_sql::assign(&old, &self.table.columns)?;
         let values = (width..matched.num_columns()).collect::<Vec<_>>();
         let values = matched.project(&values).map_err(internal)?;
-        let targets = self.columns.iter().map(|column| self.table.columns[*column].clone()).collect::<Vec<_>>();
+        let targets =
+            self.columns.iter().map(|column| self.table.columns[*column].clone()).collect::<Vec<_>>();
         let values = springtide_sql::assign(&values, &targets)?;
         let mut arrays = old.columns().to_vec();
         for (column, value) in self.columns.iter().zip(values.columns()) {
             arrays[*column] = value.clone();
         }
-        Ok((super::table_batch(&self.table, old.columns().to_vec())?, super::table_batch(&self.table, arrays)?))
+        Ok((
+            super::table_batch(&self.table, old.columns().to_vec())?,
+            super::table_batch(&self.table, arrays)?,
+        ))
     }
 }
 
@@ -217,7 +225,9 @@ fn assignments(table: &Relation, assignments: &[Assignment]) -> Result<Vec<(usiz
     let mut found = Vec::new();
     for assignment in assignments {
         match (&assignment.target, &assignment.value) {
-            (AssignmentTarget::ColumnName(name), value) => found.push((assigned_column(table, name)?, value.clone())),
+            (AssignmentTarget::ColumnName(name), value) => {
+                found.push((assigned_column(table, name)?, value.clone()))
+            }
             (AssignmentTarget::Tuple(names), Expr::Tuple(values)) if names.len() == values.len() => {
                 for (name, value) in names.iter().zip(values) {
                     found.push((assigned_column(table, name)?, value.clone()));

@@ -82,7 +82,9 @@ fn pinned(table: &Relation, column: usize, equalities: &[(&Expr, &Expr)]) -> Opt
     let names_column = |expr: &Expr| match expr {
         Expr::Identifier(ident) => ast::fold(ident) == column.name,
         // The query names one relation, so the qualifier can only be that.
-        Expr::CompoundIdentifier(idents) => idents.last().is_some_and(|ident| ast::fold(ident) == column.name),
+        Expr::CompoundIdentifier(idents) => {
+            idents.last().is_some_and(|ident| ast::fold(ident) == column.name)
+        }
         _ => false,
     };
     equalities

@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 
+use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use arrow::array::RecordBatch;
 use springtide_catalog::Catalog;
 use springtide_sql::sqlparser::ast::Query;
 use springtide_sql::{BoundQuery, Planner, SendableStream};
