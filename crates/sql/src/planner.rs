@@ -175,6 +175,7 @@ fn session_state(partitions: usize) -> SessionState {
     // A rule or check that fails on a plan which is right all the same must not fail the query.
     options.optimizer.skip_failed_rules = true;
     options.execution.skip_physical_aggregate_schema_check = true;
+    options.execution.spill_compression = SpillCompression::Uncompressed;
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.explain.logical_plan_only = true;
@@ -183,7 +184,19 @@ fn session_state(partitions: usize) -> SessionState {
     // After DataFusion's own rule, which does better where the correlation is an equality.
     let after = rules.iter().position(|rule| rule.name() == "scalar_subquery_to_join").map_or(0, |at| at + 1);
     rules.insert(after, Arc::new(DecorrelateScalarAggregate));
-    SessionStateBuilder::new().with_config(config).with_default_features().with_optimizer_rules(rules).build()
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .with_optimizer_rules(rules)
+        .with_physical_optimizer_rules(physical_rules())
+        .build()
+}
+
+/// DataFusion's rules but for the one that moves filters through physical plans: it does so through
+/// aggregates without keys as well, which is wrong, and it pays only where a scan can use them.
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let rules = PhysicalOptimizer::new().rules.into_iter();
+    rules.filter(|rule| !rule.name().starts_with("FilterPushdown")).collect()
 }
 
 /// The types of all parameters up to the last one used: as given, else as inferred, else text.
