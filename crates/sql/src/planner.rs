@@ -10,8 +10,6 @@ use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::optimizer::{Analyzer, Optimizer};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
@@ -184,19 +182,7 @@ fn session_state(partitions: usize) -> SessionState {
     // After DataFusion's own rule, which does better where the correlation is an equality.
     let after = rules.iter().position(|rule| rule.name() == "scalar_subquery_to_join").map_or(0, |at| at + 1);
     rules.insert(after, Arc::new(DecorrelateScalarAggregate));
-    SessionStateBuilder::new()
-        .with_config(config)
-        .with_default_features()
-        .with_optimizer_rules(rules)
-        .with_physical_optimizer_rules(physical_rules())
-        .build()
-}
-
-/// DataFusion's rules but for the one that moves filters through physical plans: it does so through
-/// aggregates without keys as well, which is wrong, and it pays only where a scan can use them.
-fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let rules = PhysicalOptimizer::new().rules.into_iter();
-    rules.filter(|rule| !rule.name().starts_with("FilterPushdown")).collect()
+    SessionStateBuilder::new().with_config(config).with_default_features().with_optimizer_rules(rules).build()
 }
 
 /// The types of all parameters up to the last one used: as given, else as inferred, else text.
