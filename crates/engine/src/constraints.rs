@@ -38,7 +38,7 @@ pub(crate) fn check_unique(relation: &Relation, contents: &state::Relation, delt
     }
     let keys = columns(inserted.rows(), key);
     if inserted.len() > 1 || inserted.weights().value(0) > 1 {
-        check_distinct(relation, key, &inserted, &keys)?;
+        check_distinct(relation, key, &inserted)?;
     }
     let existing = contents.lookup(&keys, None).rows;
     if existing.num_rows() == 0 {
@@ -53,18 +53,20 @@ pub(crate) fn check_unique(relation: &Relation, contents: &state::Relation, delt
     }
 }
 
-fn check_distinct(relation: &Relation, key: &[usize], inserted: &ZBatch, keys: &[ArrayRef]) -> Result<()> {
+/// Fails with `23505` if rows, whose weights are positive, hold a key twice.
+pub(crate) fn check_distinct(relation: &Relation, key: &[usize], rows: &ZBatch) -> Result<()> {
+    let keys = columns(rows.rows(), key);
     let mut seen = HashSet::new();
-    for (row, row_key) in row_keys(keys).into_iter().enumerate() {
-        if inserted.weights().value(row) > 1 || !seen.insert(row_key) {
-            return Err(duplicate_key(relation, key, keys, row));
+    for (row, row_key) in row_keys(&keys).into_iter().enumerate() {
+        if rows.weights().value(row) > 1 || !seen.insert(row_key) {
+            return Err(duplicate_key(relation, key, &keys, row));
         }
     }
     Ok(())
 }
 
 /// The error that PostgreSQL reports for a key that is there twice.
-pub(crate) fn duplicate_key(relation: &Relation, key: &[usize], keys: &[ArrayRef], row: usize) -> SqlError {
+fn duplicate_key(relation: &Relation, key: &[usize], keys: &[ArrayRef], row: usize) -> SqlError {
     let message = format!("duplicate key value violates unique constraint \"{}_pkey\"", relation.name);
     let names = key.iter().map(|column| relation.columns[*column].name.as_str()).collect::<Vec<_>>();
     let detail = format!("Key ({})=({}) already exists.", names.join(", "), values_text(keys, row));
@@ -77,7 +79,7 @@ pub(crate) fn columns(rows: &RecordBatch, key: &[usize]) -> Vec<ArrayRef> {
 }
 
 /// Keys in a form that compares by value.
-pub(crate) fn row_keys(keys: &[ArrayRef]) -> Vec<OwnedRow> {
+fn row_keys(keys: &[ArrayRef]) -> Vec<OwnedRow> {
     let fields = keys.iter().map(|key| SortField::new(key.data_type().clone())).collect();
     let converter = RowConverter::new(fields).expect("key types have an order");
     let rows = converter.convert_columns(keys).expect("columns fit their own types");

@@ -12,7 +12,7 @@ use crate::objects::Objects;
 use crate::reads::Reads;
 use crate::sequencer::Sequencer;
 use crate::session::Session;
-use crate::statement::table_batch;
+use crate::statement::Target;
 use crate::transaction::Transaction;
 
 /// How to open a database.
@@ -73,7 +73,8 @@ impl Database {
             let message = format!("the rows do not have the schema of table \"{table}\"");
             return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
         }
-        let rows = table_batch(&relation, rows.columns().to_vec())?;
+        let relation = Target::new(relation);
+        let rows = relation.rows(rows.columns().to_vec())?;
         transaction.write(&relation, ZBatch::inserts(rows), false)?;
         let epoch = transaction.epoch();
         self.shared.commit(transaction).await.map(|committed| committed.unwrap_or(epoch)).map_err(|error| {

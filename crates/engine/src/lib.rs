@@ -17,6 +17,7 @@ mod objects;
 mod prepared;
 mod reads;
 mod response;
+mod row_index;
 mod sequencer;
 mod session;
 mod settings;

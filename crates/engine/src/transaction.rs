@@ -7,7 +7,7 @@ use springtide_state::consolidate;
 use springtide_types::{Epoch, RelationId, Result, ZBatch};
 
 use crate::commit::{Commit, ReadSet};
-use crate::constraints::{self, duplicate_key};
+use crate::constraints;
 use crate::objects::{Objects, base_tables, with_views_unfolded};
 use crate::reads::{ReadPoint, Reads};
 use crate::write_set::{WriteSet, overlay};
@@ -98,13 +98,13 @@ impl Transaction {
         self.reads.point(table, keys, found.clone());
         let found = ZBatch::inserts(found);
         match own {
-            Some(delta) if !delta.is_empty() => overlay(vec![found], &[delta]),
-            _ => vec![found],
+            Some(delta) => overlay(vec![found], &[delta]),
+            None => vec![found],
         }
     }
 
-    /// Adds a change to a table. `check_keys`: the primary key is checked as far as this transaction can
-    /// see; the sequencer checks it again.
+    /// Adds a change to a table. `check_keys`: that the rows, all inserted, leave the primary key unique is
+    /// checked as far as this transaction can see; the sequencer checks it again.
     pub(crate) fn write(&mut self, table: &Relation, delta: ZBatch, check_keys: bool) -> Result<()> {
         if check_keys {
             self.check_unique(table, &delta)?;
@@ -114,30 +114,22 @@ impl Transaction {
     }
 
     /// Fails with `23505` at the statement that writes a key twice, as PostgreSQL does.
-    fn check_unique(&self, table: &Relation, delta: &ZBatch) -> Result<()> {
+    fn check_unique(&mut self, table: &Relation, delta: &ZBatch) -> Result<()> {
         let Some(key) = table.primary_key() else { return Ok(()) };
-        let net = consolidate(delta);
-        let zero = Int64Array::new_scalar(0);
-        let inserted = net.filter(&gt(net.weights(), &zero).expect("weights are Int64"));
-        if inserted.is_empty() {
+        let keys = constraints::columns(delta.rows(), key);
+        let mut rows = vec![delta.clone()];
+        if let Some(contents) = self.point.objects.contents.get(&table.id) {
+            let found = contents.lookup(&keys, Some(self.point.epoch)).rows;
+            rows.extend((found.num_rows() > 0).then(|| ZBatch::inserts(found)));
+        }
+        rows.extend(self.writes.deltas_by_key(table.id, &keys));
+        if rows.len() == 1 && delta.len() == 1 {
             return Ok(());
         }
-        let keys = constraints::columns(inserted.rows(), key);
-        let mut touched = vec![net];
-        if let Some(contents) = self.point.objects.contents.get(&table.id) {
-            touched.push(ZBatch::inserts(contents.lookup(&keys, Some(self.point.epoch)).rows));
-        }
-        touched.extend(self.writes.deltas_by_key(table.id, &keys));
-        let after = overlay(Vec::new(), &[ZBatch::concat(delta.schema(), &touched)]);
-        let after = ZBatch::concat(delta.schema(), &after);
-        let keys = constraints::columns(after.rows(), key);
-        let mut seen = std::collections::HashSet::new();
-        for (row, row_key) in constraints::row_keys(&keys).into_iter().enumerate() {
-            if after.weights().value(row) > 1 || !seen.insert(row_key) {
-                return Err(duplicate_key(table, key, &keys, row));
-            }
-        }
-        Ok(())
+        let after = consolidate(&ZBatch::concat(delta.schema(), &rows));
+        let zero = Int64Array::new_scalar(0);
+        let after = after.filter(&gt(after.weights(), &zero).expect("weights are Int64"));
+        constraints::check_distinct(table, key, &after)
     }
 
     /// Replaces what exists from the next statement on.

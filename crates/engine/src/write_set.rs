@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use springtide_state::{Cursor, IndexedZSet};
+use arrow::array::{ArrayRef, UInt32Array};
 use springtide_types::{RelationId, ZBatch};
+
+use crate::row_index::RowIndex;
 
 /// The uncommitted changes of a transaction, by table.
 #[derive(Default)]
@@ -12,8 +13,11 @@ pub(crate) struct WriteSet {
 
 struct TableWrites {
     deltas: Vec<ZBatch>,
-    /// By primary key, so that a statement finds the rows that earlier ones wrote.
-    by_key: Option<IndexedZSet>,
+    /// By primary key, so that a statement finds the rows that earlier ones wrote. Kept up only as far as
+    /// somebody has looked: most transactions never do.
+    by_key: Option<RowIndex>,
+    /// How many of the deltas `by_key` holds.
+    indexed: usize,
 }
 
 impl WriteSet {
@@ -32,11 +36,9 @@ impl WriteSet {
         }
         let writes = self.tables.entry(table).or_insert_with(|| TableWrites {
             deltas: Vec::new(),
-            by_key: key.map(|key| IndexedZSet::new(delta.schema(), key.to_vec(), false)),
+            by_key: key.map(|key| RowIndex::new(key.to_vec())),
+            indexed: 0,
         });
-        if let Some(index) = &mut writes.by_key {
-            index.apply(&delta);
-        }
         writes.deltas.push(delta);
     }
 
@@ -45,17 +47,13 @@ impl WriteSet {
         self.tables.get(&table).map_or(&[], |writes| writes.deltas.as_slice())
     }
 
-    /// The changes to the rows of a table that have one of these primary keys.
-    pub(crate) fn deltas_by_key(&self, table: RelationId, keys: &[ArrayRef]) -> Option<ZBatch> {
-        let writes = self.tables.get(&table)?;
-        let index = writes.by_key.as_ref()?;
-        let hashes = IndexedZSet::hashes(keys, keys.first().map_or(0, |column| column.len()));
-        let matches = index.probe(keys, &hashes, &mut Cursor::default(), usize::MAX);
-        let schema = writes.deltas[0].schema();
-        let all = (0..schema.fields().len()).collect::<Vec<_>>();
-        let columns = index.gather(&all, &matches.row_ids);
-        let rows = RecordBatch::try_new(schema, columns).expect("gathered columns fit their schema");
-        Some(ZBatch::new(rows, matches.weights.into()))
+    /// The changes to the rows of a table that have one of these primary keys; `None` if there are none.
+    pub(crate) fn deltas_by_key(&mut self, table: RelationId, keys: &[ArrayRef]) -> Option<ZBatch> {
+        let writes = self.tables.get_mut(&table)?;
+        let index = writes.by_key.as_mut()?;
+        writes.deltas[writes.indexed..].iter().for_each(|delta| index.push(delta.clone()));
+        writes.indexed = writes.deltas.len();
+        index.find(keys)
     }
 
     /// One consolidated delta per table, in order of identity.

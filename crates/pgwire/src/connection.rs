@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use futures::channel::oneshot;
-use futures::{SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt, StreamExt};
 use pgwire::api::{ConnectionGuard, ConnectionHandle};
 use pgwire::error::PgWireError;
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus as StatusByte};
@@ -127,9 +127,7 @@ impl Connection {
             if let Err(failure) = self.answer(message).await {
                 self.recover(failure).await?;
                 skip_to_sync = is_extended && !is_sync;
-                if skip_to_sync {
-                    self.wire.flush().await?;
-                } else {
+                if !skip_to_sync {
                     self.ready_for_query().await?;
                 }
             }
@@ -164,11 +162,16 @@ impl Connection {
         Ok(self.wire.feed(report::error("ERROR", error)).await?)
     }
 
-    /// The next message; `None` if the client has gone.
+    /// The next message; `None` if the client has gone. What has gathered for the client is sent before it is
+    /// waited for, and not while it has more to ask: one packet answers many pipelined statements.
     pub(crate) async fn receive(&mut self) -> Result<Option<PgWireFrontendMessage>, Failure> {
         if let Some(message) = self.lookahead.take() {
             return Ok(Some(message));
         }
+        if let Some(message) = self.wire.next().now_or_never() {
+            return Ok(message.transpose()?);
+        }
+        self.wire.flush().await?;
         tokio::select! {
             biased;
             () = stop_requested(&mut self.interrupts.stopping) => {
@@ -203,7 +206,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends the answer to a simple query or to a Sync, and sends what has gathered.
+    /// Ends the answer to a simple query or to a Sync.
     pub(crate) async fn ready_for_query(&mut self) -> Result<(), Failure> {
         let status = match self.session.transaction_status() {
             TransactionStatus::Idle => StatusByte::Idle,
@@ -214,7 +217,7 @@ impl Connection {
             // Portals live as long as their transaction.
             self.portals.clear();
         }
-        Ok(self.wire.send(PgWireBackendMessage::ReadyForQuery(ReadyForQuery::new(status))).await?)
+        Ok(self.wire.feed(PgWireBackendMessage::ReadyForQuery(ReadyForQuery::new(status))).await?)
     }
 }
 

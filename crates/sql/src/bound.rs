@@ -1,8 +1,11 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use springtide_catalog::Column;
 use springtide_types::{RelationId, SqlType};
+
+use crate::pipeline::Pipeline;
 
 /// A query whose names and types are resolved, ready to be executed or lowered.
 #[derive(Clone, Debug)]
@@ -12,9 +15,41 @@ pub struct BoundQuery {
     pub(crate) relations: Vec<RelationId>,
     pub(crate) depends_on: Vec<RelationId>,
     pub(crate) parameters: Vec<SqlType>,
+    schema: SchemaRef,
+    /// Compiled when it first runs over few rows; `None` inside if it is not of the kind.
+    pipeline: Arc<OnceLock<Option<Pipeline>>>,
 }
 
 impl BoundQuery {
+    pub(crate) fn new(
+        plan: LogicalPlan,
+        columns: Vec<Column>,
+        relations: Vec<RelationId>,
+        depends_on: Vec<RelationId>,
+        parameters: Vec<SqlType>,
+    ) -> BoundQuery {
+        let fields = columns.iter().map(|column| Field::new(&column.name, column.sql_type.arrow(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        BoundQuery {
+            plan: Arc::new(plan),
+            columns,
+            relations,
+            depends_on,
+            parameters,
+            schema,
+            pipeline: Arc::default(),
+        }
+    }
+
+    /// The schema of every batch of the result.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    pub(crate) fn pipeline(&self) -> Option<&Pipeline> {
+        self.pipeline.get_or_init(|| Pipeline::compile(&self.plan, &self.parameters)).as_ref()
+    }
+
     /// The output columns. Batches have exactly the Arrow types of these.
     pub fn columns(&self) -> Vec<Column> {
         self.columns.clone()

@@ -1,11 +1,10 @@
 //! Runs bound queries over snapshots.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::datasource::source_as_provider;
@@ -35,13 +34,16 @@ impl Planner {
         relations: &HashMap<RelationId, Vec<ZBatch>>,
         parameters: &[ScalarValue],
     ) -> Result<SendableStream> {
+        check_parameters(query, parameters)?;
         let rows = relations.values().flatten().map(ZBatch::len).sum::<usize>();
-        let plan = with_parameters(query, parameters)?;
-        let schema = output_schema(query);
-        if let Some(batches) = pipeline::run(&plan, relations) {
-            let batches = batches.map_err(|error| run_error(&error))?;
-            return Ok(stream::iter(batches).map(move |batch| conform(&batch, &schema)).boxed());
+        let schema = query.schema().clone();
+        if rows <= pipeline::MOST_ROWS {
+            if let Some(pipeline) = query.pipeline() {
+                let batches = pipeline.run(relations, parameters).map_err(|error| run_error(&error))?;
+                return Ok(stream::iter(batches).map(move |batch| conform(&batch, &schema)).boxed());
+            }
         }
+        let plan = with_parameters(query, parameters)?;
         let state = if rows < PARALLEL_ROWS { self.serial() } else { self.parallel() };
         let state = with_clock(state);
         let plan = with_snapshots(plan, relations, state.config_options().execution.target_partitions)?;
@@ -70,18 +72,19 @@ fn run_error(error: &datafusion::error::DataFusionError) -> SqlError {
     }
 }
 
+fn check_parameters(query: &BoundQuery, parameters: &[ScalarValue]) -> Result<()> {
+    let (given, required) = (parameters.len(), query.parameters.len());
+    if given >= required {
+        return Ok(());
+    }
+    let message = format!("bind message supplies {given} parameters, but the statement requires {required}");
+    Err(SqlError::new(springtide_types::SqlState::PROTOCOL_VIOLATION, message))
+}
+
 fn with_parameters(query: &BoundQuery, parameters: &[ScalarValue]) -> Result<LogicalPlan> {
     let plan = (*query.plan).clone();
     if query.parameters.is_empty() {
         return Ok(plan);
-    }
-    if parameters.len() < query.parameters.len() {
-        let message = format!(
-            "bind message supplies {} parameters, but the statement requires {}",
-            parameters.len(),
-            query.parameters.len()
-        );
-        return Err(SqlError::new(springtide_types::SqlState::PROTOCOL_VIOLATION, message));
     }
     let values = ParamValues::from(parameters.to_vec());
     plan.with_param_values(values).map_err(|error| plan_error(&error))
@@ -131,11 +134,6 @@ pub(crate) fn expand(zbatch: &ZBatch) -> datafusion::error::Result<RecordBatch> 
         |(row, weight): (usize, &i64)| std::iter::repeat_n(row as u32, usize::try_from(*weight).unwrap_or(0));
     let rows = zbatch.weights().values().iter().enumerate().flat_map(repeat).collect::<Vec<_>>();
     Ok(take_record_batch(zbatch.rows(), &UInt32Array::from(rows))?)
-}
-
-fn output_schema(query: &BoundQuery) -> SchemaRef {
-    let fields = query.columns.iter().map(|column| Field::new(&column.name, column.sql_type.arrow(), true));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// The batch under the names that the client sees. The types are right already, but for views of texts.

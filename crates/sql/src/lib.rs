@@ -26,6 +26,7 @@ mod lower;
 mod names;
 mod operators;
 mod output_names;
+mod parameter;
 mod parse;
 mod pipeline;
 mod planner;

@@ -89,13 +89,8 @@ impl Planner {
         let plan = self.analyze(plan)?;
         let columns = output_columns(&plan)?;
         let plan = normalize_output(plan, &columns)?;
-        Ok(BoundQuery {
-            relations: scanned_relations(&plan),
-            plan: Arc::new(plan),
-            columns,
-            depends_on: names.depends_on(),
-            parameters,
-        })
+        let relations = scanned_relations(&plan);
+        Ok(BoundQuery::new(plan, columns, relations, names.depends_on(), parameters))
     }
 
     /// The plan of an ad-hoc query, as text.

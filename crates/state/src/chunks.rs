@@ -30,13 +30,16 @@ pub(crate) struct Chunk {
 #[derive(Clone, Debug)]
 pub(crate) struct Chunks {
     schema: SchemaRef,
+    /// No rows, made once: look-ups that find nothing are many.
+    empty: RecordBatch,
     parts: Vec<Chunk>,
     len: u32,
 }
 
 impl Chunks {
     pub(crate) fn new(schema: SchemaRef) -> Chunks {
-        Chunks { schema, parts: Vec::new(), len: 0 }
+        let empty = RecordBatch::new_empty(schema.clone());
+        Chunks { schema, empty, parts: Vec::new(), len: 0 }
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -134,8 +137,7 @@ impl Chunks {
         }
         let (used, locations) = self.locate(rows);
         let Some(first) = used.first() else {
-            let types = columns.iter().map(|column| self.schema.field(*column).data_type());
-            return types.map(arrow::array::new_empty_array).collect();
+            return columns.iter().map(|column| self.empty.column(*column).clone()).collect();
         };
         if used.len() == 1 {
             let rows: UInt32Array = locations.iter().map(|(_, at)| *at).collect::<Vec<_>>().into();
@@ -152,6 +154,9 @@ impl Chunks {
 
     /// Whole rows.
     pub(crate) fn gather_rows(&self, rows: &[u32]) -> RecordBatch {
+        if rows.is_empty() {
+            return self.empty.clone();
+        }
         let columns = (0..self.schema.fields().len()).collect::<Vec<_>>();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         RecordBatch::try_new_with_options(self.schema.clone(), self.gather(&columns, rows), &options)

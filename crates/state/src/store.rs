@@ -119,11 +119,17 @@ impl Store {
         key_hashes: Option<&[u64]>,
         changes: &mut Vec<(u32, i64)>,
     ) {
+        if delta.is_empty() {
+            return;
+        }
         if self.negative == 0 && delta.is_insert_only() {
             self.append(delta.rows(), delta.weights().values(), key_hashes);
             return;
         }
         let delta = consolidate(delta);
+        if delta.is_empty() {
+            return;
+        }
         if self.append_only {
             self.append(delta.rows(), delta.weights().values(), None);
             return;
@@ -135,16 +141,16 @@ impl Store {
             if part.is_empty() {
                 continue;
             }
-            let part = delta.take(&UInt32Array::from(part));
-            let part = if may_cancel { self.cancel(&part, changes) } else { part };
-            self.append(part.rows(), part.weights().values(), None);
+            let whole = part.len() == delta.len();
+            let part = if whole { delta.clone() } else { delta.take(&UInt32Array::from(part)) };
+            let rest = if may_cancel { self.cancel(&part, changes) } else { Some(part) };
+            if let Some(rest) = rest {
+                self.append(rest.rows(), rest.weights().values(), None);
+            }
         }
     }
 
     fn append(&mut self, rows: &RecordBatch, weights: &[i64], key_hashes: Option<&[u64]>) {
-        if weights.is_empty() {
-            return;
-        }
         debug_assert!(weights.iter().all(|weight| *weight != 0), "a row of weight 0");
         self.chunks.push(rows, |range| count_odd(&weights[range]));
         self.weights.extend_from_slice(weights);
@@ -162,7 +168,7 @@ impl Store {
 
     /// Takes the weights of `part`, distinct rows whose weights have one sign, from equal rows of the
     /// other sign, and returns what is left over.
-    fn cancel(&mut self, part: &ZBatch, changes: &mut Vec<(u32, i64)>) -> ZBatch {
+    fn cancel(&mut self, part: &ZBatch, changes: &mut Vec<(u32, i64)>) -> Option<ZBatch> {
         let mut remaining = part.weights().values().to_vec();
         let key_hashes = self.by_key.as_ref().map(|index| index.hashes(part.rows()));
         let row_hashes = self.by_row.as_ref().map(|index| index.hashes(part.rows()));
@@ -316,11 +322,14 @@ pub(crate) fn count_odd(weights: &[i64]) -> u32 {
     weights.iter().filter(|weight| **weight != 1).count() as u32
 }
 
-fn leftover(part: &ZBatch, remaining: &[i64]) -> ZBatch {
+fn leftover(part: &ZBatch, remaining: &[i64]) -> Option<ZBatch> {
     let rows = (0..part.len() as u32).filter(|row| remaining[*row as usize] != 0).collect::<Vec<_>>();
+    if rows.is_empty() {
+        return None;
+    }
     let weights = rows.iter().map(|row| remaining[*row as usize]).collect::<Vec<_>>();
     let rows = part.take(&UInt32Array::from(rows)).rows().clone();
-    ZBatch::new(rows, Int64Array::from(weights))
+    Some(ZBatch::new(rows, Int64Array::from(weights)))
 }
 
 /// The part of `range` that lies before `limit`.

@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{Field, Schema};
-use springtide_catalog::{Catalog, Column, Relation};
+use springtide_catalog::{Catalog, Column};
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
     CopyLegacyCsvOption, CopyLegacyOption, CopyOption, CopySource, CopyTarget, Statement,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
+use super::target::Target;
 use crate::copy_format::{Format, Splitter};
 use crate::transaction::Transaction;
 
@@ -18,7 +19,7 @@ const LINES_PER_BATCH: usize = 8192;
 /// A bound `COPY … FROM STDIN`.
 #[derive(Clone)]
 pub(crate) struct Copy {
-    table: Arc<Relation>,
+    table: Target,
     columns: Vec<usize>,
     format: Format,
 }
@@ -34,7 +35,7 @@ impl Copy {
         let CopySource::Table { table_name, columns } = source else {
             return Err(SqlError::unsupported("COPY of a query FROM STDIN"));
         };
-        let table = super::writable_table(catalog, table_name, "insert into")?;
+        let table = Target::find(catalog, table_name, "insert into")?;
         let columns = match columns.as_slice() {
             [] => (0..table.columns.len()).collect(),
             names => super::column_positions(&table, names)?,
@@ -131,7 +132,7 @@ impl CopyIn {
         self.take_lines()?;
         self.finish_batch()?;
         let Copy { table, columns, .. } = &self.copy;
-        super::insert::write_columns(planner, transaction, table, columns, &self.batches).await
+        super::insert::write_batches(planner, transaction, table, columns, &self.batches).await
     }
 
     fn take_lines(&mut self) -> Result<()> {

@@ -10,6 +10,7 @@ use springtide_sql::sqlparser::ast::{
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::query::Select;
+use super::target::Target;
 use super::{Context, ast};
 use crate::notice::Notice;
 use crate::response::Response;
@@ -51,6 +52,7 @@ pub(super) async fn create_table(
     };
     let batches = select.collect(context.planner, transaction, &[]).await?;
     transaction.set_catalog(catalog);
+    let table = Target::new(table);
     let count = super::insert::write_all(context.planner, transaction, &table, &batches).await?;
     Ok(Response::complete(format!("SELECT {count}")))
 }

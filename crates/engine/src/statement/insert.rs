@@ -1,8 +1,6 @@
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
-use arrow::datatypes::{Field, Schema};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use springtide_catalog::{Catalog, Column, Relation};
@@ -15,13 +13,14 @@ use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
 
 use super::ast;
 use super::query::Select;
+use super::target::Target;
 use crate::response::Response;
 use crate::transaction::Transaction;
 
 /// A bound INSERT.
 #[derive(Clone)]
 pub(crate) struct Insert {
-    table: Arc<Relation>,
+    table: Target,
     /// The table's columns that the source gives, in its order.
     columns: Vec<usize>,
     source: Source,
@@ -56,7 +55,7 @@ impl Insert {
         let TableObject::TableName(name) = &insert.table else {
             return Err(SqlError::unsupported("INSERT into anything but a table"));
         };
-        let table = super::writable_table(catalog, name, "insert into")?;
+        let table = Target::find(catalog, name, "insert into")?;
         let mut columns = target_columns(&table, insert)?;
         let Some(query) = &insert.source else {
             return Ok(Insert { table, columns: Vec::new(), source: Source::Defaults });
@@ -107,72 +106,90 @@ impl Insert {
         transaction: &mut Transaction,
         parameters: &[ScalarValue],
     ) -> Result<Response> {
-        let given = match &self.source {
-            Source::Constants(rows) => vec![self.constants(rows, parameters)?],
-            Source::Query(select) => select.collect(planner, transaction, parameters).await?,
-            Source::Defaults => vec![one_empty_row()],
+        let inserted = match &self.source {
+            Source::Constants(rows) => self.insert_constants(planner, transaction, rows, parameters).await?,
+            Source::Query(select) => {
+                let given = select.collect(planner, transaction, parameters).await?;
+                write_batches(planner, transaction, &self.table, &self.columns, &given).await?
+            }
+            Source::Defaults => write_columns(planner, transaction, &self.table, &[], &[], 1).await?,
         };
-        let inserted = write_columns(planner, transaction, &self.table, &self.columns, &given).await?;
         Ok(Response::complete(format!("INSERT 0 {inserted}")))
     }
 
-    fn constants(&self, rows: &[Vec<Cell>], parameters: &[ScalarValue]) -> Result<RecordBatch> {
+    async fn insert_constants(
+        &self,
+        planner: &Planner,
+        transaction: &mut Transaction,
+        rows: &[Vec<Cell>],
+        parameters: &[ScalarValue],
+    ) -> Result<usize> {
         let columns = self.columns.iter().enumerate().map(|(position, column)| {
             constant_column(rows, position, &self.table.columns[*column], parameters)
         });
         let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
-        let fields = self.columns.iter().zip(&columns).map(|(column, values)| {
-            Field::new(&self.table.columns[*column].name, values.data_type().clone(), true)
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        RecordBatch::try_new(schema, columns).map_err(|error| SqlError::internal(error.to_string()))
+        write_columns(planner, transaction, &self.table, &self.columns, &columns, rows.len()).await
     }
 }
 
 /// Whole rows of `table` from values for some of its columns: assignment casts, and defaults for the rest.
 async fn table_rows(
     planner: &Planner,
-    table: &Relation,
+    table: &Target,
     columns: &[usize],
-    given: &RecordBatch,
+    given: &[ArrayRef],
+    rows: usize,
 ) -> Result<RecordBatch> {
-    let targets = columns.iter().map(|column| table.columns[*column].clone()).collect::<Vec<_>>();
+    let targets = columns.iter().map(|column| &table.columns[*column]).collect::<Vec<_>>();
     let assigned = springtide_sql::assign(given, &targets)?;
     let mut arrays = Vec::with_capacity(table.columns.len());
     for (position, column) in table.columns.iter().enumerate() {
         arrays.push(match columns.iter().position(|given| *given == position) {
-            Some(source) => assigned.column(source).clone(),
-            None => default_values(planner, column, given.num_rows()).await?,
+            Some(source) => assigned[source].clone(),
+            None => default_values(planner, column, rows).await?,
         });
     }
-    super::table_batch(table, arrays)
+    table.rows(arrays)
 }
 
 /// Inserts batches that give every column of a table.
 pub(super) async fn write_all(
     planner: &Planner,
     transaction: &mut Transaction,
-    table: &Relation,
+    table: &Target,
     batches: &[RecordBatch],
 ) -> Result<usize> {
     let columns = (0..table.columns.len()).collect::<Vec<_>>();
-    write_columns(planner, transaction, table, &columns, batches).await
+    write_batches(planner, transaction, table, &columns, batches).await
 }
 
 /// Inserts batches that give some columns of a table. Returns the number of rows.
-pub(super) async fn write_columns(
+pub(super) async fn write_batches(
     planner: &Planner,
     transaction: &mut Transaction,
-    table: &Relation,
+    table: &Target,
     columns: &[usize],
     batches: &[RecordBatch],
 ) -> Result<usize> {
     let mut inserted = 0;
     for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
-        let rows = table_rows(planner, table, columns, batch).await?;
-        inserted += rows.num_rows();
-        transaction.write(table, ZBatch::inserts(rows), true)?;
+        let rows = batch.num_rows();
+        inserted += write_columns(planner, transaction, table, columns, batch.columns(), rows).await?;
     }
+    Ok(inserted)
+}
+
+async fn write_columns(
+    planner: &Planner,
+    transaction: &mut Transaction,
+    table: &Target,
+    columns: &[usize],
+    given: &[ArrayRef],
+    rows: usize,
+) -> Result<usize> {
+    let rows = table_rows(planner, table, columns, given, rows).await?;
+    let inserted = rows.num_rows();
+    transaction.write(table, ZBatch::inserts(rows), true)?;
     Ok(inserted)
 }
 
@@ -191,16 +208,10 @@ async fn default_values(planner: &Planner, column: &Column, rows: usize) -> Resu
     let stream = planner.execute(&bound, &HashMap::new(), &[]).await?;
     let batches: Vec<RecordBatch> = stream.try_collect().await?;
     let one = batches.first().ok_or_else(|| SqlError::internal("a DEFAULT has a value"))?;
-    let one = springtide_sql::assign(one, std::slice::from_ref(column))?;
-    ScalarValue::try_from_array(one.column(0), 0)
+    let one = springtide_sql::assign(one.columns(), &[column])?;
+    ScalarValue::try_from_array(&one[0], 0)
         .and_then(|value| value.to_array_of_size(rows))
         .map_err(|error| springtide_plan::sql_error(&error))
-}
-
-fn one_empty_row() -> RecordBatch {
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(1));
-    RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)
-        .expect("a batch may have rows and no columns")
 }
 
 fn refuse_unsupported(insert: &InsertAst) -> Result<()> {

@@ -8,22 +8,20 @@ mod insert;
 mod modify;
 mod point_key;
 mod query;
+mod target;
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, RecordBatch};
 use datafusion::common::ScalarValue;
-use springtide_catalog::{Catalog, Relation, RelationKind};
+use springtide_catalog::{Catalog, Relation};
 use springtide_sql::sqlparser::ast as sql;
 use springtide_sql::{Planner, Statement};
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
-use crate::constraints::check_not_null;
 use crate::notice::Notice;
 use crate::response::{Column, Response};
 use crate::transaction::Transaction;
 
 pub(crate) use copy::CopyIn;
+pub(crate) use target::Target;
 
 /// A statement bound under one catalog.
 #[derive(Clone)]
@@ -147,24 +145,6 @@ fn statement_name(statement: &sql::Statement) -> String {
     if words.is_empty() { "this statement".to_owned() } else { words.join(" ") }
 }
 
-/// The table that a statement writes to. `verb` is what the messages say: `insert into`.
-fn writable_table(catalog: &Catalog, name: &sql::ObjectName, verb: &str) -> Result<Arc<Relation>> {
-    let relation = catalog.get(&springtide_sql::object_name(name)?)?;
-    match &relation.kind {
-        RelationKind::Table { append_only: true, .. } if verb != "insert into" => {
-            let message = format!("cannot {verb} append-only table \"{}\"", relation.name);
-            Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
-                .with_hint("Create the table without append_only to change its rows."))
-        }
-        RelationKind::Table { .. } => Ok(relation.clone()),
-        RelationKind::View { .. } | RelationKind::MaterializedView { .. } => {
-            let message = format!("cannot {verb} {} \"{}\"", relation.kind_name(), relation.name);
-            Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
-                .with_hint("Write to the tables that it is computed from."))
-        }
-    }
-}
-
 /// Position of a column of a table, or `42703`.
 fn column_position(table: &Relation, name: &sql::Ident) -> Result<usize> {
     let name = ast::fold(name);
@@ -186,12 +166,6 @@ fn column_positions(table: &Relation, names: &[sql::Ident]) -> Result<Vec<usize>
         positions.push(position);
     }
     Ok(positions)
-}
-
-/// Rows of a table from its columns. A NULL where the table has none is reported as such.
-pub(crate) fn table_batch(table: &Relation, arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
-    check_not_null(table, &arrays)?;
-    RecordBatch::try_new(table.schema(), arrays).map_err(internal)
 }
 
 fn internal(error: arrow::error::ArrowError) -> SqlError {

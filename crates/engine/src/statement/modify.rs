@@ -1,8 +1,6 @@
 //! UPDATE, DELETE and TRUNCATE. The rows to change are found by a query over the table, which the planner
 //! binds like any other.
 
-use std::sync::Arc;
-
 use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 use springtide_catalog::{Catalog, Relation};
@@ -14,6 +12,7 @@ use springtide_sql::sqlparser::ast::{
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
 
 use super::query::Select;
+use super::target::Target;
 use super::{ast, internal};
 use crate::constraints::{columns, first_of_each_key};
 use crate::response::Response;
@@ -22,7 +21,7 @@ use crate::transaction::Transaction;
 /// A bound UPDATE.
 #[derive(Clone)]
 pub(crate) struct Update {
-    table: Arc<Relation>,
+    table: Target,
     /// The columns that are assigned to, in the order of the values.
     columns: Vec<usize>,
     /// Returns the old row, then the assigned values.
@@ -42,7 +41,7 @@ impl Update {
             return Err(SqlError::unsupported("UPDATE ... RETURNING"));
         }
         let (name, qualifier) = target(&update.table)?;
-        let table = super::writable_table(catalog, name, "update")?;
+        let table = Target::find(catalog, name, "update")?;
         let mut from = vec![update.table.clone()];
         let others = match &update.from {
             Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => {
@@ -94,12 +93,12 @@ impl Update {
         let matched = if self.may_repeat { self.first_matches(&matched)? } else { matched };
         let (old, new) = self.split(&matched)?;
         let count = old.num_rows();
-        let delta = ZBatch::concat(self.table.schema(), &[ZBatch::deletes(old), ZBatch::inserts(new)]);
         let changes_key = self
             .table
             .primary_key()
             .is_some_and(|key| key.iter().any(|column| self.columns.contains(column)));
-        transaction.write(&self.table, delta, changes_key)?;
+        transaction.write(&self.table, ZBatch::deletes(old), false)?;
+        transaction.write(&self.table, ZBatch::inserts(new), changes_key)?;
         Ok(Response::complete(format!("UPDATE {count}")))
     }
 
@@ -111,29 +110,21 @@ impl Update {
 
     /// The old rows and the rows that take their place.
     fn split(&self, matched: &RecordBatch) -> Result<(RecordBatch, RecordBatch)> {
-        let width = self.table.columns.len();
-        let old = matched.project(&(0..width).collect::<Vec<_>>()).map_err(internal)?;
-        let old = springtide_sql::assign(&old, &self.table.columns)?;
-        let values = (width..matched.num_columns()).collect::<Vec<_>>();
-        let values = matched.project(&values).map_err(internal)?;
-        let targets =
-            self.columns.iter().map(|column| self.table.columns[*column].clone()).collect::<Vec<_>>();
-        let values = springtide_sql::assign(&values, &targets)?;
-        let mut arrays = old.columns().to_vec();
-        for (column, value) in self.columns.iter().zip(values.columns()) {
-            arrays[*column] = value.clone();
+        let (old, values) = matched.columns().split_at(self.table.columns.len());
+        let targets = self.columns.iter().map(|column| &self.table.columns[*column]).collect::<Vec<_>>();
+        let values = springtide_sql::assign(values, &targets)?;
+        let mut new = old.to_vec();
+        for (column, value) in self.columns.iter().zip(values) {
+            new[*column] = value;
         }
-        Ok((
-            super::table_batch(&self.table, old.columns().to_vec())?,
-            super::table_batch(&self.table, arrays)?,
-        ))
+        Ok((self.table.rows(old.to_vec())?, self.table.rows(new)?))
     }
 }
 
 /// A bound DELETE.
 #[derive(Clone)]
 pub(crate) struct Delete {
-    table: Arc<Relation>,
+    table: Target,
     /// Returns the rows to delete.
     matching: Select,
 }
@@ -153,7 +144,7 @@ impl Delete {
             return Err(SqlError::unsupported("DELETE from several tables"));
         };
         let (name, qualifier) = target(from)?;
-        let table = super::writable_table(catalog, name, "delete from")?;
+        let table = Target::find(catalog, name, "delete from")?;
         let selection = match &delete.using {
             None => delete.selection.clone(),
             Some(using) => Some(exists(using.clone(), delete.selection.clone())?),
@@ -179,8 +170,7 @@ impl Delete {
     ) -> Result<Response> {
         let mut count = 0;
         for rows in self.matching.collect(planner, transaction, parameters).await? {
-            let rows = springtide_sql::assign(&rows, &self.table.columns)?;
-            let rows = super::table_batch(&self.table, rows.columns().to_vec())?;
+            let rows = self.table.rows(rows.columns().to_vec())?;
             count += rows.num_rows();
             transaction.write(&self.table, ZBatch::deletes(rows), false)?;
         }
@@ -191,7 +181,7 @@ impl Delete {
 /// TRUNCATE: deletes every row.
 pub(super) async fn truncate(transaction: &mut Transaction, truncate: &Truncate) -> Result<Response> {
     for target in &truncate.table_names {
-        let table = super::writable_table(&transaction.catalog(), &target.name, "truncate")?;
+        let table = Target::find(&transaction.catalog(), &target.name, "truncate")?;
         for rows in transaction.rows(table.id).await? {
             transaction.write(&table, rows.negate(), false)?;
         }
@@ -266,6 +256,9 @@ fn exists(using: Vec<TableWithJoins>, selection: Option<Expr>) -> Result<Expr> {
 
 fn concat(batches: &[RecordBatch]) -> Result<Option<RecordBatch>> {
     let Some(first) = batches.first() else { return Ok(None) };
+    if let [single] = batches {
+        return Ok((single.num_rows() > 0).then(|| single.clone()));
+    }
     let all = arrow::compute::concat_batches(&first.schema(), batches).map_err(internal)?;
     Ok((all.num_rows() > 0).then_some(all))
 }
