@@ -1,0 +1,218 @@
+//! The log against a file system in memory that loses, cuts and flips what it is told to.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use parking_lot::Mutex;
+use springtide_storage::{FileSystem, LogFile, Record, Replayed, StorageError, Wal};
+use springtide_types::{RelationId, ZBatch};
+
+/// Files in memory. What was not synced is lost by [`Memory::crash`].
+#[derive(Clone, Debug, Default)]
+struct Memory(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    files: BTreeMap<PathBuf, Contents>,
+    /// Writes and syncs that still succeed; `None` is any number.
+    operations_left: Option<usize>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Contents {
+    bytes: Vec<u8>,
+    synced: usize,
+}
+
+impl State {
+    fn operate(&mut self) -> io::Result<()> {
+        match &mut self.operations_left {
+            Some(0) => Err(io::ErrorKind::StorageFull.into()),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Memory {
+    fn fail_after(&self, operations: Option<usize>) {
+        self.0.lock().operations_left = operations;
+    }
+
+    /// Keeps `torn` bytes of what was not synced.
+    fn crash(&self, torn: usize) {
+        for file in self.0.lock().files.values_mut() {
+            let kept = (file.synced + torn).min(file.bytes.len());
+            file.bytes.truncate(kept);
+        }
+    }
+
+    fn edit(&self, edit: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.0.lock();
+        edit(&mut state.files.values_mut().next_back().expect("there is a segment").bytes);
+    }
+
+    fn length(&self) -> usize {
+        self.0.lock().files.values().map(|file| file.bytes.len()).sum()
+    }
+}
+
+struct Handle(Memory, PathBuf);
+
+impl FileSystem for Memory {
+    fn create_directory(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let state = self.0.lock();
+        let names = state.files.keys().map(|path| path.strip_prefix(directory).expect("one directory"));
+        Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        Ok(self.0.lock().files[path].bytes.clone())
+    }
+
+    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        self.0.lock().files.entry(path.to_owned()).or_default();
+        Ok(Box::new(Handle(self.clone(), path.to_owned())))
+    }
+
+    fn sync_directory(&self, _path: &Path) -> io::Result<()> {
+        self.0.lock().operate()
+    }
+}
+
+impl LogFile for Handle {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.0.0.lock();
+        state.operate()?;
+        state.files.get_mut(&self.1).expect("it is open").bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = self.0.0.lock();
+        state.operate()?;
+        let file = state.files.get_mut(&self.1).expect("it is open");
+        file.synced = file.bytes.len();
+        Ok(())
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.0.0.lock().files.get_mut(&self.1).expect("it is open").bytes.truncate(length as usize);
+        Ok(())
+    }
+}
+
+fn record(epoch: u64) -> Record {
+    let ids: ArrayRef = Arc::new(Int64Array::from(vec![Some(epoch as i64), None]));
+    let names: ArrayRef = Arc::new(StringArray::from(vec![None, Some("tide")]));
+    let rows = RecordBatch::try_from_iter_with_nullable([("id", ids, true), ("name", names, true)]).unwrap();
+    let delta = ZBatch::new(rows, vec![1, -1].into());
+    Record { epoch, catalog: format!("catalog {epoch}").into_bytes(), deltas: vec![(RelationId(7), delta)] }
+}
+
+fn open(files: &Memory) -> Result<(Wal, Replayed, Vec<Record>), StorageError> {
+    let mut records = Vec::new();
+    let (wal, replayed) = Wal::open(Arc::new(files.clone()), Path::new("wal"), |record| {
+        records.push(record);
+        Ok(())
+    })?;
+    Ok((wal, replayed, records))
+}
+
+fn epochs(files: &Memory) -> Vec<u64> {
+    open(files).expect("the log is intact").2.iter().map(|record| record.epoch).collect()
+}
+
+fn written(count: u64) -> Memory {
+    let files = Memory::default();
+    let (mut wal, ..) = open(&files).unwrap();
+    (1..=count).for_each(|epoch| wal.append(&record(epoch)).unwrap());
+    files
+}
+
+#[test]
+fn what_was_appended_is_read_back() {
+    let files = written(3);
+    files.crash(0);
+    let (mut wal, replayed, records) = open(&files).unwrap();
+    assert_eq!(replayed, Replayed { records: 3, epoch: 3, torn_bytes: 0 });
+    for (found, epoch) in records.iter().zip(1..) {
+        let expected = record(epoch);
+        assert_eq!((found.epoch, &found.catalog), (epoch, &expected.catalog));
+        let ((relation, delta), (_, other)) = (&found.deltas[0], &expected.deltas[0]);
+        assert_eq!(*relation, RelationId(7));
+        assert_eq!((delta.rows(), delta.weights()), (other.rows(), other.weights()));
+    }
+    wal.append(&record(4)).unwrap();
+    drop(wal);
+    assert_eq!(epochs(&files), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_torn_end_is_cut_at_every_length() {
+    let whole = written(3);
+    let two = written(2).length();
+    for cut in 0..whole.length() {
+        let files = written(3);
+        files.edit(|bytes| bytes.truncate(cut));
+        let expected = if cut >= two { vec![1, 2] } else { epochs(&files) };
+        assert!(expected.len() < 3);
+        let (mut wal, ..) = open(&files).unwrap();
+        wal.append(&record(9)).unwrap();
+        assert_eq!(epochs(&files), [expected, vec![9]].concat(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn damage_before_the_end_is_refused_and_named() {
+    let files = written(3);
+    let second = written(1).length();
+    let length = files.length();
+    for offset in (0..written(2).length()).step_by(3) {
+        files.edit(|bytes| bytes[offset] ^= 0x10);
+        match open(&files) {
+            Err(StorageError::Corrupt { path, offset: reported, .. }) => {
+                assert_eq!(path, Path::new("wal/00000000000000000001.wal"));
+                assert!(reported <= offset as u64, "{reported} for damage at {offset}");
+                assert!(offset < second || reported >= second as u64);
+            }
+            Err(other) => panic!("damage at {offset}: {other}"),
+            Ok(_) => panic!("damage at {offset} was not noticed"),
+        }
+        files.edit(|bytes| bytes[offset] ^= 0x10);
+    }
+    assert_eq!((epochs(&files), files.length()), (vec![1, 2, 3], length));
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_accepted_until_the_log_is_opened_again() {
+    // The first record creates the segment: a write, a sync and a sync of the directory before its own two.
+    for operations in 0..8 {
+        let files = Memory::default();
+        let (mut wal, ..) = open(&files).unwrap();
+        files.fail_after(Some(operations));
+        let results = (1..=4).map(|epoch| wal.append(&record(epoch))).collect::<Vec<_>>();
+        let acknowledged = results.iter().take_while(|result| result.is_ok()).count();
+        assert!(acknowledged < 3, "{operations} operations");
+        assert!(matches!(&results[acknowledged], Err(error) if error.is_disk_full()));
+        assert!(
+            results[acknowledged + 1..].iter().all(|result| matches!(result, Err(StorageError::Poisoned)))
+        );
+        files.fail_after(None);
+        for torn in [0, 1, 20, 10_000] {
+            files.crash(torn);
+            let found = epochs(&files);
+            assert!(found.len() >= acknowledged && found.len() <= acknowledged + 1);
+        }
+    }
+}
