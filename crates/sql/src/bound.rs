@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
-use springtide_catalog::Column;
+use springtide_catalog::{Column, FunctionId};
 use springtide_types::{RelationId, SqlType};
 
 /// A query whose names and types are resolved, ready to be executed or lowered.
@@ -11,6 +11,7 @@ pub struct BoundQuery {
     pub(crate) columns: Vec<Column>,
     pub(crate) relations: Vec<RelationId>,
     pub(crate) depends_on: Vec<RelationId>,
+    pub(crate) functions: Vec<FunctionId>,
     pub(crate) parameters: Vec<SqlType>,
 }
 
@@ -25,9 +26,15 @@ impl BoundQuery {
         &self.relations
     }
 
-    /// The relations that the query names, plain views included, in ascending order.
+    /// The relations that the query and the functions that it calls name, plain views included, in
+    /// ascending order.
     pub fn depends_on(&self) -> &[RelationId] {
         &self.depends_on
+    }
+
+    /// The users' functions that the query calls, directly or through others, in ascending order.
+    pub fn functions(&self) -> &[FunctionId] {
+        &self.functions
     }
 
     /// The types of the parameters `$1`, `$2`, …; text where nothing says otherwise.

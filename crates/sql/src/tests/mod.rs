@@ -69,6 +69,7 @@ impl Fixture {
             columns: columns.iter().map(column).collect(),
             kind: RelationKind::Table { primary_key, append_only: false },
             depends_on: vec![],
+            functions: vec![],
         });
         let relation = relation.unwrap();
         let rows =
@@ -90,6 +91,7 @@ impl Fixture {
             columns: bound.columns(),
             kind: RelationKind::View { query: query.to_owned() },
             depends_on: bound.depends_on().to_vec(),
+            functions: bound.functions().to_vec(),
         };
         self.catalog.create(relation).unwrap();
     }
