@@ -30,7 +30,11 @@ impl Call {
     /// A call of one of `candidates`. Without any, it is an error that names the types of the arguments.
     pub(crate) fn udf(name: &str, candidates: Vec<Arc<Function>>) -> Arc<ScalarUDF> {
         let any = TypeSignature::OneOf(vec![TypeSignature::Nullary, TypeSignature::VariadicAny]);
-        let signature = Signature::new(any, Volatility::Immutable);
+        let mut signature = Signature::new(any, Volatility::Immutable);
+        if let [function] = candidates.as_slice() {
+            let names = function.parameters.iter().map(|parameter| parameter.name.clone());
+            signature.parameter_names = names.collect();
+        }
         Arc::new(ScalarUDF::from(Call { name: name.to_owned(), candidates, conditions: 0, signature }))
     }
 

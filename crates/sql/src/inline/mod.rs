@@ -149,20 +149,23 @@ fn parameters(function: &Function, types: &[SqlType]) -> Result<DFSchema> {
     DFSchema::new_with_metadata(fields.collect(), HashMap::new())
 }
 
-/// The expression that a query without FROM consists of, if that is all it is.
+/// The expression that a query without FROM stands for, if that is all it is.
 fn single_expr(query: LogicalPlan) -> std::result::Result<Expr, LogicalPlan> {
-    match query {
-        LogicalPlan::Projection(Projection { expr, input, .. })
-            if expr.len() == 1
-                && matches!(
-                    *input,
-                    LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, .. })
-                ) =>
-        {
-            Ok(expr.into_iter().next().map_or_else(|| unreachable!("its length is 1"), Expr::unalias))
+    let LogicalPlan::Projection(Projection { expr, input, .. }) = &query else { return Err(query) };
+    let [value] = expr.as_slice() else { return Err(query) };
+    let value = value.clone().unalias();
+    match input.as_ref() {
+        input if is_one_row(input) => Ok(value),
+        LogicalPlan::Filter(filter) if is_one_row(&filter.input) => {
+            let when_then = (Box::new(filter.predicate.clone()), Box::new(value));
+            Ok(Expr::Case(Case::new(None, vec![when_then], None)))
         }
-        other => Err(other),
+        _ => Err(query),
     }
+}
+
+fn is_one_row(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, .. }))
 }
 
 fn query_type(query: &LogicalPlan, function: &Function) -> Result<Option<SqlType>> {

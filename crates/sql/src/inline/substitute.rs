@@ -92,6 +92,9 @@ impl<'a> Substitution<'a> {
     fn inner(&mut self, expr: Expr) -> Result<Transformed<Expr>> {
         if let Some(position) = parameter(&expr) {
             let argument = self.outer.get(position).ok_or_else(|| no_parameter(position))?;
+            if argument.exists(|expr| Ok(matches!(expr, Expr::ScalarSubquery(_))))? {
+                return Err(subquery_in_subquery());
+            }
             self.uses[position] += 2;
             return Ok(Transformed::yes(argument.clone()));
         }
@@ -134,6 +137,12 @@ fn parameter(expr: &Expr) -> Option<usize> {
 fn no_parameter(position: usize) -> datafusion::common::DataFusionError {
     let message = format!("there is no parameter ${}", position + 1);
     external(SqlError::new(SqlState::UNDEFINED_PARAMETER, message))
+}
+
+/// Its columns would be two queries away, further than DataFusion looks.
+fn subquery_in_subquery() -> datafusion::common::DataFusionError {
+    let error = SqlError::unsupported("a subquery in an argument of a function that reads a table");
+    external(error.with_hint("Compute the argument in a subquery in FROM."))
 }
 
 fn as_outer(argument: Expr, schema: &DFSchema) -> Result<Expr> {
