@@ -37,7 +37,6 @@ async fn own_files_over_the_wire() {
 const NOT_YET: &[(&str, &str)] = &[
     ("blob.slt", "the type bytea"),
     ("merge_join.slt", "an order of rows that SQL does not promise"),
-    ("sql_udf.slt", "CREATE FUNCTION"),
     ("timestamp.slt", "years AD and BC with a time zone"),
 ];
 

@@ -1,16 +1,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use springtide_types::{RelationId, Result, SqlError, SqlState};
+use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
-use crate::Relation;
+use crate::{Function, FunctionId, Relation};
 
-/// All relations at one moment.
+/// All relations and functions at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    by_name: BTreeMap<String, Arc<Relation>>,
-    by_id: BTreeMap<RelationId, Arc<Relation>>,
+    pub(crate) by_name: BTreeMap<String, Arc<Relation>>,
+    pub(crate) by_id: BTreeMap<RelationId, Arc<Relation>>,
     next_id: u64,
+    pub(crate) functions: BTreeMap<String, Vec<Arc<Function>>>,
+    next_function_id: u64,
 }
 
 impl Catalog {
@@ -69,51 +71,39 @@ impl Catalog {
         }
     }
 
-    /// Removes relations. Without `cascade`, fails with `2BP01` if others depend on them. Returns all that
-    /// were removed, dependents before what they depend on.
-    pub fn drop(&mut self, ids: &[RelationId], cascade: bool) -> Result<Vec<Arc<Relation>>> {
-        let dropped = self.with_dependents(ids);
-        if let Some(dependent) = dropped.iter().find(|relation| !ids.contains(&relation.id)) {
-            if !cascade {
-                return Err(self.still_needed(ids, dependent, &dropped));
-            }
-        }
-        for relation in &dropped {
-            self.by_name.remove(&relation.name);
-            self.by_id.remove(&relation.id);
-        }
-        Ok(dropped)
+    /// The functions of this name; they differ in the types of their parameters.
+    pub fn functions(&self, name: &str) -> &[Arc<Function>] {
+        self.functions.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// The relations and all that depend on them. A dependent has a greater identity than what it depends
-    /// on, so descending identities are the order to drop in.
-    fn with_dependents(&self, ids: &[RelationId]) -> Vec<Arc<Relation>> {
-        let mut found: Vec<Arc<Relation>> = Vec::new();
-        for relation in self.by_id.values() {
-            let depends = relation.depends_on.iter().any(|id| found.iter().any(|other| other.id == *id));
-            if ids.contains(&relation.id) || depends {
-                found.push(relation.clone());
-            }
-        }
-        found.reverse();
-        found
+    /// The function of this name with parameters of these types.
+    pub fn function(&self, name: &str, types: &[SqlType]) -> Option<&Arc<Function>> {
+        self.functions(name).iter().find(|function| function.types().eq(types.iter().copied()))
     }
 
-    fn still_needed(&self, ids: &[RelationId], dependent: &Relation, dropped: &[Arc<Relation>]) -> SqlError {
-        let name = |relation: &Relation| format!("{} {}", relation.kind_name(), relation.name);
-        let needed = ids
-            .iter()
-            .filter_map(|id| self.by_id(*id))
-            .find(|relation| dependent.depends_on.contains(&relation.id) || ids.len() == 1);
-        let needed = needed.map_or_else(String::new, |relation| name(relation));
-        let lines =
-            dropped.iter().rev().filter(|relation| !ids.contains(&relation.id)).flat_map(|relation| {
-                let reasons = dropped.iter().filter(|other| relation.depends_on.contains(&other.id));
-                reasons.map(|other| format!("{} depends on {}", name(relation), name(other)))
-            });
-        let message = format!("cannot drop {needed} because other objects depend on it");
-        SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
-            .with_detail(lines.collect::<Vec<_>>().join("\n"))
-            .with_hint("Use DROP ... CASCADE to drop the dependent objects too.")
+    /// The identity that the next function will have.
+    pub fn next_function_id(&self) -> FunctionId {
+        FunctionId(self.next_function_id)
+    }
+
+    /// Adds a function under [`Catalog::next_function_id`]. Fails with `42723` if there is one of this name
+    /// with parameters of the same types.
+    pub fn create_function(&mut self, function: Function) -> Result<()> {
+        assert_eq!(function.id, self.next_function_id(), "identities are given out in order");
+        if self.function(&function.name, &function.types().collect::<Vec<_>>()).is_some() {
+            let message = format!("function \"{}\" already exists with same argument types", function.name);
+            return Err(SqlError::new(SqlState::DUPLICATE_FUNCTION, message));
+        }
+        self.next_function_id += 1;
+        self.functions.entry(function.name.clone()).or_default().push(Arc::new(function));
+        Ok(())
+    }
+
+    /// Puts another definition in the place of the function of the same identity and name.
+    pub fn replace_function(&mut self, function: Function) {
+        let same_name = self.functions.entry(function.name.clone()).or_default();
+        if let Some(known) = same_name.iter_mut().find(|known| known.id == function.id) {
+            *known = Arc::new(function);
+        }
     }
 }

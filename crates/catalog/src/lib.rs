@@ -1,10 +1,13 @@
-//! What exists: relations, their columns and dependencies, and the rules of DDL.
+//! What exists: relations, their columns, functions, what depends on what, and the rules of DDL.
 //!
 //! A [`Catalog`] is a value: DDL makes a new one, so that a statement sees one catalog from start to end.
 //! Invariant: nothing here runs or stores anything.
 
 mod catalog;
+mod dependencies;
+mod function;
 mod relation;
 
 pub use catalog::Catalog;
-pub use relation::{Column, Relation, RelationKind};
+pub use function::{Function, FunctionId, Parameter};
+pub use relation::{Column, Default, Relation, RelationKind};

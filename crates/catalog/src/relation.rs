@@ -4,6 +4,8 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, SqlType};
 
+use crate::FunctionId;
+
 /// A column of a table or view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
@@ -13,8 +15,25 @@ pub struct Column {
     pub sql_type: SqlType,
     /// Whether it may hold NULL.
     pub nullable: bool,
-    /// The SQL text of its DEFAULT.
-    pub default: Option<String>,
+    /// Its DEFAULT.
+    pub default: Option<Default>,
+}
+
+/// The DEFAULT of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Default {
+    /// The SQL text of the expression.
+    pub expr: String,
+    /// The functions that it called when it was declared, directly or through others.
+    pub functions: Vec<FunctionId>,
+}
+
+impl Column {
+    /// Whether its DEFAULT calls one of these functions.
+    pub(crate) fn default_calls(&self, functions: &[FunctionId]) -> bool {
+        let called = self.default.iter().flat_map(|default| &default.functions);
+        called.into_iter().any(|id| functions.contains(id))
+    }
 }
 
 /// What kind of relation it is, with what only that kind has.
@@ -52,8 +71,10 @@ pub struct Relation {
     pub columns: Vec<Column>,
     /// What it is.
     pub kind: RelationKind,
-    /// The relations that its query names, views included.
+    /// The relations that its query names, itself or in a function, views included.
     pub depends_on: Vec<RelationId>,
+    /// The functions that its query calls, directly or through others.
+    pub functions: Vec<FunctionId>,
 }
 
 impl Relation {
@@ -104,5 +125,10 @@ impl Relation {
             RelationKind::View { .. } => "view",
             RelationKind::MaterializedView { .. } => "materialized view",
         }
+    }
+
+    /// What messages call it, with its name: `view v`.
+    pub(crate) fn description(&self) -> String {
+        format!("{} {}", self.kind_name(), self.name)
     }
 }

@@ -37,9 +37,14 @@ impl Transaction {
         self.point.epoch
     }
 
-    /// What exists, as this transaction sees it.
+    /// What exists, as this transaction sees it, to be changed.
     pub(crate) fn catalog(&self) -> Catalog {
-        self.own_catalog.as_ref().unwrap_or(&self.point.objects.catalog).clone()
+        self.visible_catalog().clone()
+    }
+
+    /// What exists, as this transaction sees it.
+    pub(crate) fn visible_catalog(&self) -> &Catalog {
+        self.own_catalog.as_ref().unwrap_or(&self.point.objects.catalog)
     }
 
     /// The catalog to bind queries with. A materialized view whose contents lack rows that this
@@ -49,7 +54,7 @@ impl Transaction {
         if self.own_catalog.is_none() && self.writes.is_empty() {
             return known.clone();
         }
-        let catalog = self.own_catalog.as_ref().unwrap_or(known);
+        let catalog = self.visible_catalog();
         let written = self.writes.tables();
         Arc::new(with_views_unfolded(catalog, |view| {
             known.by_id(view.id).is_none() || !base_tables(catalog, view.id).is_disjoint(&written)

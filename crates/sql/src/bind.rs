@@ -1,6 +1,6 @@
 //! Names to relations, functions and types: what DataFusion's binder asks for.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,23 +16,47 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use springtide_catalog::{Catalog, Relation, RelationKind};
-use springtide_types::{RelationId, SqlError, SqlState};
+use springtide_catalog::{Catalog, Function, FunctionId, Relation, RelationKind};
+use springtide_types::{RelationId, SqlError, SqlState, SqlType};
 
 use crate::errors::external;
+use crate::inline::Call;
 use crate::planner::Planner;
 use crate::relation_table::RelationTable;
+
+/// How deep functions may call each other.
+const MAX_DEPTH: usize = 32;
+/// How large the bodies that a query takes in may become together, in expressions.
+const MAX_SIZE: usize = 20_000;
 
 /// Resolves the names of one query.
 pub(crate) struct Names<'a> {
     planner: &'a Planner,
     catalog: &'a Catalog,
     depends_on: RefCell<BTreeSet<RelationId>>,
+    functions: RefCell<BTreeSet<FunctionId>>,
+    /// How many function bodies are around what is bound.
+    depth: Cell<usize>,
+    calls: Cell<usize>,
+    size: Cell<usize>,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn new(planner: &'a Planner, catalog: &'a Catalog) -> Names<'a> {
-        Names { planner, catalog, depends_on: RefCell::default() }
+        Names::at_depth(planner, catalog, 0)
+    }
+
+    /// The names of a query in a view that is used this deep in functions.
+    pub(crate) fn at_depth(planner: &'a Planner, catalog: &'a Catalog, depth: usize) -> Names<'a> {
+        Names {
+            planner,
+            catalog,
+            depends_on: RefCell::default(),
+            functions: RefCell::default(),
+            depth: Cell::new(depth),
+            calls: Cell::new(0),
+            size: Cell::new(0),
+        }
     }
 
     /// The relations that were named.
@@ -40,10 +64,57 @@ impl<'a> Names<'a> {
         self.depends_on.borrow().iter().copied().collect()
     }
 
+    /// The functions that were called, in the bodies of others too.
+    pub(crate) fn functions(&self) -> Vec<FunctionId> {
+        self.functions.borrow().iter().copied().collect()
+    }
+
+    /// Binds something inside the body of a function.
+    pub(crate) fn in_body<T>(&self, function: &Function, bind: impl FnOnce() -> Result<T>) -> Result<T> {
+        let depth = self.depth.get();
+        if depth == MAX_DEPTH {
+            let error = SqlError::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
+            let detail = format!("Function {} is called inside {MAX_DEPTH} others.", function.signature());
+            let hint = "A call stands for the body of the function: functions can't be recursive.";
+            return Err(external(error.with_detail(detail).with_hint(hint)));
+        }
+        self.functions.borrow_mut().insert(function.id);
+        self.depth.set(depth + 1);
+        let bound = bind();
+        self.depth.set(depth);
+        bound
+    }
+
+    /// The body of a function for arguments of these types. `parameters` are those that have names.
+    pub(crate) fn body(
+        &self,
+        function: &Function,
+        types: &[SqlType],
+        parameters: &DFSchema,
+    ) -> Result<LogicalPlan> {
+        self.planner.body(function, types, parameters, self).map_err(external)
+    }
+
+    /// A number for a call, unlike those of all other calls in the query.
+    pub(crate) fn next_call(&self) -> usize {
+        self.calls.set(self.calls.get() + 1);
+        self.calls.get()
+    }
+
+    /// Counts what a call has grown into. Fails with `54001` when it is too much.
+    pub(crate) fn spend(&self, size: usize) -> Result<()> {
+        self.size.set(self.size.get().saturating_add(size));
+        if self.size.get() <= MAX_SIZE {
+            return Ok(());
+        }
+        let message = "the functions that the query calls are too large together";
+        Err(external(SqlError::new(SqlState::STATEMENT_TOO_COMPLEX, message)))
+    }
+
     fn source(&self, relation: &Arc<Relation>) -> springtide_types::Result<Arc<dyn TableSource>> {
         match &relation.kind {
             RelationKind::View { query } => {
-                let plan = self.planner.view_plan(relation, query, self.catalog)?;
+                let plan = self.planner.view_plan(relation, query, self.catalog, self.depth.get())?;
                 Ok(Arc::new(DefaultTableSource::new(Arc::new(ViewTable::new(plan, None)))))
             }
             _ => Ok(RelationTable::new(relation.clone()).into_source()),
@@ -66,7 +137,13 @@ impl ContextProvider for Names<'_> {
         let session = self.planner.serial();
         let name = name.trim_matches('"');
         let function = session.table_functions().get(name).ok_or_else(|| {
-            external(SqlError::new(SqlState::UNDEFINED_FUNCTION, format!("function {name} does not exist")))
+            external(match self.catalog.functions(name) {
+                [] => {
+                    let message = format!("function {name} does not exist");
+                    SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
+                }
+                _ => SqlError::unsupported(format!("function {name} in FROM")),
+            })
         })?;
         let args = args.into_iter().map(constant_argument).collect::<Result<Vec<_>>>()?;
         let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&args, session))?;
@@ -86,7 +163,13 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.planner.functions().scalar.get(name).cloned()
+        let functions = self.planner.functions();
+        let own = self.catalog.functions(name);
+        match functions.scalar.get(name) {
+            Some(function) if own.is_empty() => Some(function.clone()),
+            None if own.is_empty() && functions.is_built_in(name) => None,
+            _ => Some(Call::udf(name, own.to_vec())),
+        }
     }
 
     fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {

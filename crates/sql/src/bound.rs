@@ -2,9 +2,10 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
-use springtide_catalog::Column;
+use springtide_catalog::{Column, FunctionId};
 use springtide_types::{RelationId, SqlType};
 
+use crate::bind::{Names, scanned_relations};
 use crate::pipeline::Pipeline;
 
 /// A query whose names and types are resolved, ready to be executed or lowered.
@@ -14,6 +15,7 @@ pub struct BoundQuery {
     pub(crate) columns: Vec<Column>,
     pub(crate) relations: Vec<RelationId>,
     pub(crate) depends_on: Vec<RelationId>,
+    pub(crate) functions: Vec<FunctionId>,
     pub(crate) parameters: Vec<SqlType>,
     schema: SchemaRef,
     /// Compiled when it first runs over few rows; `None` inside if it is not of the kind.
@@ -24,17 +26,17 @@ impl BoundQuery {
     pub(crate) fn new(
         plan: LogicalPlan,
         columns: Vec<Column>,
-        relations: Vec<RelationId>,
-        depends_on: Vec<RelationId>,
+        names: &Names<'_>,
         parameters: Vec<SqlType>,
     ) -> BoundQuery {
         let fields = columns.iter().map(|column| Field::new(&column.name, column.sql_type.arrow(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         BoundQuery {
+            relations: scanned_relations(&plan),
             plan: Arc::new(plan),
             columns,
-            relations,
-            depends_on,
+            depends_on: names.depends_on(),
+            functions: names.functions(),
             parameters,
             schema,
             pipeline: Arc::default(),
@@ -60,9 +62,15 @@ impl BoundQuery {
         &self.relations
     }
 
-    /// The relations that the query names, plain views included, in ascending order.
+    /// The relations that the query and the functions that it calls name, plain views included, in
+    /// ascending order.
     pub fn depends_on(&self) -> &[RelationId] {
         &self.depends_on
+    }
+
+    /// The users' functions that the query calls, directly or through others, in ascending order.
+    pub fn functions(&self) -> &[FunctionId] {
+        &self.functions
     }
 
     /// The types of the parameters `$1`, `$2`, …; text where nothing says otherwise.

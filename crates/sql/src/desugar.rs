@@ -395,10 +395,10 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
     }
 }
 
-/// `pg_catalog.lower(x)` is `lower(x)`.
+/// `pg_catalog.lower(x)` is `lower(x)`, and `public.f(x)` is `f(x)`.
 fn without_schema(function: &Function) -> Option<Expr> {
     let [schema, name] = function.name.0.as_slice() else { return None };
-    (fold(schema.as_ident()?) == "pg_catalog").then(|| {
+    ["pg_catalog", "public"].contains(&fold(schema.as_ident()?).as_str()).then(|| {
         let function = Function { name: ObjectName(vec![name.clone()]), ..function.clone() };
         rewrite_function(&function).unwrap_or(Expr::Function(function))
     })

@@ -131,7 +131,10 @@ fn planning_message(message: &str) -> Option<SqlError> {
         let message = "more than one row returned by a subquery used as an expression";
         return Some(SqlError::new(SqlState::CARDINALITY_VIOLATION, message));
     }
-    if message.contains("OuterReferenceColumn") || message.contains("Correlated scalar subquery") {
+    if message.contains("OuterReferenceColumn")
+        || message.contains("Correlated scalar subquery")
+        || message.contains("does not support logical expression ScalarSubquery")
+    {
         return Some(
             SqlError::unsupported("this kind of correlated subquery")
                 .with_hint("Write it as a join, or compute it in a subquery with GROUP BY in FROM."),

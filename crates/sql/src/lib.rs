@@ -20,6 +20,7 @@ mod dialect;
 mod errors;
 mod execute;
 mod functions;
+mod inline;
 mod input;
 mod interval;
 mod lower;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::convert::{Family, family};
 use crate::errors::external;
 use crate::functions::{ArithmeticOp, arithmetic, arithmetic_op, cast_function, extract, guard};
+use crate::inline::conditional_call;
 use crate::input::parse_text;
 
 /// Plans operators ahead of DataFusion.
@@ -155,7 +156,7 @@ pub(crate) fn result_type(one: SqlType, other: SqlType) -> Option<SqlType> {
 }
 
 /// The numeric that holds every value of an integer type.
-fn as_numeric(sql_type: SqlType) -> SqlType {
+pub(crate) fn as_numeric(sql_type: SqlType) -> SqlType {
     match sql_type {
         SqlType::Int2 => SqlType::Numeric(5, 0),
         SqlType::Int4 => SqlType::Numeric(10, 0),
@@ -240,7 +241,7 @@ fn check_boolean(clause: &str, expr: &Expr, schema: &DFSchema) -> Result<()> {
 
 /// Makes the divisions in `expr` harmless where `condition` does not hold.
 pub(crate) fn guarded(expr: Expr, condition: Expr) -> Result<Expr> {
-    let guarded = expr.transform_down(|expr| match expr {
+    let guarded = expr.transform_up(|expr| match expr {
         Expr::ScalarFunction(mut function)
             if matches!(arithmetic_op(&function), Some(ArithmeticOp::Divide | ArithmeticOp::Modulo)) =>
         {
@@ -251,6 +252,11 @@ pub(crate) fn guarded(expr: Expr, condition: Expr) -> Result<Expr> {
             }));
             Ok(Transformed::yes(Expr::ScalarFunction(function)))
         }
+        // There may be divisions in the body.
+        Expr::ScalarFunction(function) => Ok(match conditional_call(&function, &condition) {
+            Some(call) => Transformed::yes(call),
+            None => Transformed::no(Expr::ScalarFunction(function)),
+        }),
         other => Ok(Transformed::no(other)),
     })?;
     Ok(guarded.data)

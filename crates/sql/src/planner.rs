@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::{ConfigOptions, SpillCompression};
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::{ExprPlanner, TypePlanner};
@@ -13,16 +14,17 @@ use datafusion::optimizer::{Analyzer, Optimizer};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
-use springtide_catalog::{Catalog, Column, Relation};
+use springtide_catalog::{Catalog, Column, Function, Relation};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use crate::BoundQuery;
 use crate::analyze::PostgresTypes;
-use crate::bind::{Names, scanned_relations};
+use crate::bind::Names;
 use crate::decorrelate::DecorrelateScalarAggregate;
 use crate::desugar::desugar;
 use crate::errors::plan_error;
 use crate::functions::Functions;
+use crate::inline::{inline_calls, value_of};
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::sql_types::PostgresTypePlanner;
@@ -77,20 +79,27 @@ impl Planner {
         catalog: &Catalog,
         parameter_types: &[Option<SqlType>],
     ) -> Result<BoundQuery> {
-        let names = Names::new(self, catalog);
+        self.bind_names(query, &Names::new(self, catalog), parameter_types)
+    }
+
+    fn bind_names(
+        &self,
+        query: &ast::Query,
+        names: &Names<'_>,
+        parameter_types: &[Option<SqlType>],
+    ) -> Result<BoundQuery> {
         let mut query = query.clone();
         desugar(&mut query)?;
-        let mut plan = self.to_plan(&query, &names, parameter_types)?;
+        let mut plan = self.to_plan(&query, names, parameter_types)?;
         let parameters = infer_parameters(&plan, parameter_types)?;
         if parameters.len() != parameter_types.iter().flatten().count() {
             let types = parameters.iter().copied().map(Some).collect::<Vec<_>>();
-            plan = self.to_plan(&query, &names, &types)?;
+            plan = self.to_plan(&query, names, &types)?;
         }
         let plan = self.analyze(plan)?;
         let columns = output_columns(&plan)?;
         let plan = normalize_output(plan, &columns)?;
-        let relations = scanned_relations(&plan);
-        Ok(BoundQuery::new(plan, columns, relations, names.depends_on(), parameters))
+        Ok(BoundQuery::new(plan, columns, &names, parameters))
     }
 
     /// The plan of an ad-hoc query, as text.
@@ -105,12 +114,56 @@ impl Planner {
         names: &Names<'_>,
         parameter_types: &[Option<SqlType>],
     ) -> Result<LogicalPlan> {
-        let fields = parameter_types.iter().map(|sql_type| sql_type.map(parameter_field));
-        let mut context =
-            PlannerContext::new().with_prepare_param_data_types(fields.collect::<Vec<Option<FieldRef>>>());
+        self.to_plan_in(query, names, &mut context(parameter_types.iter().copied()))
+    }
+
+    fn to_plan_in(
+        &self,
+        query: &ast::Query,
+        names: &Names<'_>,
+        context: &mut PlannerContext,
+    ) -> Result<LogicalPlan> {
         let binder = SqlToRel::new_with_options(names, parser_options());
         let statement = ast::Statement::Query(Box::new(query.clone()));
-        binder.sql_statement_to_plan_with_context(statement, &mut context).map_err(|error| plan_error(&error))
+        binder
+            .sql_statement_to_plan_with_context(statement, context)
+            .and_then(|plan| inline_calls(plan, names))
+            .map_err(|error| plan_error(&error))
+    }
+
+    /// The body of a function for arguments of these types. Its parameters are still in it: as placeholders,
+    /// or as outer references to `parameters`, which are those that have names.
+    pub(crate) fn body(
+        &self,
+        function: &Function,
+        types: &[SqlType],
+        parameters: &DFSchema,
+        names: &Names<'_>,
+    ) -> Result<LogicalPlan> {
+        let mut query = body_query(function)?;
+        desugar(&mut query)?;
+        let mut context = context(types.iter().copied().map(Some));
+        context.append_outer_query_schema(Arc::new(parameters.clone()));
+        self.to_plan_in(&query, names, &mut context)
+    }
+
+    /// Fails unless a function can be called: `42P13` if its body gives something else than it declares, and
+    /// whatever a query with the body would fail with. Functions and relations are those of `catalog`.
+    pub fn check_function(&self, function: &Function, catalog: &Catalog) -> Result<()> {
+        if self.functions().is_built_in(&function.name) {
+            let what = format!("a function with the name of a built-in one, \"{}\",", function.name);
+            return Err(SqlError::unsupported(what));
+        }
+        let names = Names::new(self, catalog);
+        let call = || {
+            let nulls = function.types().map(|sql_type| ScalarValue::try_from(&sql_type.arrow()));
+            let nulls = nulls.map(|null| Ok(Expr::Literal(null?, None)));
+            let nulls = nulls.collect::<datafusion::common::Result<Vec<_>>>()?;
+            let types = function.types().map(Some).collect::<Vec<_>>();
+            let value = value_of(function, nulls, &types, &DFSchema::empty(), &names)?;
+            LogicalPlanBuilder::empty(true).project([value.alias("value")])?.build()
+        };
+        self.analyze(call().map_err(|error| plan_error(&error))?).map(|_| ())
     }
 
     fn analyze(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -123,12 +176,19 @@ impl Planner {
     }
 
     /// The query of a plain view, with the names and types that the view gives its columns.
-    pub(crate) fn view_plan(&self, view: &Relation, text: &str, catalog: &Catalog) -> Result<LogicalPlan> {
+    /// `depth` is how deep in functions it is used.
+    pub(crate) fn view_plan(
+        &self,
+        view: &Relation,
+        text: &str,
+        catalog: &Catalog,
+        depth: usize,
+    ) -> Result<LogicalPlan> {
         let statements = crate::parse(text)?;
         let [crate::Statement { ast: ast::Statement::Query(query), .. }] = statements.as_slice() else {
             return Err(SqlError::internal(format!("view {} holds no query", view.name)));
         };
-        let bound = self.bind(query, catalog, &[])?;
+        let bound = self.bind_names(query, &Names::at_depth(self, catalog, depth), &[])?;
         normalize_output((*bound.plan).clone(), &view.columns)
     }
 
@@ -154,6 +214,25 @@ impl Planner {
 
     pub(crate) fn options(&self) -> &ConfigOptions {
         self.0.serial.config_options()
+    }
+}
+
+fn context(parameter_types: impl Iterator<Item = Option<SqlType>>) -> PlannerContext {
+    let fields = parameter_types.map(|sql_type| sql_type.map(parameter_field));
+    PlannerContext::new().with_prepare_param_data_types(fields.collect::<Vec<Option<FieldRef>>>())
+}
+
+/// The one query that the body of a function is.
+fn body_query(function: &Function) -> Result<ast::Query> {
+    let mut statements = crate::parse(&function.body)?;
+    match (statements.pop().map(|statement| statement.ast), statements.len()) {
+        (Some(ast::Statement::Query(query)), 0) => Ok(*query),
+        (Some(_), 1..) => Err(SqlError::unsupported("a function of several statements")),
+        _ => {
+            let message = format!("return type mismatch in function declared to return {}", function.returns);
+            Err(SqlError::new(SqlState::INVALID_FUNCTION_DEFINITION, message)
+                .with_detail("Function's final statement must be SELECT."))
+        }
     }
 }
 

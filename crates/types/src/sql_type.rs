@@ -82,6 +82,16 @@ impl SqlType {
             _ => return None,
         })
     }
+
+    /// The type without its length or precision.
+    #[must_use]
+    pub fn unconstrained(self) -> SqlType {
+        match self {
+            SqlType::Varchar(_) => SqlType::Varchar(None),
+            SqlType::Numeric(..) => SqlType::Numeric(UNCONSTRAINED_NUMERIC.0, UNCONSTRAINED_NUMERIC.1),
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for SqlType {

@@ -52,7 +52,7 @@ pub(super) fn parse_expr(sql: &str) -> Result<Expr> {
 pub(super) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
     if is_default(expr) {
         return match &column.default {
-            Some(default) => assigned(&parse_expr(default)?, column),
+            Some(default) => assigned(&parse_expr(&default.expr)?, column),
             None => Ok(Expr::Value(Value::Null.into())),
         };
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use springtide_catalog::{Catalog, Column, Relation, RelationKind};
+use springtide_catalog::{Catalog, Column, Default, Relation, RelationKind};
 use springtide_sql::sqlparser::ast::{
     ColumnDef, ColumnOption, CreateTable, CreateTableOptions, CreateView, Expr, IndexColumn, ObjectName,
     ObjectType, Query, SetExpr, SqlOption, TableConstraint, Value, ValueWithSpan, ViewColumnDef,
@@ -33,8 +33,8 @@ pub(super) async fn create_table(
     let append_only = append_only(&create.table_options)?;
     let (columns, primary_key, query) = match &create.query {
         None => {
-            let (columns, primary_key) = declared_columns(&name, create)?;
-            check_defaults(context, &columns)?;
+            let (mut columns, primary_key) = declared_columns(&name, create)?;
+            check_defaults(context, &catalog, &mut columns)?;
             (columns, primary_key, None)
         }
         Some(query) => {
@@ -45,7 +45,8 @@ pub(super) async fn create_table(
     check_column_names(&columns)?;
     let kind = RelationKind::Table { primary_key, append_only };
     let id = catalog.next_id();
-    let table = catalog.create(Relation { id, name, columns, kind, depends_on: Vec::new() })?;
+    let (depends_on, functions) = (Vec::new(), Vec::new());
+    let table = catalog.create(Relation { id, name, columns, kind, depends_on, functions })?;
     let Some(select) = query else {
         transaction.set_catalog(catalog);
         return Ok(Response::complete("CREATE TABLE"));
@@ -98,14 +99,14 @@ fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateV
     let columns = bound.columns();
     check_column_names(&columns)?;
     let text = query.to_string();
-    let depends_on = bound.depends_on().to_vec();
+    let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
     let kind = if create.materialized {
         let plan = Arc::new(context.planner.lower(&bound, catalog)?);
         RelationKind::MaterializedView { query: text, plan }
     } else {
         RelationKind::View { query: text }
     };
-    Ok(Relation { id: catalog.next_id(), name, columns, kind, depends_on })
+    Ok(Relation { id: catalog.next_id(), name, columns, kind, depends_on, functions })
 }
 
 /// `AS INSERT …` parses as a query, but none that a view can have.
@@ -278,7 +279,9 @@ fn declared_column(definition: &ColumnDef) -> Result<(Column, bool)> {
         match &option.option {
             ColumnOption::Null => {}
             ColumnOption::NotNull => column.nullable = false,
-            ColumnOption::Default(expr) => column.default = Some(expr.to_string()),
+            ColumnOption::Default(expr) => {
+                column.default = Some(Default { expr: expr.to_string(), functions: Vec::new() });
+            }
             ColumnOption::PrimaryKey(_) => is_key = true,
             other => return Err(SqlError::unsupported(format!("the column constraint {other}"))),
         }
@@ -319,10 +322,14 @@ fn check_column_names(columns: &[Column]) -> Result<()> {
     Ok(())
 }
 
-/// A DEFAULT must be an expression without columns whose value the column can take.
-fn check_defaults(context: &Context<'_>, columns: &[Column]) -> Result<()> {
-    for column in columns.iter().filter(|column| column.default.is_some()) {
-        super::insert::bind_default(context.planner, column)?;
+/// A DEFAULT must be an expression without columns whose value the column can take. Notes the functions
+/// that it calls.
+fn check_defaults(context: &Context<'_>, catalog: &Catalog, columns: &mut [Column]) -> Result<()> {
+    for column in columns {
+        let bound = super::insert::bind_default(context.planner, catalog, column)?;
+        if let (Some(default), Some(bound)) = (&mut column.default, bound) {
+            default.functions = bound.functions().to_vec();
+        }
     }
     Ok(())
 }

@@ -135,6 +135,7 @@ impl Insert {
 /// Whole rows of `table` from values for some of its columns: assignment casts, and defaults for the rest.
 async fn table_rows(
     planner: &Planner,
+    catalog: &Catalog,
     table: &Target,
     columns: &[usize],
     given: &[ArrayRef],
@@ -146,7 +147,7 @@ async fn table_rows(
     for (position, column) in table.columns.iter().enumerate() {
         arrays.push(match columns.iter().position(|given| *given == position) {
             Some(source) => assigned[source].clone(),
-            None => default_values(planner, column, rows).await?,
+            None => default_values(planner, catalog, column, rows).await?,
         });
     }
     table.rows(arrays)
@@ -187,22 +188,35 @@ async fn write_columns(
     given: &[ArrayRef],
     rows: usize,
 ) -> Result<usize> {
-    let rows = table_rows(planner, table, columns, given, rows).await?;
+    let rows = table_rows(planner, transaction.visible_catalog(), table, columns, given, rows).await?;
     let inserted = rows.num_rows();
     transaction.write(table, ZBatch::inserts(rows), true)?;
     Ok(inserted)
 }
 
 /// The query that computes a column's DEFAULT.
-pub(super) fn bind_default(planner: &Planner, column: &Column) -> Result<Option<BoundQuery>> {
+pub(super) fn bind_default(
+    planner: &Planner,
+    catalog: &Catalog,
+    column: &Column,
+) -> Result<Option<BoundQuery>> {
     let Some(default) = &column.default else { return Ok(None) };
-    let expr = ast::assigned(&ast::parse_expr(default)?, column)?;
+    let expr = ast::assigned(&ast::parse_expr(&default.expr)?, column)?;
     let query = ast::select(vec![SelectItem::UnnamedExpr(expr)], vec![], None)?;
-    planner.bind(&query, &Catalog::default(), &[]).map(Some)
+    let bound = planner.bind(&query, catalog, &[])?;
+    if !bound.depends_on().is_empty() {
+        return Err(SqlError::unsupported("a DEFAULT that reads a table"));
+    }
+    Ok(Some(bound))
 }
 
-async fn default_values(planner: &Planner, column: &Column, rows: usize) -> Result<ArrayRef> {
-    let Some(bound) = bind_default(planner, column)? else {
+async fn default_values(
+    planner: &Planner,
+    catalog: &Catalog,
+    column: &Column,
+    rows: usize,
+) -> Result<ArrayRef> {
+    let Some(bound) = bind_default(planner, catalog, column)? else {
         return Ok(new_null_array(&column.sql_type.arrow(), rows));
     };
     let stream = planner.execute(&bound, &HashMap::new(), &[]).await?;

@@ -4,6 +4,7 @@ mod ast;
 mod copy;
 mod ddl;
 mod explain;
+mod function;
 mod insert;
 mod modify;
 mod point_key;
@@ -128,6 +129,8 @@ async fn run_text(
         sql::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
             ddl::drop(context, transaction, object_type, *if_exists, names, *cascade)
         }
+        sql::Statement::CreateFunction(create) => function::create(context, transaction, create),
+        sql::Statement::DropFunction(drop) => function::drop(context, transaction, drop),
         sql::Statement::Truncate(truncate) => modify::truncate(transaction, truncate).await,
         sql::Statement::Explain { statement, analyze, .. } => {
             explain::explain(context.planner, transaction, statement, *analyze)

@@ -63,7 +63,18 @@ impl Functions {
         let window = window.into_iter().map(|function| (function.name().to_owned(), function)).collect();
         Functions { scalar, aggregate, window }
     }
+
+    /// Whether a function of this name comes with the database.
+    pub(crate) fn is_built_in(&self, name: &str) -> bool {
+        self.scalar.contains_key(name)
+            || self.aggregate.contains_key(name)
+            || self.window.contains_key(name)
+            || UNNESTING.contains(&name)
+    }
 }
+
+/// Functions that the binder knows itself.
+const UNNESTING: [&str; 2] = ["unnest", "unnest_outer"];
 
 /// PostgreSQL's names for functions that DataFusion has under another.
 const SYNONYMS: [(&str, &str); 5] = [

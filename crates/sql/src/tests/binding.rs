@@ -50,7 +50,7 @@ fn mistakes_are_named_as_in_postgres() {
     fails("select t.x from t", "42703 column t.x does not exist");
     fails("select z.a from t", "42P01 missing FROM-clause entry for table \"z\"");
     fails("select a from t, u", "42702 column reference \"a\" is ambiguous");
-    fails("select frobnicate(1)", "42883 function frobnicate does not exist");
+    fails("select frobnicate(1)", "42883 function frobnicate(integer) does not exist");
     fails("select abs('x'::text)", "42883 function abs(text) does not exist");
     fails(
         "select a, b from t group by a",

@@ -2,6 +2,7 @@
 
 mod binding;
 mod execution;
+mod functions;
 mod lowering;
 mod semantics;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use springtide_catalog::{Catalog, Column, Relation, RelationKind};
+use springtide_catalog::{Catalog, Column, Function, Parameter, Relation, RelationKind};
 use springtide_types::{RelationId, Result, SqlError, SqlType, ZBatch};
 
 use crate::convert::{Context, convert};
@@ -69,6 +70,7 @@ impl Fixture {
             columns: columns.iter().map(column).collect(),
             kind: RelationKind::Table { primary_key, append_only: false },
             depends_on: vec![],
+            functions: vec![],
         });
         let relation = relation.unwrap();
         let rows =
@@ -90,8 +92,32 @@ impl Fixture {
             columns: bound.columns(),
             kind: RelationKind::View { query: query.to_owned() },
             depends_on: bound.depends_on().to_vec(),
+            functions: bound.functions().to_vec(),
         };
         self.catalog.create(relation).unwrap();
+    }
+
+    fn function(
+        &mut self,
+        name: &str,
+        parameters: &[(&str, SqlType)],
+        returns: SqlType,
+        body: &str,
+    ) -> Result<()> {
+        let parameters = parameters.iter().map(|(name, sql_type)| Parameter {
+            name: Some((*name).to_owned()).filter(|name| !name.is_empty()),
+            sql_type: *sql_type,
+        });
+        let function = Function {
+            id: self.catalog.next_function_id(),
+            name: name.to_owned(),
+            parameters: parameters.collect(),
+            returns,
+            strict: false,
+            body: body.to_owned(),
+        };
+        self.catalog.create_function(function.clone())?;
+        self.planner.check_function(&function, &self.catalog)
     }
 
     fn bind(&self, sql: &str) -> Result<BoundQuery> {

@@ -1,0 +1,44 @@
+use springtide_types::SqlType;
+
+/// The identity of a function. It is never given out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionId(pub u64);
+
+/// A parameter of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Parameter {
+    /// Its name, if it was given one; by its position it goes in any case.
+    pub name: Option<String>,
+    /// Its type, without length or precision.
+    pub sql_type: SqlType,
+}
+
+/// A function in SQL.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Function {
+    /// Its identity.
+    pub id: FunctionId,
+    /// Its name. Others may have it too, with parameters of other types.
+    pub name: String,
+    /// Its parameters, in order.
+    pub parameters: Vec<Parameter>,
+    /// The type of its result, without length or precision.
+    pub returns: SqlType,
+    /// `STRICT`: the result is NULL as soon as an argument is.
+    pub strict: bool,
+    /// The text of the query whose first row, a single value, is the result.
+    pub body: String,
+}
+
+impl Function {
+    /// The types of its parameters, in order.
+    pub fn types(&self) -> impl Iterator<Item = SqlType> {
+        self.parameters.iter().map(|parameter| parameter.sql_type)
+    }
+
+    /// What messages call it: `f(integer,text)`.
+    pub fn signature(&self) -> String {
+        let types = self.types().map(|sql_type| sql_type.to_string());
+        format!("{}({})", self.name, types.collect::<Vec<_>>().join(","))
+    }
+}
