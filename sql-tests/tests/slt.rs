@@ -35,10 +35,7 @@ async fn own_files_over_the_wire() {
 /// Files of the public suites that need what Springtide has not yet. They must fail: one that passes is to be
 /// taken off this list.
 const NOT_YET: &[(&str, &str)] = &[
-    ("blob.slt", "the type bytea"),
-    ("merge_join.slt", "an order of rows that SQL does not promise"),
     ("sql_udf.slt", "CREATE FUNCTION"),
-    ("timestamp.slt", "years AD and BC with a time zone"),
 ];
 
 /// The public suites lie next to the repository where they are at hand at all.

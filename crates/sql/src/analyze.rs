@@ -4,19 +4,23 @@
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::{BinaryExpr, Case, InList, Like};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{BinaryExpr, Case, InList, InSubquery, Like};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Between, Expr, ExprSchemable, LogicalPlan, Operator, Union};
+use datafusion::logical_expr::{
+    Between, Expr, ExprSchemable, LogicalPlan, Operator, Union, WindowFunctionDefinition,
+};
 use datafusion::optimizer::AnalyzerRule;
 use springtide_types::{SqlError, SqlState, SqlType};
 
+use crate::branches::{check_keys, unify_branches};
+use crate::calls::{check_aggregate, resolve_call};
 use crate::convert::{Context, Family, convertible, family};
 use crate::errors::external;
 use crate::functions::{arithmetic_op, cast_function, negate};
 use crate::operators::{
-    as_type, comparable, describe, guarded, known_type, literal, plan_arithmetic, resolve, result_type,
+    as_type, common_of, comparable, describe, guarded, known_type, literal, plan_arithmetic, resolve,
 };
 use crate::sql_types::declared_type;
 
@@ -38,7 +42,13 @@ fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     check_aggregates(&plan)?;
     let plan = match plan {
         // The schema that the binder gave it knows the types of before.
-        LogicalPlan::Union(union) => LogicalPlan::Union(Union::try_new_with_loose_types(union.inputs)?),
+        LogicalPlan::Union(union) => {
+            LogicalPlan::Union(Union::try_new_with_loose_types(unify_branches(union.inputs)?)?)
+        }
+        LogicalPlan::Join(join) => {
+            check_keys(&join)?;
+            LogicalPlan::Join(join)
+        }
         other => other,
     };
     let schema = merge_schema(&plan.inputs());
@@ -94,8 +104,12 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
         Expr::Like(like) => Expr::Like(plan_like(like, schema)?),
         Expr::Case(case) => plan_case(case, schema)?,
         Expr::ScalarFunction(mut function) => match function.name() {
-            "coalesce" | "nullif" | "greatest" | "least" => {
-                function.args = unify(function.args, schema)?;
+            "coalesce" | "greatest" | "least" => {
+                function.args = unify_results(function.name(), function.args.clone(), schema)?;
+                Expr::ScalarFunction(function)
+            }
+            "nullif" => {
+                function.args = unify_for("=", function.args, schema)?;
                 Expr::ScalarFunction(function)
             }
             _ => match arithmetic_op(&function) {
@@ -104,11 +118,34 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
                     let (right, left) = (function.args.remove(1), function.args.remove(0));
                     plan_arithmetic(op, left, right, schema)?
                 }
-                None => normalized(Expr::ScalarFunction(function), schema)?,
+                None => normalized(Expr::ScalarFunction(resolve_call(function, schema)?), schema)?,
             },
         },
+        Expr::AggregateFunction(call) => {
+            check_aggregate(call.func.name(), &call.params.args, schema)?;
+            Expr::AggregateFunction(call)
+        }
+        Expr::WindowFunction(call) => {
+            if let WindowFunctionDefinition::AggregateUDF(aggregate) = &call.fun {
+                check_aggregate(aggregate.name(), &call.params.args, schema)?;
+            }
+            Expr::WindowFunction(call)
+        }
+        Expr::InSubquery(subquery) => {
+            check_in_subquery(&subquery, schema)?;
+            Expr::InSubquery(subquery)
+        }
         other => other,
     })
+}
+
+/// What `IN (SELECT ...)` compares must be comparable.
+fn check_in_subquery(subquery: &InSubquery, schema: &DFSchema) -> Result<()> {
+    let output = subquery.subquery.subquery.schema();
+    let Some((table, field)) = output.iter().next() else { return Ok(()) };
+    let column = Expr::Column(Column::new(table.cloned(), field.name()));
+    comparable("=", (*subquery.expr).clone(), column, &schema.join(output)?)?;
+    Ok(())
 }
 
 /// A result in one of DataFusion's own types, such as a timestamp in nanoseconds, in SQL's.
@@ -267,16 +304,17 @@ fn guard_results(base: Option<&Expr>, whens: &[Expr], results: Vec<Expr>) -> Res
 /// All results of a CASE as one type.
 fn unify_case(results: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
     let types = results.iter().map(|expr| known_type(expr, schema)).collect::<Result<Vec<_>>>()?;
-    let mut known = types.into_iter().flatten();
-    let Some(mut common) = known.next() else { return unify(results, schema) };
-    for other in known {
-        common = result_type(common, other).ok_or_else(|| {
-            let (common, other) = (describe(Some(common)), describe(Some(other)));
-            let message = format!("CASE types {common} and {other} cannot be matched");
-            external(SqlError::new(SqlState::DATATYPE_MISMATCH, message))
-        })?;
-    }
+    let Some(common) = common_of("CASE", types.into_iter().flatten())? else {
+        return unify(results, schema);
+    };
     results.into_iter().map(|result| as_type(result, common, schema)).collect()
+}
+
+/// [`unify`], and the types must have one in common.
+fn unify_results(function: &str, operands: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+    let types = operands.iter().map(|expr| known_type(expr, schema)).collect::<Result<Vec<_>>>()?;
+    common_of(&function.to_uppercase(), types.into_iter().flatten())?;
+    unify(operands, schema)
 }
 
 /// Gives operands of open type the type of the others.
