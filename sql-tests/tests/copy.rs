@@ -146,16 +146,7 @@ async fn bytea_in_both_formats() {
     assert_eq!(copy(&client, "COPY b FROM STDIN WITH (FORMAT csv)", csv).await.expect("CSV"), 4);
     assert_eq!(
         rows(&client, "SELECT bytes FROM b ORDER BY id").await,
-        [
-            "\\x00ff",
-            "\\x615c6200",
-            "NULL",
-            "\\x",
-            "\\x00ff",
-            "\\x615c6200",
-            "NULL",
-            "\\x"
-        ]
+        ["\\x00ff", "\\x615c6200", "NULL", "\\x", "\\x00ff", "\\x615c6200", "NULL", "\\x"]
     );
     assert_eq!(state(copy(&client, "COPY b FROM STDIN", "9\t\\\\xg0\n").await), "22023");
     assert_eq!(state(copy(&client, "COPY b FROM STDIN", "9\t\\\\400\n").await), "22P02");

@@ -34,9 +34,7 @@ async fn own_files_over_the_wire() {
 
 /// Files of the public suites that need what Springtide has not yet. They must fail: one that passes is to be
 /// taken off this list.
-const NOT_YET: &[(&str, &str)] = &[
-    ("sql_udf.slt", "CREATE FUNCTION"),
-];
+const NOT_YET: &[(&str, &str)] = &[("sql_udf.slt", "CREATE FUNCTION")];
 
 /// The public suites lie next to the repository where they are at hand at all.
 #[tokio::test(flavor = "multi_thread")]

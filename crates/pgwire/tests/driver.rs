@@ -53,8 +53,10 @@ async fn every_type_goes_there_and_back() {
         )
         .await
         .unwrap();
-    let insert =
-        client.prepare("INSERT INTO t VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)").await.unwrap();
+    let insert = client
+        .prepare("INSERT INTO t VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)")
+        .await
+        .unwrap();
     let time = SystemTime::UNIX_EPOCH + Duration::from_micros(1_700_000_000_123_456);
     let date = Binary(8_825_i32.to_be_bytes().to_vec());
     let numeric = words(&[2, 0, 0x4000, 3, 123, 4560]);

@@ -4,8 +4,8 @@
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::{BinaryExpr, Case, InList, InSubquery, Like};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{BinaryExpr, Case, InList, InSubquery, Like, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -18,9 +18,10 @@ use crate::branches::{check_keys, unify_branches};
 use crate::calls::{check_aggregate, resolve_call};
 use crate::convert::{Context, Family, convertible, family};
 use crate::errors::external;
-use crate::functions::{arithmetic_op, cast_function, negate};
+use crate::functions::{arithmetic_op, cast_function, decided, negate};
 use crate::operators::{
-    as_type, common_of, comparable, describe, guarded, known_type, literal, plan_arithmetic, resolve,
+    as_type, common_of, comparable, describe, guarded, known_type, literal, no_operator, plan_arithmetic,
+    resolve,
 };
 use crate::sql_types::declared_type;
 
@@ -103,24 +104,7 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
         Expr::InList(list) => plan_in_list(list, schema)?,
         Expr::Like(like) => Expr::Like(plan_like(like, schema)?),
         Expr::Case(case) => plan_case(case, schema)?,
-        Expr::ScalarFunction(mut function) => match function.name() {
-            "coalesce" | "greatest" | "least" => {
-                function.args = unify_results(function.name(), function.args.clone(), schema)?;
-                Expr::ScalarFunction(function)
-            }
-            "nullif" => {
-                function.args = unify_for("=", function.args, schema)?;
-                Expr::ScalarFunction(function)
-            }
-            _ => match arithmetic_op(&function) {
-                // The types of the operands may have become clear only now.
-                Some(op) => {
-                    let (right, left) = (function.args.remove(1), function.args.remove(0));
-                    plan_arithmetic(op, left, right, schema)?
-                }
-                None => normalized(Expr::ScalarFunction(resolve_call(function, schema)?), schema)?,
-            },
-        },
+        Expr::ScalarFunction(function) => plan_call(function, schema)?,
         Expr::AggregateFunction(call) => {
             check_aggregate(call.func.name(), &call.params.args, schema)?;
             Expr::AggregateFunction(call)
@@ -139,13 +123,41 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     })
 }
 
-/// What `IN (SELECT ...)` compares must be comparable.
+fn plan_call(mut function: ScalarFunction, schema: &DFSchema) -> Result<Expr> {
+    if let Some(decided) = decided(&function) {
+        function.func = decided;
+    }
+    match function.name() {
+        "coalesce" | "greatest" | "least" => {
+            function.args = unify_results(function.func.name(), function.args, schema)?;
+            Ok(Expr::ScalarFunction(function))
+        }
+        "nullif" => {
+            function.args = unify_for("=", function.args, schema)?;
+            Ok(Expr::ScalarFunction(function))
+        }
+        _ => match arithmetic_op(&function) {
+            // The types of the operands may have become clear only now.
+            Some(op) => {
+                let (right, left) = (function.args.remove(1), function.args.remove(0));
+                plan_arithmetic(op, left, right, schema)
+            }
+            None => normalized(Expr::ScalarFunction(resolve_call(function, schema)?), schema),
+        },
+    }
+}
+
+/// What `IN (SELECT ...)` compares must be of one family.
 fn check_in_subquery(subquery: &InSubquery, schema: &DFSchema) -> Result<()> {
     let output = subquery.subquery.subquery.schema();
-    let Some((table, field)) = output.iter().next() else { return Ok(()) };
-    let column = Expr::Column(Column::new(table.cloned(), field.name()));
-    comparable("=", (*subquery.expr).clone(), column, &schema.join(output)?)?;
-    Ok(())
+    let column = output.fields().first().map(|field| field.data_type()).filter(|found| !found.is_null());
+    let types = (known_type(&subquery.expr, schema)?, column.and_then(SqlType::from_arrow));
+    match types {
+        (Some(left), Some(right)) if family(left) != family(right) => {
+            Err(no_operator("=", Some(left), Some(right)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A result in one of DataFusion's own types, such as a timestamp in nanoseconds, in SQL's.

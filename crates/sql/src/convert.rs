@@ -195,8 +195,8 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
         }
         DataType::Timestamp(_, zone) => {
             let micros = kernel(array, &DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None))?;
-            let suffix = if zone.is_some() { "+00" } else { "" };
-            let format = |micros| format_timestamp(micros) + suffix;
+            let zone = if zone.is_some() { "+00" } else { "" };
+            let format = |micros| format_timestamp(micros, zone);
             micros
                 .as_primitive::<TimestampMicrosecondType>()
                 .iter()

@@ -224,8 +224,8 @@ pub(crate) fn format_date(days: i32) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// `2024-02-29 12:34:56.789`
-pub(crate) fn format_timestamp(micros: i64) -> String {
+/// `2024-02-29 12:34:56.789`; `zone` follows the time of day.
+pub(crate) fn format_timestamp(micros: i64, zone: &str) -> String {
     let date = format_date(micros.div_euclid(DAY) as i32);
     let (date, era) = match date.strip_suffix(" BC") {
         Some(date) => (date, " BC"),
@@ -235,6 +235,7 @@ pub(crate) fn format_timestamp(micros: i64) -> String {
     let time = micros.rem_euclid(DAY);
     write!(text, " {:02}:{:02}:", time / HOUR, time / MINUTE % 60).expect("writing to a String");
     text.push_str(&format_seconds(time % MINUTE));
+    text.push_str(zone);
     text.push_str(era);
     text
 }
@@ -265,7 +266,7 @@ mod tests {
             "2024-02-29 12:34:56.789",
             "1969-12-31 23:59:59.999999",
         ] {
-            assert_eq!(format_timestamp(parse_timestamp(text).unwrap()), text);
+            assert_eq!(format_timestamp(parse_timestamp(text).unwrap(), ""), text);
         }
         let utc = parse_timestamptz("2024-01-01T00:00:00Z").unwrap();
         assert_eq!(parse_timestamptz("2024-01-01 02:30:00+02:30").unwrap(), utc);
@@ -275,7 +276,7 @@ mod tests {
 
     #[test]
     fn eras_and_offsets_come_in_any_order() {
-        let utc = |text: &str| format_timestamp(parse_timestamptz(text).unwrap());
+        let utc = |text: &str| format_timestamp(parse_timestamptz(text).unwrap(), "");
         assert_eq!(utc("1991-01-15 04:05:06 AD +08:00"), "1991-01-14 20:05:06");
         assert_eq!(utc("1991-01-18 04:05:06 +08:00 BC"), "1991-01-17 20:05:06 BC");
         assert_eq!(utc("1991-01-18 bc 04:05:06.5 -02:30"), "1991-01-18 06:35:06.5 BC");

@@ -226,7 +226,8 @@ pub(crate) fn as_type(expr: Expr, target: SqlType, schema: &DFSchema) -> Result<
     }
 }
 
-fn no_operator(
+/// The error for operands that no operator takes.
+pub(crate) fn no_operator(
     op: &str,
     left: Option<SqlType>,
     right: Option<SqlType>,

@@ -166,7 +166,8 @@ mod tests {
     }
 
     const GOLDEN: &str = "5170900719bf140b ae6993cfe3e116be d845b8ccff14763c 10671ea379cba27b 602b0e2cd6662c8b \
-        154ce53a0bf9f8c6 10671ea379cba27b 506d282dd5be967e 03f5530cd4fdefcd";
+        154ce53a0bf9f8c6 10671ea379cba27b 506d282dd5be967e 03f5530cd4fdefcd \
+        602b0e2cd6662c8b d76d655cb89baf54 10671ea379cba27b";
 
     #[test]
     fn equal_values_hash_alike() {

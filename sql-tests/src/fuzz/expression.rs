@@ -34,7 +34,10 @@ pub(super) fn expression(rng: &mut Rng, columns: &[Column], kind: Kind, depth: u
     }
     match kind {
         Bool => predicate(rng, columns, below),
-        Int4 if rng.u8(..5) == 0 => format!("length({})", of(rng, [Text, Bytea][rng.usize(..2)])),
+        Int4 if rng.u8(..5) == 0 => {
+            let argument = [Text, Bytea][rng.usize(..2)];
+            format!("length({})", of(rng, argument))
+        }
         Int4 if rng.u8(..5) == 0 => format!("CAST({} AS integer)", of(rng, Int2)),
         Int8 if rng.u8(..4) == 0 => format!("CAST({} AS bigint)", of(rng, Int4)),
         Int2 | Int4 | Int8 if rng.u8(..6) == 0 => format!("abs({})", of(rng, kind)),

@@ -11,6 +11,7 @@ mod guard;
 mod session;
 mod sum;
 mod totals;
+mod undecided;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(crate) use bytes::{byte_parameters, overload, substring};
 pub(crate) use cast::{cast_function, is_cast};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
+pub(crate) use undecided::decided;
 
 /// The functions that a query can name.
 #[derive(Debug)]
@@ -81,5 +83,10 @@ const SYNONYMS: [(&str, &str); 5] = [
 
 fn own_scalars() -> Vec<Arc<ScalarUDF>> {
     let average = Arc::new(ScalarUDF::from(average::Average::new()));
-    session::functions().into_iter().chain(bytes::functions()).chain([average]).collect()
+    session::functions()
+        .into_iter()
+        .chain(bytes::functions())
+        .chain(undecided::functions())
+        .chain([average])
+        .collect()
 }
