@@ -134,3 +134,21 @@ async fn copy_is_part_of_its_transaction() {
     assert_eq!(rows(&client, "SELECT count(*) FROM v").await, ["0"]);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytea_in_both_formats() {
+    let (server, client) = start().await;
+    client.batch_execute("CREATE TABLE b (id integer PRIMARY KEY, bytes bytea)").await.expect("a table");
+    // The text format takes one backslash for itself, CSV takes none.
+    let text = "1\t\\\\x00ff\n2\ta\\\\\\\\b\\\\000\n3\t\\N\n4\t\n";
+    assert_eq!(copy(&client, "COPY b FROM STDIN", text).await.expect("text"), 4);
+    let csv = "5,\\x00ff\n6,a\\\\b\\000\n7,\n8,\"\"\n";
+    assert_eq!(copy(&client, "COPY b FROM STDIN WITH (FORMAT csv)", csv).await.expect("CSV"), 4);
+    assert_eq!(
+        rows(&client, "SELECT bytes FROM b ORDER BY id").await,
+        ["\\x00ff", "\\x615c6200", "NULL", "\\x", "\\x00ff", "\\x615c6200", "NULL", "\\x"]
+    );
+    assert_eq!(state(copy(&client, "COPY b FROM STDIN", "9\t\\\\xg0\n").await), "22023");
+    assert_eq!(state(copy(&client, "COPY b FROM STDIN", "9\t\\\\400\n").await), "22P02");
+    server.stop().await;
+}

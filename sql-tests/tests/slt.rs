@@ -32,14 +32,6 @@ async fn own_files_over_the_wire() {
     run_all(&[folder("slt"), folder("regress")], Transport::Wire, 2).await;
 }
 
-/// Files of the public suites that need what Springtide has not yet. They must fail: one that passes is to be
-/// taken off this list.
-const NOT_YET: &[(&str, &str)] = &[
-    ("blob.slt", "the type bytea"),
-    ("merge_join.slt", "an order of rows that SQL does not promise"),
-    ("timestamp.slt", "years AD and BC with a time zone"),
-];
-
 /// The public suites lie next to the repository where they are at hand at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn public_suites_over_the_wire() {
@@ -50,12 +42,5 @@ async fn public_suites_over_the_wire() {
     }
     let mut suites = files(&public.join("risinglight/pg")).expect("the suite is a folder");
     suites.extend((1..=5).map(|number| public.join(format!("sqlite/pg/select{number}.slt"))));
-    let lacks = |path: &Path| NOT_YET.iter().find(|(name, _)| path.ends_with(name)).map(|(_, what)| *what);
-    for path in suites.iter().filter(|path| lacks(path).is_some()) {
-        let file = run_file(path, Transport::Wire, 2).await;
-        println!("{file} (needs {})", lacks(path).unwrap_or_default());
-        assert!(!file.failures.is_empty(), "{} passes: take it off the list", path.display());
-    }
-    suites.retain(|path| lacks(path).is_none());
     run_all(&suites, Transport::Wire, 2).await;
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::kernels::cmp::{gt, lt};
+use arrow::datatypes::DataType;
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use springtide_catalog::Relation;
 use springtide_state as state;
-use springtide_types::{Result, SqlError, SqlState, ZBatch};
+use springtide_types::{Result, SqlError, SqlState, ZBatch, bytea_text};
 
 /// Fails with `23502` if a column that is declared NOT NULL holds a NULL.
 pub(crate) fn check_not_null(relation: &Relation, columns: &[ArrayRef]) -> Result<()> {
@@ -96,6 +97,9 @@ pub(crate) fn first_of_each_key(keys: &[ArrayRef]) -> UInt32Array {
 fn values_text(columns: &[ArrayRef], row: usize) -> String {
     let options = FormatOptions::new().with_null("null");
     let values = columns.iter().map(|column| match ArrayFormatter::try_new(column, &options) {
+        _ if *column.data_type() == DataType::Binary && column.is_valid(row) => {
+            bytea_text(column.as_binary::<i32>().value(row))
+        }
         Ok(formatter) => formatter.value(row).to_string(),
         Err(_) => "?".to_owned(),
     });

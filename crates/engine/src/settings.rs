@@ -10,7 +10,7 @@ pub(crate) struct Settings {
 /// Name, value at the start, and the values that it may be set to (none listed: any).
 const PARAMETERS: &[(&str, &str, &[&str])] = &[
     ("application_name", "", &[]),
-    ("bytea_output", "hex", &[]),
+    ("bytea_output", "hex", &["hex"]),
     ("client_encoding", "UTF8", &["utf8", "utf-8", "unicode", "sql_ascii"]),
     ("client_min_messages", "notice", &[]),
     ("datestyle", "ISO, MDY", &["iso", "iso, mdy", "iso,mdy", "iso, dmy", "iso, ymd"]),

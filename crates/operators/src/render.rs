@@ -1,8 +1,10 @@
 //! Rows as text, for the DETAIL of errors.
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use springtide_state::normalize_floats;
+use springtide_types::bytea_text;
 
 /// PostgreSQL cuts longer values, too.
 const MAX_VALUE: usize = 64;
@@ -24,11 +26,13 @@ fn value_text(column: &ArrayRef, row: usize) -> String {
         .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
         .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f%:z"));
     let column = normalize_floats(&column.slice(row, 1));
-    let formatter = match ArrayFormatter::try_new(&column, &options) {
-        Ok(formatter) => formatter,
+    let text = match ArrayFormatter::try_new(&column, &options) {
+        _ if *column.data_type() == DataType::Binary && column.is_valid(0) => {
+            bytea_text(column.as_binary::<i32>().value(0))
+        }
+        Ok(formatter) => formatter.value(0).to_string(),
         Err(_) => return "...".to_owned(),
     };
-    let text = formatter.value(0).to_string();
     match text.char_indices().nth(MAX_VALUE) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text,

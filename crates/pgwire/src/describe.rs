@@ -26,6 +26,7 @@ pub(crate) fn oid(sql_type: SqlType) -> Oid {
         SqlType::Timestamp => Type::TIMESTAMP,
         SqlType::Timestamptz => Type::TIMESTAMPTZ,
         SqlType::Interval => Type::INTERVAL,
+        SqlType::Bytea => Type::BYTEA,
     };
     known.oid()
 }
@@ -48,6 +49,7 @@ pub(crate) fn declared_type(oid: Oid) -> Option<SqlType> {
         Type::TIMESTAMP => SqlType::Timestamp,
         Type::TIMESTAMPTZ => SqlType::Timestamptz,
         Type::INTERVAL => SqlType::Interval,
+        Type::BYTEA => SqlType::Bytea,
         _ => return None,
     })
 }
@@ -60,7 +62,7 @@ fn size(sql_type: SqlType) -> i16 {
         SqlType::Int4 | SqlType::Float4 | SqlType::Date => 4,
         SqlType::Int8 | SqlType::Float8 | SqlType::Timestamp | SqlType::Timestamptz => 8,
         SqlType::Interval => 16,
-        SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) => -1,
+        SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) | SqlType::Bytea => -1,
     }
 }
 
@@ -148,6 +150,7 @@ mod tests {
             SqlType::Timestamp,
             SqlType::Timestamptz,
             SqlType::Interval,
+            SqlType::Bytea,
         ] {
             assert_eq!(declared_type(oid(sql_type)), Some(sql_type));
         }

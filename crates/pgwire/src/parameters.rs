@@ -48,6 +48,7 @@ fn binary(session: &Session, index: usize, sql_type: SqlType, bytes: &[u8]) -> R
         SqlType::Timestamptz => {
             ScalarValue::TimestampMicrosecond(Some(micros(bytes).ok_or_else(wrong)?), Some("+00:00".into()))
         }
+        SqlType::Bytea => ScalarValue::Binary(Some(bytes.to_vec())),
         SqlType::Interval => ScalarValue::IntervalMonthDayNano(Some(interval(bytes).ok_or_else(wrong)?)),
     })
 }

@@ -49,18 +49,20 @@ async fn every_type_goes_there_and_back() {
     client
         .batch_execute(
             "CREATE TABLE t (b bool, i2 int2, i4 int4, i8 int8, f4 float4, f8 float8, s text, v varchar(9), \
-             ts timestamp, tz timestamptz, d date, n numeric(12,3), iv interval)",
+             ts timestamp, tz timestamptz, d date, n numeric(12,3), iv interval, by bytea)",
         )
         .await
         .unwrap();
-    let insert =
-        client.prepare("INSERT INTO t VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)").await.unwrap();
+    let insert = client
+        .prepare("INSERT INTO t VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)")
+        .await
+        .unwrap();
     let time = SystemTime::UNIX_EPOCH + Duration::from_micros(1_700_000_000_123_456);
     let date = Binary(8_825_i32.to_be_bytes().to_vec());
     let numeric = words(&[2, 0, 0x4000, 3, 123, 4560]);
     let interval =
         Binary([&5_000_001_i64.to_be_bytes()[..], &(-3_i32).to_be_bytes(), &14_i32.to_be_bytes()].concat());
-    let values: [&(dyn ToSql + Sync); 13] = [
+    let values: [&(dyn ToSql + Sync); 14] = [
         &true,
         &-7_i16,
         &70_000_i32,
@@ -74,9 +76,10 @@ async fn every_type_goes_there_and_back() {
         &date,
         &numeric,
         &interval,
+        &&b"\x00\\\xff"[..],
     ];
     assert_eq!(client.execute(&insert, &values).await.unwrap(), 1);
-    let nulls: [&(dyn ToSql + Sync); 13] = [&None::<Binary>; 13];
+    let nulls: [&(dyn ToSql + Sync); 14] = [&None::<Binary>; 14];
     assert_eq!(client.execute(&insert, &nulls).await.unwrap(), 1);
 
     let row = client.query_one("SELECT * FROM t WHERE b", &[]).await.unwrap();
@@ -93,9 +96,10 @@ async fn every_type_goes_there_and_back() {
     assert_eq!(row.get::<_, Binary>("d"), date);
     assert_eq!(row.get::<_, Binary>("n"), numeric);
     assert_eq!(row.get::<_, Binary>("iv"), interval);
+    assert_eq!(row.get::<_, &[u8]>("by"), b"\x00\\\xff");
 
     let row = client.query_one("SELECT * FROM t WHERE b IS NULL", &[]).await.unwrap();
-    for column in 0..13 {
+    for column in 0..14 {
         assert_eq!(row.get::<_, Option<Binary>>(column), None);
     }
     server.stop().await;

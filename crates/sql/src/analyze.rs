@@ -5,18 +5,23 @@ use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::{BinaryExpr, Case, InList, Like};
+use datafusion::logical_expr::expr::{BinaryExpr, Case, InList, InSubquery, Like, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Between, Expr, ExprSchemable, LogicalPlan, Operator, Union};
+use datafusion::logical_expr::{
+    Between, Expr, ExprSchemable, LogicalPlan, Operator, Union, WindowFunctionDefinition,
+};
 use datafusion::optimizer::AnalyzerRule;
 use springtide_types::{SqlError, SqlState, SqlType};
 
+use crate::branches::{check_keys, unify_branches};
+use crate::calls::{check_aggregate, resolve_call};
 use crate::convert::{Context, Family, convertible, family};
 use crate::errors::external;
-use crate::functions::{arithmetic_op, cast_function, negate};
+use crate::functions::{arithmetic_op, cast_function, decided, negate};
 use crate::operators::{
-    as_type, comparable, describe, guarded, known_type, literal, plan_arithmetic, resolve, result_type,
+    as_type, common_of, comparable, describe, guarded, known_type, literal, no_operator, plan_arithmetic,
+    resolve,
 };
 use crate::sql_types::declared_type;
 
@@ -38,7 +43,13 @@ fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     check_aggregates(&plan)?;
     let plan = match plan {
         // The schema that the binder gave it knows the types of before.
-        LogicalPlan::Union(union) => LogicalPlan::Union(Union::try_new_with_loose_types(union.inputs)?),
+        LogicalPlan::Union(union) => {
+            LogicalPlan::Union(Union::try_new_with_loose_types(unify_branches(union.inputs)?)?)
+        }
+        LogicalPlan::Join(join) => {
+            check_keys(&join)?;
+            LogicalPlan::Join(join)
+        }
         other => other,
     };
     let schema = merge_schema(&plan.inputs());
@@ -93,22 +104,60 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
         Expr::InList(list) => plan_in_list(list, schema)?,
         Expr::Like(like) => Expr::Like(plan_like(like, schema)?),
         Expr::Case(case) => plan_case(case, schema)?,
-        Expr::ScalarFunction(mut function) => match function.name() {
-            "coalesce" | "nullif" | "greatest" | "least" => {
-                function.args = unify(function.args, schema)?;
-                Expr::ScalarFunction(function)
+        Expr::ScalarFunction(function) => plan_call(function, schema)?,
+        Expr::AggregateFunction(call) => {
+            check_aggregate(call.func.name(), &call.params.args, schema)?;
+            Expr::AggregateFunction(call)
+        }
+        Expr::WindowFunction(call) => {
+            if let WindowFunctionDefinition::AggregateUDF(aggregate) = &call.fun {
+                check_aggregate(aggregate.name(), &call.params.args, schema)?;
             }
-            _ => match arithmetic_op(&function) {
-                // The types of the operands may have become clear only now.
-                Some(op) => {
-                    let (right, left) = (function.args.remove(1), function.args.remove(0));
-                    plan_arithmetic(op, left, right, schema)?
-                }
-                None => normalized(Expr::ScalarFunction(function), schema)?,
-            },
-        },
+            Expr::WindowFunction(call)
+        }
+        Expr::InSubquery(subquery) => {
+            check_in_subquery(&subquery, schema)?;
+            Expr::InSubquery(subquery)
+        }
         other => other,
     })
+}
+
+fn plan_call(mut function: ScalarFunction, schema: &DFSchema) -> Result<Expr> {
+    if let Some(decided) = decided(&function) {
+        function.func = decided;
+    }
+    match function.name() {
+        "coalesce" | "greatest" | "least" => {
+            function.args = unify_results(function.func.name(), function.args, schema)?;
+            Ok(Expr::ScalarFunction(function))
+        }
+        "nullif" => {
+            function.args = unify_for("=", function.args, schema)?;
+            Ok(Expr::ScalarFunction(function))
+        }
+        _ => match arithmetic_op(&function) {
+            // The types of the operands may have become clear only now.
+            Some(op) => {
+                let (right, left) = (function.args.remove(1), function.args.remove(0));
+                plan_arithmetic(op, left, right, schema)
+            }
+            None => normalized(Expr::ScalarFunction(resolve_call(function, schema)?), schema),
+        },
+    }
+}
+
+/// What `IN (SELECT ...)` compares must be of one family.
+fn check_in_subquery(subquery: &InSubquery, schema: &DFSchema) -> Result<()> {
+    let output = subquery.subquery.subquery.schema();
+    let column = output.fields().first().map(|field| field.data_type()).filter(|found| !found.is_null());
+    let types = (known_type(&subquery.expr, schema)?, column.and_then(SqlType::from_arrow));
+    match types {
+        (Some(left), Some(right)) if family(left) != family(right) => {
+            Err(no_operator("=", Some(left), Some(right)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A result in one of DataFusion's own types, such as a timestamp in nanoseconds, in SQL's.
@@ -267,16 +316,17 @@ fn guard_results(base: Option<&Expr>, whens: &[Expr], results: Vec<Expr>) -> Res
 /// All results of a CASE as one type.
 fn unify_case(results: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
     let types = results.iter().map(|expr| known_type(expr, schema)).collect::<Result<Vec<_>>>()?;
-    let mut known = types.into_iter().flatten();
-    let Some(mut common) = known.next() else { return unify(results, schema) };
-    for other in known {
-        common = result_type(common, other).ok_or_else(|| {
-            let (common, other) = (describe(Some(common)), describe(Some(other)));
-            let message = format!("CASE types {common} and {other} cannot be matched");
-            external(SqlError::new(SqlState::DATATYPE_MISMATCH, message))
-        })?;
-    }
+    let Some(common) = common_of("CASE", types.into_iter().flatten())? else {
+        return unify(results, schema);
+    };
     results.into_iter().map(|result| as_type(result, common, schema)).collect()
+}
+
+/// [`unify`], and the types must have one in common.
+fn unify_results(function: &str, operands: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+    let types = operands.iter().map(|expr| known_type(expr, schema)).collect::<Result<Vec<_>>>()?;
+    common_of(&function.to_uppercase(), types.into_iter().flatten())?;
+    unify(operands, schema)
 }
 
 /// Gives operands of open type the type of the others.

@@ -9,7 +9,7 @@ use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, IntervalMonthDayNanoType,
     TimestampMicrosecondType,
 };
-use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
+use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC, bytea_text};
 
 use crate::datetime::{format_date, format_timestamp};
 use crate::input::{check_length, numeric_overflow, parse_text};
@@ -32,6 +32,7 @@ pub(crate) enum Family {
     Text,
     DateTime,
     Interval,
+    Bytes,
 }
 
 /// The family of a type.
@@ -43,6 +44,7 @@ pub(crate) fn family(sql_type: SqlType) -> Family {
         SqlType::Text | SqlType::Varchar(_) => Family::Text,
         SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz => Family::DateTime,
         SqlType::Interval => Family::Interval,
+        SqlType::Bytea => Family::Bytes,
     }
 }
 
@@ -193,8 +195,8 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
         }
         DataType::Timestamp(_, zone) => {
             let micros = kernel(array, &DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None))?;
-            let suffix = if zone.is_some() { "+00" } else { "" };
-            let format = |micros| format_timestamp(micros) + suffix;
+            let zone = if zone.is_some() { "+00" } else { "" };
+            let format = |micros| format_timestamp(micros, zone);
             micros
                 .as_primitive::<TimestampMicrosecondType>()
                 .iter()
@@ -204,6 +206,10 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
         DataType::Interval(arrow::datatypes::IntervalUnit::MonthDayNano) => {
             let intervals = array.as_primitive::<IntervalMonthDayNanoType>();
             intervals.iter().map(|interval| interval.map(format_interval)).collect()
+        }
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+            let bytes = kernel(array, &DataType::Binary)?;
+            bytes.as_binary::<i32>().iter().map(|bytes| bytes.map(bytea_text)).collect()
         }
         _ => return kernel(array, &DataType::Utf8),
     };

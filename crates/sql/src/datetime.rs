@@ -50,27 +50,74 @@ fn parse(text: &str, sql_type: SqlType) -> Result<Moment> {
         SqlError::new(SqlState::INVALID_DATETIME_FORMAT, message)
     };
     let trimmed = text.trim();
-    let (trimmed, before_christ) = match trimmed.get(trimmed.len().saturating_sub(3)..) {
-        Some(era) if era.eq_ignore_ascii_case(" AD") => (&trimmed[..trimmed.len() - 3], false),
-        Some(era) if era.eq_ignore_ascii_case(" BC") => (&trimmed[..trimmed.len() - 3], true),
-        _ => (trimmed, false),
-    };
     if trimmed.eq_ignore_ascii_case("epoch") {
         return Ok(Moment { days: 0, time: 0, offset: 0 });
     }
-    let (date, rest) = match trimmed.find([' ', 'T', 't']) {
-        Some(at) => (&trimmed[..at], trimmed[at + 1..].trim_start()),
-        None => (trimmed, ""),
-    };
+    let end =
+        trimmed.find(|c: char| !(c.is_ascii_digit() || matches!(c, '-' | '/'))).unwrap_or(trimmed.len());
+    let (date, rest) = trimmed.split_at(end);
     let (year, month, day) = split_date(date).ok_or_else(syntax)?;
+    let fields = Fields::parse(rest).ok_or_else(syntax)?;
+    if year == 0 {
+        return Err(out_of_range(text));
+    }
     // The year before 1 AD is 1 BC.
-    let year = if before_christ { 1 - year } else { year };
+    let year = if fields.before_christ.unwrap_or(false) { 1 - year } else { year };
     if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return Err(out_of_range(text));
     }
-    let (time, offset) = if rest.is_empty() { (Some(0), 0) } else { parse_time(rest).ok_or_else(syntax)? };
-    let time = time.ok_or_else(|| out_of_range(text))?;
-    Ok(Moment { days: days_from_civil(year, month, day), time, offset })
+    let time = fields.time.unwrap_or(Some(0)).ok_or_else(|| out_of_range(text))?;
+    let days = days_from_civil(year, month, day);
+    if days < FIRST_DAY {
+        let name = if sql_type == SqlType::Date { "date" } else { "timestamp" };
+        let message = format!("{name} out of range: \"{text}\"");
+        return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message));
+    }
+    Ok(Moment { days, time, offset: fields.offset.unwrap_or(0) })
+}
+
+/// 4714-11-24 BC, where Julian days begin.
+const FIRST_DAY: i64 = -2_440_588;
+
+/// What may follow a date, in any order, each once.
+#[derive(Default)]
+struct Fields {
+    /// The time of day; within, `None` if it is out of range.
+    time: Option<Option<i64>>,
+    /// East of UTC.
+    offset: Option<i64>,
+    before_christ: Option<bool>,
+}
+
+impl Fields {
+    /// Reads ` 12:34:56.7 +08:00 BC`, or `T12:34:56Z`.
+    fn parse(text: &str) -> Option<Fields> {
+        let mut fields = Fields::default();
+        let mut rest = text.strip_prefix(['T', 't']).unwrap_or(text).trim_start();
+        while let Some(first) = rest.chars().next() {
+            let in_word: fn(char) -> bool = match first {
+                '0'..='9' => |c| c.is_ascii_digit() || matches!(c, ':' | '.'),
+                '+' | '-' => |c| c.is_ascii_digit() || c == ':',
+                _ => char::is_alphabetic,
+            };
+            let length = first.len_utf8();
+            let end = rest[length..].find(|c| !in_word(c)).map_or(rest.len(), |end| length + end);
+            fields.add(&rest[..end])?;
+            rest = rest[end..].trim_start();
+        }
+        Some(fields)
+    }
+
+    fn add(&mut self, word: &str) -> Option<()> {
+        let is_new = if word.starts_with(|c: char| c.is_ascii_digit()) {
+            self.time.replace(parse_time(word)?).is_none()
+        } else if word.eq_ignore_ascii_case("AD") || word.eq_ignore_ascii_case("BC") {
+            self.before_christ.replace(word.eq_ignore_ascii_case("BC")).is_none()
+        } else {
+            self.offset.replace(parse_offset(word)?).is_none()
+        };
+        is_new.then_some(())
+    }
 }
 
 /// `2024-02-29` or `20240229`.
@@ -86,11 +133,9 @@ fn split_date(date: &str) -> Option<(i64, i64, i64)> {
     compact.then(|| Some((digits(&date[..4])?, digits(&date[4..6])?, digits(&date[6..])?)))?
 }
 
-/// `12:34[:56[.789]]` and an offset: the time of day, `None` if a field is out of range.
-fn parse_time(text: &str) -> Option<(Option<i64>, i64)> {
-    let end = text.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.')).unwrap_or(text.len());
-    let offset = parse_offset(text[end..].trim())?;
-    let mut fields = text[..end].split(':');
+/// `12:34[:56[.789]]`: the time of day, `None` within if a field is out of range.
+fn parse_time(text: &str) -> Option<Option<i64>> {
+    let mut fields = text.split(':');
     let (hour, minute) = (fields.next()?.parse::<i64>().ok()?, fields.next()?.parse::<i64>().ok()?);
     let seconds = fields.next().map_or(Some(0), parse_seconds)?;
     if fields.next().is_some() {
@@ -98,7 +143,7 @@ fn parse_time(text: &str) -> Option<(Option<i64>, i64)> {
     }
     let time = hour * HOUR + minute * MINUTE + seconds;
     let valid = hour <= 24 && minute < 60 && seconds <= MINUTE && time <= DAY;
-    Some((valid.then_some(time), offset))
+    Some(valid.then_some(time))
 }
 
 /// Seconds with a fraction, as microseconds; further digits are rounded.
@@ -117,9 +162,9 @@ pub(crate) fn parse_seconds(text: &str) -> Option<i64> {
     whole.checked_mul(SECOND)?.checked_add(micros + i64::from(round_up))
 }
 
-/// Nothing, `Z`, `UTC`, `GMT`, `+02`, `-02:30`, `+0230`.
+/// `Z`, `UTC`, `GMT`, `+02`, `-02:30`, `+0230`.
 fn parse_offset(text: &str) -> Option<i64> {
-    if text.is_empty() || ["z", "utc", "gmt"].iter().any(|zone| text.eq_ignore_ascii_case(zone)) {
+    if ["z", "utc", "gmt"].iter().any(|zone| text.eq_ignore_ascii_case(zone)) {
         return Some(0);
     }
     let sign = match text.as_bytes()[0] {
@@ -179,8 +224,8 @@ pub(crate) fn format_date(days: i32) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// `2024-02-29 12:34:56.789`
-pub(crate) fn format_timestamp(micros: i64) -> String {
+/// `2024-02-29 12:34:56.789`; `zone` follows the time of day.
+pub(crate) fn format_timestamp(micros: i64, zone: &str) -> String {
     let date = format_date(micros.div_euclid(DAY) as i32);
     let (date, era) = match date.strip_suffix(" BC") {
         Some(date) => (date, " BC"),
@@ -190,6 +235,7 @@ pub(crate) fn format_timestamp(micros: i64) -> String {
     let time = micros.rem_euclid(DAY);
     write!(text, " {:02}:{:02}:", time / HOUR, time / MINUTE % 60).expect("writing to a String");
     text.push_str(&format_seconds(time % MINUTE));
+    text.push_str(zone);
     text.push_str(era);
     text
 }
@@ -220,12 +266,26 @@ mod tests {
             "2024-02-29 12:34:56.789",
             "1969-12-31 23:59:59.999999",
         ] {
-            assert_eq!(format_timestamp(parse_timestamp(text).unwrap()), text);
+            assert_eq!(format_timestamp(parse_timestamp(text).unwrap(), ""), text);
         }
         let utc = parse_timestamptz("2024-01-01T00:00:00Z").unwrap();
         assert_eq!(parse_timestamptz("2024-01-01 02:30:00+02:30").unwrap(), utc);
         assert_eq!(parse_timestamptz("2023-12-31 21:00-03").unwrap(), utc);
         assert_eq!(parse_timestamp("2024-01-01 00:00:00+05").unwrap(), utc);
+    }
+
+    #[test]
+    fn eras_and_offsets_come_in_any_order() {
+        let utc = |text: &str| format_timestamp(parse_timestamptz(text).unwrap(), "");
+        assert_eq!(utc("1991-01-15 04:05:06 AD +08:00"), "1991-01-14 20:05:06");
+        assert_eq!(utc("1991-01-18 04:05:06 +08:00 BC"), "1991-01-17 20:05:06 BC");
+        assert_eq!(utc("1991-01-18 bc 04:05:06.5 -02:30"), "1991-01-18 06:35:06.5 BC");
+        assert_eq!(utc("0001-01-01 00:00:00 +08:00"), "0001-12-31 16:00:00 BC");
+        assert_eq!(utc("1991-01-18BC +08"), "1991-01-17 16:00:00 BC");
+        for text in ["04:05:06 AD BC", "04:05:06 AD AD", "04:05:06 +08:00 +08:00", "CE", "04:05 06:07"] {
+            let error = parse_timestamptz(&format!("1991-01-18 {text}")).unwrap_err();
+            assert_eq!(error.sqlstate, SqlState::INVALID_DATETIME_FORMAT, "{text}");
+        }
     }
 
     #[test]
@@ -236,5 +296,8 @@ mod tests {
         assert_eq!(state("2024-13-01"), SqlState::DATETIME_FIELD_OVERFLOW);
         assert_eq!(state("2023-02-29"), SqlState::DATETIME_FIELD_OVERFLOW);
         assert_eq!(state("2024-01-01 25:00"), SqlState::DATETIME_FIELD_OVERFLOW);
+        assert_eq!(state("0000-01-01"), SqlState::DATETIME_FIELD_OVERFLOW);
+        assert_eq!(state("4714-11-23 BC"), SqlState::DATETIME_FIELD_OVERFLOW);
+        assert_eq!(format_date(parse_date("4714-11-24 BC").unwrap()), "4714-11-24 BC");
     }
 }

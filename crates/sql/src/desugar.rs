@@ -41,6 +41,7 @@ impl VisitorMut for Desugar {
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
         if let SetExpr::Values(values) = query.body.as_mut() {
             spread_float_types(values);
+            spread_bytea(values);
             if values.rows.iter().flat_map(|row| &row.content).any(has_subquery) {
                 if let Some(selects) = values_as_selects(values) {
                     query.body = Box::new(selects);
@@ -262,6 +263,22 @@ fn spread_float_types(values: &mut Values) {
         for cell in values.rows.iter_mut().filter_map(|row| row.content.get_mut(column)) {
             if !matches!(cell, Expr::Cast { data_type, .. } if is_float(data_type)) {
                 *cell = cast(cell.clone(), declared.clone());
+            }
+        }
+    }
+}
+
+/// String literals in a column of VALUES with one bytea are bytea.
+fn spread_bytea(values: &mut Values) {
+    let is_bytea = |expr: &Expr| matches!(expr, Expr::Cast { data_type: DataType::Bytea, .. });
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    for column in 0..width {
+        if !values.rows.iter().any(|row| row.content.get(column).is_some_and(is_bytea)) {
+            continue;
+        }
+        for cell in values.rows.iter_mut().filter_map(|row| row.content.get_mut(column)) {
+            if matches!(cell, Expr::Value(literal) if literal.value.clone().into_string().is_some()) {
+                *cell = cast(cell.clone(), DataType::Bytea);
             }
         }
     }

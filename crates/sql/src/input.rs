@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int16Array,
-    Int32Array, Int64Array, IntervalMonthDayNanoArray, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
+    Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, StringArray, TimestampMicrosecondArray,
 };
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
+use crate::bytea::parse_bytea;
 use crate::datetime::{parse_date, parse_timestamp, parse_timestamptz};
 use crate::interval::parse_interval;
 
@@ -49,6 +50,7 @@ pub fn parse_text(values: &StringArray, sql_type: SqlType) -> Result<ArrayRef> {
             Ok(Arc::new(parsed.into_iter().collect::<TimestampMicrosecondArray>().with_timezone("+00:00")))
         }
         SqlType::Interval => each::<_, IntervalMonthDayNanoArray>(values, parse_interval),
+        SqlType::Bytea => each::<Vec<u8>, BinaryArray>(values, parse_bytea),
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::convert::{Family, family};
 use crate::errors::external;
-use crate::functions::{ArithmeticOp, arithmetic, arithmetic_op, cast_function, extract, guard};
+use crate::functions::{ArithmeticOp, arithmetic, arithmetic_op, cast_function, extract, guard, substring};
 use crate::inline::conditional_call;
 use crate::input::parse_text;
 
@@ -59,6 +59,10 @@ impl ExprPlanner for OperatorPlanner {
             op => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
         };
         Ok(PlannerResult::Planned(planned))
+    }
+
+    fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(substring(args)))
     }
 
     fn plan_extract(&self, mut args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
@@ -150,9 +154,26 @@ pub(crate) fn result_type(one: SqlType, other: SqlType) -> Option<SqlType> {
             Family::Number => other,
             Family::DateTime => common_type(one, other)?,
             Family::Text => Text,
-            Family::Boolean | Family::Interval => one,
+            Family::Boolean | Family::Interval | Family::Bytes => one,
         },
     })
+}
+
+/// The type that the results of a `construct` have in common; `None` if there are none.
+pub(crate) fn common_of(
+    construct: &str,
+    types: impl IntoIterator<Item = SqlType>,
+) -> Result<Option<SqlType>> {
+    let mut types = types.into_iter();
+    let Some(first) = types.next() else { return Ok(None) };
+    let common = types.try_fold(first, |common, other| {
+        result_type(common, other).ok_or_else(|| {
+            let (common, other) = (describe(Some(common)), describe(Some(other)));
+            let message = format!("{construct} types {common} and {other} cannot be matched");
+            external(SqlError::new(SqlState::DATATYPE_MISMATCH, message))
+        })
+    });
+    common.map(Some)
 }
 
 /// The numeric that holds every value of an integer type.
@@ -206,7 +227,8 @@ pub(crate) fn as_type(expr: Expr, target: SqlType, schema: &DFSchema) -> Result<
     }
 }
 
-fn no_operator(
+/// The error for operands that no operator takes.
+pub(crate) fn no_operator(
     op: &str,
     left: Option<SqlType>,
     right: Option<SqlType>,
@@ -297,9 +319,14 @@ fn common_type(left: SqlType, right: SqlType) -> Option<SqlType> {
     }
 }
 
-/// `||` joins texts; what is no text becomes one, as long as one side is.
+/// `||` joins texts, or two bytea; what is no text becomes one, as long as one side is.
 fn plan_concat(left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
     let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
+    let is_bytes = |sql_type: Option<SqlType>| sql_type.is_none_or(|known| known == SqlType::Bytea);
+    if left_type.or(right_type).is_some() && is_bytes(left_type) && is_bytes(right_type) {
+        let (left, right) = (resolve(left, SqlType::Bytea)?, resolve(right, SqlType::Bytea)?);
+        return Ok(binary(left, Operator::StringConcat, right));
+    }
     let is_text = |sql_type: Option<SqlType>| sql_type.is_none_or(|known| family(known) == Family::Text);
     if !is_text(left_type) && !is_text(right_type) {
         return Err(no_operator("||", left_type, right_type));

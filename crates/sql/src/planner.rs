@@ -11,6 +11,7 @@ use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::optimizer::{Analyzer, Optimizer};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
@@ -25,6 +26,7 @@ use crate::desugar::desugar;
 use crate::errors::plan_error;
 use crate::functions::Functions;
 use crate::inline::{inline_calls, value_of};
+use crate::merge_join::MergeOrderedInputs;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::sql_types::PostgresTypePlanner;
@@ -251,12 +253,24 @@ fn session_state(partitions: usize) -> SessionState {
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.explain.logical_plan_only = true;
+    // Users see the order of a subquery in FROM, and rely on it, where nothing else orders the result.
+    options.sql_parser.enable_subquery_sort_elimination = false;
     let config = SessionConfig::from(options);
     let mut rules = Optimizer::new().rules;
     // After DataFusion's own rule, which does better where the correlation is an equality.
     let after = rules.iter().position(|rule| rule.name() == "scalar_subquery_to_join").map_or(0, |at| at + 1);
     rules.insert(after, Arc::new(DecorrelateScalarAggregate));
-    SessionStateBuilder::new().with_config(config).with_default_features().with_optimizer_rules(rules).build()
+    let mut physical_rules = PhysicalOptimizer::new().rules;
+    if partitions == 1 {
+        // Rows that several processors share out come in no order anyway.
+        physical_rules.insert(0, Arc::new(MergeOrderedInputs));
+    }
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .with_optimizer_rules(rules)
+        .with_physical_optimizer_rules(physical_rules)
+        .build()
 }
 
 /// The types of all parameters up to the last one used: as given, else as inferred, else text.

@@ -121,6 +121,7 @@ fn hash_into(column: &ArrayRef, hashes: &mut [u64]) {
             hash_bytes(column.as_string_view().iter().map(|v| v.map(str::as_bytes)), hashes);
         }
         DataType::Binary => hash_bytes(column.as_binary::<i32>().iter(), hashes),
+        DataType::LargeBinary => hash_bytes(column.as_binary::<i64>().iter(), hashes),
         DataType::BinaryView => hash_bytes(column.as_binary_view().iter(), hashes),
         DataType::Dictionary(_, values) => {
             let plain = cast(column, values).expect("a dictionary unpacks to its value type");
@@ -158,13 +159,15 @@ mod tests {
             hash(StringArray::from(vec![Some(""), Some("springtide"), None])),
             hash(Float64Array::from(vec![1.5])),
             hash(Decimal128Array::from(vec![12345_i128])),
+            hash(BinaryArray::from(vec![Some(&b""[..]), Some(&b"\x00\xff"[..]), None])),
         ];
         let text = golden.iter().flatten().map(|h| format!("{h:016x}")).collect::<Vec<_>>().join(" ");
         assert_eq!(text, GOLDEN);
     }
 
     const GOLDEN: &str = "5170900719bf140b ae6993cfe3e116be d845b8ccff14763c 10671ea379cba27b 602b0e2cd6662c8b \
-        154ce53a0bf9f8c6 10671ea379cba27b 506d282dd5be967e 03f5530cd4fdefcd";
+        154ce53a0bf9f8c6 10671ea379cba27b 506d282dd5be967e 03f5530cd4fdefcd \
+        602b0e2cd6662c8b d76d655cb89baf54 10671ea379cba27b";
 
     #[test]
     fn equal_values_hash_alike() {
@@ -172,6 +175,9 @@ mod tests {
         assert_eq!(hash(Float64Array::from(vec![f64::NAN])), hash(Float64Array::from(vec![-f64::NAN])));
         assert_eq!(hash(Int16Array::from(vec![-7])), hash(Int64Array::from(vec![-7])));
         assert_eq!(hash(StringArray::from(vec!["a"])), hash(StringViewArray::from(vec!["a"])));
+        let bytes = [&b"\xff"[..], b""];
+        assert_eq!(hash(BinaryArray::from(bytes.to_vec())), hash(BinaryViewArray::from(bytes.to_vec())));
+        assert_eq!(hash(BinaryArray::from(bytes.to_vec())), hash(LargeBinaryArray::from(bytes.to_vec())));
         let dictionary: DictionaryArray<Int32Type> = vec!["a", "b"].into_iter().collect();
         assert_eq!(hash(dictionary), hash(StringArray::from(vec!["a", "b"])));
     }

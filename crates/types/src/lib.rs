@@ -3,6 +3,7 @@
 //!
 //! Invariant: this crate knows nothing of plans, storage, timely or the wire.
 
+mod bytea;
 mod epoch;
 mod error;
 pub mod hash;
@@ -10,6 +11,7 @@ mod ids;
 mod sql_type;
 mod zbatch;
 
+pub use bytea::bytea_text;
 pub use epoch::Epoch;
 pub use error::{ErrorDelta, Result, SqlError, SqlState};
 pub use ids::{RelationId, WorkerIndex};

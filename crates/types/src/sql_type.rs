@@ -35,6 +35,8 @@ pub enum SqlType {
     Timestamptz,
     /// `interval`
     Interval,
+    /// `bytea`
+    Bytea,
 }
 
 impl SqlType {
@@ -53,6 +55,7 @@ impl SqlType {
             SqlType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             SqlType::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into())),
             SqlType::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
+            SqlType::Bytea => DataType::Binary,
         }
     }
 
@@ -78,6 +81,10 @@ impl SqlType {
             DataType::Timestamp(_, None) => SqlType::Timestamp,
             DataType::Timestamp(_, Some(_)) => SqlType::Timestamptz,
             DataType::Interval(_) | DataType::Duration(_) => SqlType::Interval,
+            DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_) => SqlType::Bytea,
             DataType::Dictionary(_, values) => return SqlType::from_arrow(values),
             _ => return None,
         })
@@ -112,6 +119,7 @@ impl fmt::Display for SqlType {
             SqlType::Timestamp => "timestamp without time zone",
             SqlType::Timestamptz => "timestamp with time zone",
             SqlType::Interval => "interval",
+            SqlType::Bytea => "bytea",
         })
     }
 }

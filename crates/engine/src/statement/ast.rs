@@ -56,13 +56,8 @@ pub(super) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
             None => Ok(Expr::Value(Value::Null.into())),
         };
     }
-    let is_literal = matches!(
-        expr,
-        Expr::Value(ValueWithSpan {
-            value: Value::SingleQuotedString(_) | Value::Placeholder(_) | Value::Null,
-            ..
-        })
-    );
+    let is_literal = string_literal(expr).is_some()
+        || matches!(expr, Expr::Value(ValueWithSpan { value: Value::Placeholder(_) | Value::Null, .. }));
     // An explicit cast to varchar(n) would cut the value; an assignment refuses it.
     let is_text = matches!(column.sql_type, SqlType::Text | SqlType::Varchar(_));
     if !is_literal || is_text {
@@ -78,6 +73,18 @@ pub(super) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
         array: false,
         format: None,
     })
+}
+
+/// The text of a string literal, `'...'`, `E'...'` or `$$...$$`.
+pub(super) fn string_literal(expr: &Expr) -> Option<&str> {
+    let Expr::Value(literal) = expr else { return None };
+    match &literal.value {
+        Value::SingleQuotedString(text)
+        | Value::EscapedStringLiteral(text)
+        | Value::UnicodeStringLiteral(text) => Some(text),
+        Value::DollarQuotedString(quoted) => Some(&quoted.value),
+        _ => None,
+    }
 }
 
 /// The keyword DEFAULT in the place of a value.

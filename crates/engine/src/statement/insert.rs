@@ -302,10 +302,12 @@ fn cell(expr: &Expr, column: &Column, parameters: &[Option<SqlType>]) -> Option<
         SqlType::Float4 | SqlType::Float8 | SqlType::Numeric(..) => true,
         _ => false,
     };
+    if let Some(text) = ast::string_literal(expr) {
+        return Some(Cell::Text(text.to_owned()));
+    }
     match expr {
         Expr::Value(ValueWithSpan { value, .. }) => match value {
             Value::Null => Some(Cell::Null),
-            Value::SingleQuotedString(text) => Some(Cell::Text(text.clone())),
             Value::Number(digits, _) if fits(digits) => Some(Cell::Text(digits.clone())),
             Value::Boolean(value) if column.sql_type == SqlType::Boolean => {
                 Some(Cell::Text(value.to_string()))

@@ -101,7 +101,7 @@ fn key_value(expr: &Expr, sql_type: SqlType) -> Option<KeyValue> {
     }
     let is_integer = matches!(sql_type, SqlType::Int2 | SqlType::Int4 | SqlType::Int8);
     let text = match expr {
-        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => text.clone(),
+        literal if ast::string_literal(literal).is_some() => ast::string_literal(literal)?.to_owned(),
         Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) if is_integer => digits.clone(),
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } if is_integer => match expr.as_ref() {
             Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => format!("-{digits}"),

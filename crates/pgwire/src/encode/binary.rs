@@ -19,6 +19,7 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
         Values::Float8(array) => out.put_f64(array.value(row)),
         Values::Numeric(array) => numeric::write_binary(array.value(row), array.scale(), out),
         Values::Text(array) => out.put_slice(array.value(row).as_bytes()),
+        Values::Bytea(array) => out.put_slice(array.value(row)),
         Values::Date(array) => out.put_i32(array.value(row).wrapping_sub(POSTGRES_EPOCH_DAYS)),
         Values::Timestamp(array) | Values::Timestamptz(array) => {
             out.put_i64(array.value(row).wrapping_sub(POSTGRES_EPOCH_MICROS));

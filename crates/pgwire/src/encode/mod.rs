@@ -12,8 +12,8 @@ mod text;
 mod texts;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
-    Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array,
+    Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
@@ -51,6 +51,7 @@ enum Values {
     Timestamp(TimestampMicrosecondArray),
     Timestamptz(TimestampMicrosecondArray),
     Interval(IntervalMonthDayNanoArray),
+    Bytea(BinaryArray),
 }
 
 impl Rows {
@@ -130,6 +131,7 @@ impl Values {
             SqlType::Timestamp => Values::Timestamp(array.as_primitive().clone()),
             SqlType::Timestamptz => Values::Timestamptz(array.as_primitive().clone()),
             SqlType::Interval => Values::Interval(array.as_primitive().clone()),
+            SqlType::Bytea => Values::Bytea(array.as_binary().clone()),
         })
     }
 }
@@ -173,10 +175,14 @@ mod tests {
                 (Arc::new(BooleanArray::from(vec![Some(true), None])), SqlType::Boolean),
                 (Arc::new(Int64Array::from(vec![None, Some(-7)])), SqlType::Int8),
                 (Arc::new(StringArray::from(vec![Some(""), Some("naïve")])), SqlType::Text),
+                (Arc::new(BinaryArray::from(vec![Some(&b"\x00A\xff"[..]), Some(b"")])), SqlType::Bytea),
             ]
         };
-        assert_eq!(row(columns(), 0), [Some("t".into()), None, Some(String::new())]);
-        assert_eq!(row(columns(), 1), [None, Some("-7".into()), Some("naïve".into())]);
+        assert_eq!(
+            row(columns(), 0),
+            [Some("t".into()), None, Some(String::new()), Some("\\x0041ff".into())]
+        );
+        assert_eq!(row(columns(), 1), [None, Some("-7".into()), Some("naïve".into()), Some("\\x".into())]);
     }
 
     #[test]

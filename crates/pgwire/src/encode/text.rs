@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 
 use arrow::datatypes::IntervalMonthDayNano;
 use bytes::{BufMut, BytesMut};
+use springtide_types::bytea_text;
 
 use super::calendar::{MICROS_PER_DAY, civil};
 use super::{Values, float, numeric};
@@ -24,6 +25,7 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
         Values::Timestamp(array) => timestamp(array.value(row), "", out),
         Values::Timestamptz(array) => timestamp(array.value(row), "+00", out),
         Values::Interval(array) => interval(array.value(row), out),
+        Values::Bytea(array) => out.put_slice(bytea_text(array.value(row)).as_bytes()),
     }
 }
 

@@ -17,6 +17,11 @@ pub(crate) fn cast_function(operand: Expr, target: SqlType) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![operand]))
 }
 
+/// Whether the call is one of [`cast_function`]'s.
+pub(crate) fn is_cast(function: &ScalarFunction) -> bool {
+    function.func.inner().as_ref().downcast_ref::<Cast>().is_some()
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Cast {
     name: String,

@@ -100,11 +100,28 @@ impl Part {
 
     fn adjust(self, counted: i32) -> i128 {
         let counted = i128::from(counted);
+        // Arrow's year 0 is 1 BC, and there is no century or year 0.
+        let of_years = |years: i128| match counted {
+            1.. => (counted + years - 1) / years,
+            _ => -((years - counted) / years),
+        };
         match self {
             Part::IsoDayOfWeek => counted + 1,
+            Part::Year | Part::IsoYear => of_years(1),
             Part::Decade => counted.div_euclid(10),
-            Part::Century => (counted + 99).div_euclid(100),
-            Part::Millennium => (counted + 999).div_euclid(1000),
+            Part::Century => of_years(100),
+            Part::Millennium => of_years(1000),
+            _ => counted,
+        }
+    }
+
+    /// [`Self::adjust`] for an interval, whose fields count whole units.
+    fn adjust_length(self, counted: i32) -> i128 {
+        let counted = i128::from(counted);
+        match self {
+            Part::Decade => counted / 10,
+            Part::Century => counted / 100,
+            Part::Millennium => counted / 1000,
             _ => counted,
         }
     }
@@ -152,7 +169,11 @@ impl ScalarUDFImpl for Extract {
             part => {
                 let counted = date_part(&operand, part.counted())?;
                 let counted = counted.as_primitive::<Int32Type>();
-                counted.unary::<_, Decimal128Type>(|counted| part.adjust(counted))
+                let is_interval = matches!(operand.data_type(), DataType::Interval(_));
+                counted.unary::<_, Decimal128Type>(|counted| match is_interval {
+                    true => part.adjust_length(counted),
+                    false => part.adjust(counted),
+                })
             }
         };
         let value = value.with_precision_and_scale(PRECISION, self.part.scale())?;

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod average;
+mod bytes;
 mod cast;
 mod decimal;
 mod distinct_sum;
@@ -10,6 +11,7 @@ mod guard;
 mod session;
 mod sum;
 mod totals;
+mod undecided;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,9 +22,11 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub(crate) use arithmetic::{ArithmeticOp, arithmetic, arithmetic_op, negate};
 pub(crate) use average::AVERAGE;
-pub(crate) use cast::cast_function;
+pub(crate) use bytes::{byte_parameters, overload, substring};
+pub(crate) use cast::{cast_function, is_cast};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
+pub(crate) use undecided::decided;
 
 /// The functions that a query can name.
 #[derive(Debug)]
@@ -45,6 +49,9 @@ impl Functions {
                 scalar.insert(alias.clone(), function.clone());
             }
             scalar.insert(function.name().to_owned(), function);
+        }
+        for (name, overloaded) in bytes::overloads() {
+            scalar.insert(name.to_owned(), overloaded);
         }
         for (name, known) in SYNONYMS {
             if let Some(function) = scalar.get(known).cloned() {
@@ -87,5 +94,10 @@ const SYNONYMS: [(&str, &str); 5] = [
 
 fn own_scalars() -> Vec<Arc<ScalarUDF>> {
     let average = Arc::new(ScalarUDF::from(average::Average::new()));
-    session::functions().into_iter().chain([average]).collect()
+    session::functions()
+        .into_iter()
+        .chain(bytes::functions())
+        .chain(undecided::functions())
+        .chain([average])
+        .collect()
 }
