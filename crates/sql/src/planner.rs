@@ -3,8 +3,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::{ConfigOptions, SpillCompression};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{ExprPlanner, TypePlanner};
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
@@ -26,7 +28,7 @@ use crate::errors::plan_error;
 use crate::functions::Functions;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
-use crate::sql_types::PostgresTypePlanner;
+use crate::sql_types::{PostgresTypePlanner, declared_type};
 
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
 #[derive(Clone, Debug)]
@@ -199,13 +201,15 @@ fn session_state(partitions: usize) -> SessionState {
 /// The types of all parameters up to the last one used: as given, else as inferred, else text.
 fn infer_parameters(plan: &LogicalPlan, given: &[Option<SqlType>]) -> Result<Vec<SqlType>> {
     let found = plan.get_parameter_types().map_err(|error| plan_error(&error))?;
+    let cast = cast_parameters(plan)?;
     let mut types = HashMap::new();
     for (name, data_type) in found {
         let Some(index) = name.strip_prefix('$').and_then(|index| index.parse::<usize>().ok()) else {
             let message = format!("there is no parameter {name}");
             return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));
         };
-        types.insert(index, data_type.as_ref().and_then(SqlType::from_arrow));
+        let known = data_type.as_ref().and_then(SqlType::from_arrow);
+        types.insert(index, known.or_else(|| cast.get(&name).copied()));
     }
     let count = types.keys().copied().max().unwrap_or(0).max(given.len());
     let of = |index: usize| {
@@ -213,6 +217,29 @@ fn infer_parameters(plan: &LogicalPlan, given: &[Option<SqlType>]) -> Result<Vec
         given.or_else(|| types.get(&index).copied().flatten()).unwrap_or(SqlType::Text)
     };
     Ok((1..=count).map(of).collect())
+}
+
+/// The types that parameters without a type are cast to, by name: `$1::int` is an integer.
+fn cast_parameters(plan: &LogicalPlan) -> Result<HashMap<String, SqlType>> {
+    let mut types = HashMap::new();
+    let visited = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let Expr::Cast(cast) = expr {
+                    if let Expr::Placeholder(Placeholder { id, field: None }) = cast.expr.as_ref() {
+                        let sql_type = match declared_type(&cast.field)? {
+                            // It is the cast that cuts.
+                            SqlType::Varchar(_) => SqlType::Varchar(None),
+                            other => other,
+                        };
+                        types.entry(id.clone()).or_insert(sql_type);
+                    }
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    visited.map(|_| types).map_err(|error| plan_error(&error))
 }
 
 fn output_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
