@@ -15,6 +15,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use crate::functions::AVERAGE;
 use crate::names::{fold, object_name};
 use crate::output_names::{UNNAMED_MARK, output_name};
+use crate::scope::check_table_names;
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
 /// columns, `avg` as a sum over a count.
@@ -67,6 +68,9 @@ impl VisitorMut for Desugar {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        if let Err(error) = check_table_names(&select.from) {
+            return ControlFlow::Break(error);
+        }
         name_outputs(select);
         group_for_having(select);
         ControlFlow::Continue(())
@@ -447,8 +451,8 @@ fn date_part(function: &Function) -> Option<Expr> {
     Some(cast(extract, DataType::DoublePrecision))
 }
 
-/// A call of one of our own functions.
-fn call(name: &str, args: Vec<Expr>) -> Expr {
+/// A call of a function by its plain name.
+pub(crate) fn call(name: &str, args: Vec<Expr>) -> Expr {
     let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)));
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::with_quote('"', name)]),

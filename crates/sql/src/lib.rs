@@ -30,9 +30,11 @@ mod parse;
 mod pipeline;
 mod planner;
 mod relation_table;
+mod scope;
 mod sql_types;
 #[cfg(test)]
 mod tests;
+mod using;
 
 pub use assign::assign;
 pub use bound::BoundQuery;

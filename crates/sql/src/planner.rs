@@ -29,6 +29,7 @@ use crate::functions::Functions;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::sql_types::{PostgresTypePlanner, declared_type};
+use crate::using::merge_columns;
 
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
 #[derive(Clone, Debug)]
@@ -82,6 +83,7 @@ impl Planner {
     ) -> Result<BoundQuery> {
         let names = Names::new(self, catalog);
         let mut query = query.clone();
+        merge_columns(&mut query, catalog)?;
         desugar(&mut query)?;
         let mut plan = self.to_plan(&query, &names, parameter_types)?;
         let parameters = infer_parameters(&plan, parameter_types)?;
