@@ -14,6 +14,7 @@ mod bind;
 mod bound;
 mod convert;
 mod datetime;
+mod declared;
 mod decorrelate;
 mod desugar;
 mod dialect;

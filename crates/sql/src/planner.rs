@@ -22,6 +22,7 @@ use springtide_types::{Result, SqlError, SqlState, SqlType};
 use crate::BoundQuery;
 use crate::analyze::PostgresTypes;
 use crate::bind::{Names, scanned_relations};
+use crate::declared::varchar;
 use crate::decorrelate::DecorrelateScalarAggregate;
 use crate::desugar::desugar;
 use crate::errors::plan_error;
@@ -245,10 +246,11 @@ fn cast_parameters(plan: &LogicalPlan) -> Result<HashMap<String, SqlType>> {
 }
 
 fn output_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
-    let columns = plan.schema().fields().iter().map(|field| {
+    let columns = plan.schema().fields().iter().enumerate().map(|(position, field)| {
         let sql_type = match field.data_type() {
             // Ranks and row numbers.
             DataType::UInt64 => SqlType::Int8,
+            DataType::Utf8 => varchar(plan, position).unwrap_or(SqlType::Text),
             data_type => SqlType::from_arrow(data_type)
                 .ok_or_else(|| SqlError::unsupported(format!("a result of type {data_type}")))?,
         };

@@ -17,6 +17,11 @@ pub(crate) fn cast_function(operand: Expr, target: SqlType) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![operand]))
 }
 
+/// The type that a call of [`cast_function`] gives.
+pub(crate) fn cast_target(call: &ScalarFunction) -> Option<SqlType> {
+    call.func.inner().as_ref().downcast_ref::<Cast>().map(|cast| cast.target)
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Cast {
     name: String,

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub(crate) use arithmetic::{ArithmeticOp, arithmetic, arithmetic_op, negate};
 pub(crate) use average::AVERAGE;
-pub(crate) use cast::cast_function;
+pub(crate) use cast::{cast_function, cast_target};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
 
