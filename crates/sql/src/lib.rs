@@ -20,6 +20,7 @@ mod desugar;
 mod dialect;
 mod errors;
 mod execute;
+mod flatten;
 mod functions;
 mod input;
 mod interval;

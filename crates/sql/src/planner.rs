@@ -26,6 +26,7 @@ use crate::declared::varchar;
 use crate::decorrelate::DecorrelateScalarAggregate;
 use crate::desugar::desugar;
 use crate::errors::plan_error;
+use crate::flatten::flatten;
 use crate::functions::Functions;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
@@ -94,7 +95,7 @@ impl Planner {
         }
         let plan = self.analyze(plan)?;
         let columns = output_columns(&plan)?;
-        let plan = normalize_output(plan, &columns)?;
+        let plan = flatten(normalize_output(plan, &columns)?)?;
         Ok(BoundQuery {
             relations: scanned_relations(&plan),
             plan: Arc::new(plan),
