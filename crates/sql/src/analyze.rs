@@ -19,6 +19,7 @@ use crate::operators::{
     as_type, comparable, describe, guarded, known_type, literal, plan_arithmetic, resolve, result_type,
 };
 use crate::sql_types::declared_type;
+use crate::unions::resolve_branches;
 
 /// See the module.
 #[derive(Debug)]
@@ -38,7 +39,9 @@ fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     check_aggregates(&plan)?;
     let plan = match plan {
         // The schema that the binder gave it knows the types of before.
-        LogicalPlan::Union(union) => LogicalPlan::Union(Union::try_new_with_loose_types(union.inputs)?),
+        LogicalPlan::Union(union) => {
+            LogicalPlan::Union(Union::try_new_with_loose_types(resolve_branches(union.inputs)?)?)
+        }
         other => other,
     };
     let schema = merge_schema(&plan.inputs());

@@ -36,6 +36,7 @@ mod scope;
 mod sql_types;
 #[cfg(test)]
 mod tests;
+mod unions;
 mod using;
 
 pub use assign::assign;
