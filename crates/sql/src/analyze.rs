@@ -14,7 +14,7 @@ use springtide_types::{SqlError, SqlState, SqlType};
 
 use crate::convert::{Context, Family, convertible, family};
 use crate::errors::external;
-use crate::functions::{arithmetic_op, cast_function, negate};
+use crate::functions::{LABELLED, arithmetic_op, cast_function, negate};
 use crate::operators::{
     as_type, comparable, describe, guarded, known_type, literal, plan_arithmetic, resolve, result_type,
 };
@@ -97,6 +97,7 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
         Expr::Like(like) => Expr::Like(plan_like(like, schema)?),
         Expr::Case(case) => plan_case(case, schema)?,
         Expr::ScalarFunction(mut function) => match function.name() {
+            LABELLED => function.args.swap_remove(0),
             "coalesce" | "nullif" | "greatest" | "least" => {
                 function.args = unify(function.args, schema)?;
                 Expr::ScalarFunction(function)

@@ -393,6 +393,7 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
     let [part] = function.name.0.as_slice() else { return without_schema(function) };
     match fold(part.as_ident()?).as_str() {
         "avg" => Some(average(function)),
+        "count" => count_rows(function),
         "date_part" => date_part(function),
         "mod" => modulo(function),
         _ => None,
@@ -416,6 +417,18 @@ fn average(function: &Function) -> Expr {
         Expr::Function(Function { name, ..function.clone() })
     };
     call(AVERAGE, vec![part("sum"), part("count")])
+}
+
+/// `count(1)` is `count(*)`, and DataFusion gives both one name.
+fn count_rows(function: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = list.args.as_slice() else { return None };
+    if list.duplicate_treatment.is_some() || typed_number(argument).is_none() {
+        return None;
+    }
+    let mut list = list.clone();
+    list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];
+    Some(Expr::Function(Function { args: FunctionArguments::List(list), ..function.clone() }))
 }
 
 /// `mod(x, y)` is `x % y`.

@@ -12,6 +12,7 @@ mod analyze;
 mod assign;
 mod bind;
 mod bound;
+mod cast_names;
 mod convert;
 mod datetime;
 mod declared;

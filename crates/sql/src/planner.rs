@@ -22,6 +22,7 @@ use springtide_types::{Result, SqlError, SqlState, SqlType};
 use crate::BoundQuery;
 use crate::analyze::PostgresTypes;
 use crate::bind::{Names, scanned_relations};
+use crate::cast_names::tell_casts_apart;
 use crate::declared::varchar;
 use crate::decorrelate::DecorrelateScalarAggregate;
 use crate::desugar::desugar;
@@ -87,6 +88,7 @@ impl Planner {
         let mut query = query.clone();
         merge_columns(&mut query, catalog)?;
         desugar(&mut query)?;
+        tell_casts_apart(&mut query);
         let mut plan = self.to_plan(&query, &names, parameter_types)?;
         let parameters = infer_parameters(&plan, parameter_types)?;
         if parameters.len() != parameter_types.iter().flatten().count() {

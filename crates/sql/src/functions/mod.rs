@@ -7,6 +7,7 @@ mod decimal;
 mod distinct_sum;
 mod extract;
 mod guard;
+mod labelled;
 mod session;
 mod sum;
 mod totals;
@@ -23,6 +24,7 @@ pub(crate) use average::AVERAGE;
 pub(crate) use cast::{cast_function, cast_target};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
+pub(crate) use labelled::LABELLED;
 
 /// The functions that a query can name.
 #[derive(Debug)]
@@ -76,5 +78,6 @@ const SYNONYMS: [(&str, &str); 5] = [
 
 fn own_scalars() -> Vec<Arc<ScalarUDF>> {
     let average = Arc::new(ScalarUDF::from(average::Average::new()));
-    session::functions().into_iter().chain([average]).collect()
+    let labelled = Arc::new(ScalarUDF::from(labelled::Labelled::new()));
+    session::functions().into_iter().chain([average, labelled]).collect()
 }
