@@ -157,3 +157,32 @@ async fn many_rows_stream() {
     assert_eq!(rows.iter().map(|row| row.get::<_, i64>(0)).sum::<i64>(), 5_000_050_000);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cast_types_its_parameter() {
+    let server = Server::start().await;
+    let client = server.connect().await;
+    let statement = client.prepare("SELECT $1::int + 1, $2::date, $3::varchar(3), $4").await.unwrap();
+    assert_eq!(statement.params(), [Type::INT4, Type::DATE, Type::VARCHAR, Type::TEXT]);
+    let row = client.query_one("SELECT $1::int + 1, $2::varchar(3)", &[&41_i32, &"abcdef"]).await.unwrap();
+    assert_eq!((row.get::<_, i32>(0), row.get::<_, &str>(1)), (42, "abc"));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn varchar_columns_say_so() {
+    let server = Server::start().await;
+    let client = server.connect().await;
+    client.batch_execute("CREATE TABLE t (v varchar(5), x text)").await.unwrap();
+    client.batch_execute("CREATE MATERIALIZED VIEW m AS SELECT v, count(*) FROM t GROUP BY v").await.unwrap();
+    client.batch_execute("CREATE VIEW w AS SELECT v AS z FROM m WHERE v > 'a'").await.unwrap();
+    let types = async |sql: &str| {
+        let statement = client.prepare(sql).await.unwrap();
+        statement.columns().iter().map(|column| column.type_().clone()).collect::<Vec<_>>()
+    };
+    let found = types("SELECT t.v, x, v || x, max(v) OVER (), x::varchar(2) FROM t ORDER BY v LIMIT 1").await;
+    assert_eq!(found, [Type::VARCHAR, Type::TEXT, Type::TEXT, Type::TEXT, Type::VARCHAR]);
+    assert_eq!(types("SELECT DISTINCT z FROM w UNION ALL SELECT v FROM t").await, [Type::VARCHAR]);
+    assert_eq!(types("SELECT v FROM t UNION ALL SELECT x FROM t").await, [Type::TEXT]);
+    server.stop().await;
+}

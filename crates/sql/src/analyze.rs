@@ -18,7 +18,7 @@ use crate::branches::{check_keys, unify_branches};
 use crate::calls::{check_aggregate, resolve_call};
 use crate::convert::{Context, Family, convertible, family};
 use crate::errors::external;
-use crate::functions::{arithmetic_op, cast_function, decided, negate};
+use crate::functions::{LABELLED, arithmetic_op, cast_function, decided, negate};
 use crate::operators::{
     as_type, common_of, comparable, describe, guarded, known_type, literal, no_operator, plan_arithmetic,
     resolve,
@@ -128,6 +128,7 @@ fn plan_call(mut function: ScalarFunction, schema: &DFSchema) -> Result<Expr> {
         function.func = decided;
     }
     match function.name() {
+        LABELLED => Ok(function.args.swap_remove(0)),
         "coalesce" | "greatest" | "least" => {
             function.args = unify_results(function.func.name(), function.args, schema)?;
             Ok(Expr::ScalarFunction(function))

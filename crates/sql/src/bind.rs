@@ -59,6 +59,11 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// What the names may mean.
+    pub(crate) fn catalog(&self) -> &'a Catalog {
+        self.catalog
+    }
+
     /// The relations that were named.
     pub(crate) fn depends_on(&self) -> Vec<RelationId> {
         self.depends_on.borrow().iter().copied().collect()

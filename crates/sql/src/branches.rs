@@ -18,8 +18,10 @@ pub(crate) fn unify_branches(mut branches: Vec<Arc<LogicalPlan>>) -> Result<Vec<
         let Some(common) = common_of("UNION", types.iter().copied().flatten())? else { continue };
         for (branch, _) in branches.iter_mut().zip(types).filter(|(_, known)| known.is_none()) {
             if let LogicalPlan::Projection(projection) = branch.as_ref() {
+                let (qualifier, field) = projection.schema.qualified_field(column);
                 let mut exprs = projection.expr.clone();
-                exprs[column] = resolve(exprs[column].clone(), common)?;
+                let resolved = resolve(exprs[column].clone(), common)?.unalias();
+                exprs[column] = resolved.alias_qualified(qualifier.cloned(), field.name());
                 let projection = Projection::try_new(exprs, projection.input.clone())?;
                 *branch = Arc::new(LogicalPlan::Projection(projection));
             }

@@ -15,6 +15,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use crate::functions::AVERAGE;
 use crate::names::{fold, object_name};
 use crate::output_names::{UNNAMED_MARK, output_name};
+use crate::scope::check_table_names;
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
 /// columns, `avg` as a sum over a count.
@@ -68,6 +69,9 @@ impl VisitorMut for Desugar {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        if let Err(error) = check_table_names(&select.from) {
+            return ControlFlow::Break(error);
+        }
         name_outputs(select);
         group_for_having(select);
         ControlFlow::Continue(())
@@ -406,6 +410,7 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
     let [part] = function.name.0.as_slice() else { return without_schema(function) };
     match fold(part.as_ident()?).as_str() {
         "avg" => Some(average(function)),
+        "count" => count_rows(function),
         "date_part" => date_part(function),
         "mod" => modulo(function),
         _ => None,
@@ -429,6 +434,18 @@ fn average(function: &Function) -> Expr {
         Expr::Function(Function { name, ..function.clone() })
     };
     call(AVERAGE, vec![part("sum"), part("count")])
+}
+
+/// `count(1)` is `count(*)`, and DataFusion gives both one name.
+fn count_rows(function: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = list.args.as_slice() else { return None };
+    if list.duplicate_treatment.is_some() || typed_number(argument).is_none() {
+        return None;
+    }
+    let mut list = list.clone();
+    list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];
+    Some(Expr::Function(Function { args: FunctionArguments::List(list), ..function.clone() }))
 }
 
 /// `mod(x, y)` is `x % y`.
@@ -464,8 +481,8 @@ fn date_part(function: &Function) -> Option<Expr> {
     Some(cast(extract, DataType::DoublePrecision))
 }
 
-/// A call of one of our own functions.
-fn call(name: &str, args: Vec<Expr>) -> Expr {
+/// A call of a function by its plain name.
+pub(crate) fn call(name: &str, args: Vec<Expr>) -> Expr {
     let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)));
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::with_quote('"', name)]),

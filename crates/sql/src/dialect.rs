@@ -6,6 +6,37 @@ use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+/// Reserved words, which sqlparser would take for the names of columns.
+const STARTS_NO_EXPRESSION: &[Keyword] = &[
+    Keyword::AND,
+    Keyword::AS,
+    Keyword::ASC,
+    Keyword::CREATE,
+    Keyword::DESC,
+    Keyword::ELSE,
+    Keyword::END,
+    Keyword::EXCEPT,
+    Keyword::FETCH,
+    Keyword::FROM,
+    Keyword::GROUP,
+    Keyword::HAVING,
+    Keyword::IN,
+    Keyword::INTERSECT,
+    Keyword::INTO,
+    Keyword::LIMIT,
+    Keyword::OFFSET,
+    Keyword::ON,
+    Keyword::OR,
+    Keyword::ORDER,
+    Keyword::SELECT,
+    Keyword::THEN,
+    Keyword::UNION,
+    Keyword::USING,
+    Keyword::WHEN,
+    Keyword::WHERE,
+];
 
 /// PostgreSQL's dialect. `IS [NOT] DISTINCT FROM` binds tighter than AND and OR, which sqlparser's own parser
 /// takes for part of its right side. All else is sqlparser's.
@@ -35,6 +66,13 @@ impl Dialect for Postgres {
             false => Expr::IsDistinctFrom(left, Box::new(right)),
             true => Expr::IsNotDistinctFrom(left, Box::new(right)),
         }))
+    }
+
+    fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        let token = parser.peek_token();
+        let reserved =
+            matches!(&token.token, Token::Word(word) if STARTS_NO_EXPRESSION.contains(&word.keyword));
+        reserved.then(|| parser.expected("an expression", token))
     }
 
     fn identifier_quote_style(&self, identifier: &str) -> Option<char> {

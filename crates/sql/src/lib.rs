@@ -15,13 +15,16 @@ mod bound;
 mod branches;
 mod bytea;
 mod calls;
+mod cast_names;
 mod convert;
 mod datetime;
+mod declared;
 mod decorrelate;
 mod desugar;
 mod dialect;
 mod errors;
 mod execute;
+mod flatten;
 mod functions;
 mod inline;
 mod input;
@@ -36,9 +39,11 @@ mod parse;
 mod pipeline;
 mod planner;
 mod relation_table;
+mod scope;
 mod sql_types;
 #[cfg(test)]
 mod tests;
+mod using;
 
 pub use assign::assign;
 pub use bound::BoundQuery;

@@ -3,9 +3,11 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::{ConfigOptions, SpillCompression};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{ExprPlanner, TypePlanner};
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
@@ -21,15 +23,19 @@ use springtide_types::{Result, SqlError, SqlState, SqlType};
 use crate::BoundQuery;
 use crate::analyze::PostgresTypes;
 use crate::bind::Names;
+use crate::cast_names::tell_casts_apart;
+use crate::declared::varchar;
 use crate::decorrelate::DecorrelateScalarAggregate;
 use crate::desugar::desugar;
 use crate::errors::plan_error;
+use crate::flatten::flatten;
 use crate::functions::Functions;
 use crate::inline::{inline_calls, value_of};
 use crate::merge_join::MergeOrderedInputs;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
-use crate::sql_types::PostgresTypePlanner;
+use crate::sql_types::{PostgresTypePlanner, declared_type};
+use crate::using::merge_columns;
 
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
 #[derive(Clone, Debug)]
@@ -91,7 +97,9 @@ impl Planner {
         parameter_types: &[Option<SqlType>],
     ) -> Result<BoundQuery> {
         let mut query = query.clone();
+        merge_columns(&mut query, names.catalog())?;
         desugar(&mut query)?;
+        tell_casts_apart(&mut query);
         let mut plan = self.to_plan(&query, names, parameter_types)?;
         let parameters = infer_parameters(&plan, parameter_types)?;
         if parameters.len() != parameter_types.iter().flatten().count() {
@@ -100,8 +108,8 @@ impl Planner {
         }
         let plan = self.analyze(plan)?;
         let columns = output_columns(&plan)?;
-        let plan = normalize_output(plan, &columns)?;
-        Ok(BoundQuery::new(plan, columns, &names, parameters))
+        let plan = flatten(normalize_output(plan, &columns)?)?;
+        Ok(BoundQuery::new(plan, columns, names, parameters))
     }
 
     /// The plan of an ad-hoc query, as text.
@@ -257,10 +265,14 @@ fn session_state(partitions: usize) -> SessionState {
     options.sql_parser.enable_subquery_sort_elimination = false;
     let config = SessionConfig::from(options);
     let mut rules = Optimizer::new().rules;
+    // It takes the sum of a sum for that sum, but a sum of integers is wider than they are.
+    rules.retain(|rule| rule.name() != "single_distinct_aggregation_to_group_by");
     // After DataFusion's own rule, which does better where the correlation is an equality.
     let after = rules.iter().position(|rule| rule.name() == "scalar_subquery_to_join").map_or(0, |at| at + 1);
     rules.insert(after, Arc::new(DecorrelateScalarAggregate));
     let mut physical_rules = PhysicalOptimizer::new().rules;
+    // Where it puts a constant in the place of an aggregate, projections above may lose their columns.
+    physical_rules.retain(|rule| rule.name() != "aggregate_statistics");
     if partitions == 1 {
         // Rows that several processors share out come in no order anyway.
         physical_rules.insert(0, Arc::new(MergeOrderedInputs));
@@ -276,13 +288,15 @@ fn session_state(partitions: usize) -> SessionState {
 /// The types of all parameters up to the last one used: as given, else as inferred, else text.
 fn infer_parameters(plan: &LogicalPlan, given: &[Option<SqlType>]) -> Result<Vec<SqlType>> {
     let found = plan.get_parameter_types().map_err(|error| plan_error(&error))?;
+    let cast = cast_parameters(plan)?;
     let mut types = HashMap::new();
     for (name, data_type) in found {
         let Some(index) = name.strip_prefix('$').and_then(|index| index.parse::<usize>().ok()) else {
             let message = format!("there is no parameter {name}");
             return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));
         };
-        types.insert(index, data_type.as_ref().and_then(SqlType::from_arrow));
+        let known = data_type.as_ref().and_then(SqlType::from_arrow);
+        types.insert(index, known.or_else(|| cast.get(&name).copied()));
     }
     let count = types.keys().copied().max().unwrap_or(0).max(given.len());
     let of = |index: usize| {
@@ -292,11 +306,35 @@ fn infer_parameters(plan: &LogicalPlan, given: &[Option<SqlType>]) -> Result<Vec
     Ok((1..=count).map(of).collect())
 }
 
+/// The types that parameters without a type are cast to, by name: `$1::int` is an integer.
+fn cast_parameters(plan: &LogicalPlan) -> Result<HashMap<String, SqlType>> {
+    let mut types = HashMap::new();
+    let visited = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let Expr::Cast(cast) = expr {
+                    if let Expr::Placeholder(Placeholder { id, field: None }) = cast.expr.as_ref() {
+                        let sql_type = match declared_type(&cast.field)? {
+                            // It is the cast that cuts.
+                            SqlType::Varchar(_) => SqlType::Varchar(None),
+                            other => other,
+                        };
+                        types.entry(id.clone()).or_insert(sql_type);
+                    }
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    visited.map(|_| types).map_err(|error| plan_error(&error))
+}
+
 fn output_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
-    let columns = plan.schema().fields().iter().map(|field| {
+    let columns = plan.schema().fields().iter().enumerate().map(|(position, field)| {
         let sql_type = match field.data_type() {
             // Ranks and row numbers.
             DataType::UInt64 => SqlType::Int8,
+            DataType::Utf8 => varchar(plan, position).unwrap_or(SqlType::Text),
             data_type => SqlType::from_arrow(data_type)
                 .ok_or_else(|| SqlError::unsupported(format!("a result of type {data_type}")))?,
         };

@@ -22,6 +22,11 @@ pub(crate) fn is_cast(function: &ScalarFunction) -> bool {
     function.func.inner().as_ref().downcast_ref::<Cast>().is_some()
 }
 
+/// The type that a call of [`cast_function`] gives.
+pub(crate) fn cast_target(call: &ScalarFunction) -> Option<SqlType> {
+    call.func.inner().as_ref().downcast_ref::<Cast>().map(|cast| cast.target)
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Cast {
     name: String,

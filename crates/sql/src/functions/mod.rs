@@ -8,6 +8,7 @@ mod decimal;
 mod distinct_sum;
 mod extract;
 mod guard;
+mod labelled;
 mod session;
 mod sum;
 mod totals;
@@ -23,9 +24,10 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 pub(crate) use arithmetic::{ArithmeticOp, arithmetic, arithmetic_op, negate};
 pub(crate) use average::AVERAGE;
 pub(crate) use bytes::{byte_parameters, overload, substring};
-pub(crate) use cast::{cast_function, is_cast};
+pub(crate) use cast::{cast_function, cast_target, is_cast};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
+pub(crate) use labelled::LABELLED;
 pub(crate) use undecided::decided;
 
 /// The functions that a query can name.
@@ -94,10 +96,11 @@ const SYNONYMS: [(&str, &str); 5] = [
 
 fn own_scalars() -> Vec<Arc<ScalarUDF>> {
     let average = Arc::new(ScalarUDF::from(average::Average::new()));
+    let labelled = Arc::new(ScalarUDF::from(labelled::Labelled::new()));
     session::functions()
         .into_iter()
         .chain(bytes::functions())
         .chain(undecided::functions())
-        .chain([average])
+        .chain([average, labelled])
         .collect()
 }

@@ -40,8 +40,7 @@ fn lower_call(call: &Expr, output: DataType, columns: &mut Columns<'_>) -> Resul
         other => return Err(in_view(other)),
     };
     let function = known_function(call)?;
-    let argument = match call.params.args.as_slice() {
-        [Expr::Literal(value, _)] if function == AggregateFunction::Count && !value.is_null() => None,
+    let argument = match arguments(call) {
         [] if function == AggregateFunction::Count => None,
         [argument] => Some(columns.position(argument)?),
         _ => return Err(in_view(format!("{function} of several arguments"))),
@@ -49,11 +48,19 @@ fn lower_call(call: &Expr, output: DataType, columns: &mut Columns<'_>) -> Resul
     let filter = call.params.filter.as_deref().map(|filter| columns.position(filter)).transpose()?;
     let extremum = matches!(function, AggregateFunction::Min | AggregateFunction::Max);
     let distinct = call.params.distinct && !extremum;
-    if distinct && argument.is_none() {
-        // One distinct literal: 1 if there is any row, else 0. Nobody writes it, so nothing maintains it.
-        return Err(in_view("count(DISTINCT <constant>)"));
-    }
     Ok(Aggregate { function, argument, distinct, filter, output })
+}
+
+/// What the call has to look at: `count(1)`, like `count(*)`, looks at nothing.
+fn arguments(call: &AggregateExpr) -> &[Expr] {
+    match call.params.args.as_slice() {
+        [Expr::Literal(value, _)]
+            if call.func.name() == "count" && !value.is_null() && !call.params.distinct =>
+        {
+            &[]
+        }
+        arguments => arguments,
+    }
 }
 
 fn known_function(call: &AggregateExpr) -> Result<AggregateFunction> {
@@ -122,8 +129,7 @@ fn read_by(call: &Expr) -> Vec<&Expr> {
     match call {
         Expr::Alias(alias) => read_by(&alias.expr),
         Expr::AggregateFunction(call) => {
-            let constant = |arg: &&Expr| !matches!(arg, Expr::Literal(..));
-            call.params.args.iter().filter(constant).chain(call.params.filter.as_deref()).collect()
+            arguments(call).iter().chain(call.params.filter.as_deref()).collect()
         }
         _ => Vec::new(),
     }

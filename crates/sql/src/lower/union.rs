@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Union;
+use datafusion::physical_expr::expressions::Literal;
 use springtide_plan::Node;
 use springtide_types::Result;
 
@@ -11,14 +14,21 @@ impl Lowering<'_> {
         let output = arrow_schema(&union.schema);
         let inputs = union.inputs.iter().map(|input| {
             let node = self.lower(input)?;
+            if output.fields().is_empty() {
+                return counted(node);
+            }
             let columns = expr::all_columns(&node.schema());
             expr::project_physical(node, columns, &output)
         });
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
-        // An alias may have made two inputs of the same columns differ by name only.
-        debug_assert!(
-            inputs.iter().all(|input| Arc::ptr_eq(&input.schema(), &output) || *input.schema() == *output)
-        );
         Ok(Node::Union(inputs))
     }
+}
+
+/// Rows that are only counted. What columns they still have differs from input to input, so all become one
+/// that says nothing.
+fn counted(input: Node) -> Result<Node> {
+    let nothing = Arc::new(Literal::new(ScalarValue::Boolean(None)));
+    let schema = Schema::new(vec![Field::new("nothing", DataType::Boolean, true)]);
+    expr::project_physical(input, vec![nothing], &Arc::new(schema))
 }

@@ -84,7 +84,7 @@ fn parameters_are_inferred() {
     assert_eq!(parameters("select $1"), [SqlType::Text]);
     assert_eq!(parameters("select c + $1 from u"), [SqlType::Int8]);
     assert_eq!(parameters("select * from t where a in ($2, $1)"), [SqlType::Int4, SqlType::Int4]);
-    assert_eq!(parameters("select $1::bigint"), [SqlType::Text]);
+    assert_eq!(parameters("select $1::bigint, $2::varchar(3)"), [SqlType::Int8, SqlType::Varchar(None)]);
     let typed = fixture.planner.bind(&query("select $1").unwrap(), &fixture.catalog, &[Some(SqlType::Date)]);
     assert_eq!(typed.unwrap().parameters(), [SqlType::Date]);
     let rows = fixture.rows_with("select b from t where a = $1", &[ScalarValue::from(1_i32)]).unwrap();
