@@ -96,10 +96,7 @@ impl Planner {
         names: &Names<'_>,
         parameter_types: &[Option<SqlType>],
     ) -> Result<BoundQuery> {
-        let mut query = query.clone();
-        merge_columns(&mut query, names.catalog())?;
-        desugar(&mut query)?;
-        tell_casts_apart(&mut query);
+        let query = rewritten(query.clone(), names)?;
         let mut plan = self.to_plan(&query, names, parameter_types)?;
         let parameters = infer_parameters(&plan, parameter_types)?;
         if parameters.len() != parameter_types.iter().flatten().count() {
@@ -150,8 +147,7 @@ impl Planner {
         parameters: &DFSchema,
         names: &Names<'_>,
     ) -> Result<LogicalPlan> {
-        let mut query = body_query(function)?;
-        desugar(&mut query)?;
+        let query = rewritten(body_query(function)?, names)?;
         let mut context = context(types.iter().copied().map(Some));
         context.append_outer_query_schema(Arc::new(parameters.clone()));
         self.to_plan_in(&query, names, &mut context)
@@ -244,6 +240,14 @@ fn body_query(function: &Function) -> Result<ast::Query> {
                 .with_detail("Function's final statement must be SELECT."))
         }
     }
+}
+
+/// The query in the SQL that DataFusion understands as PostgreSQL would.
+fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
+    merge_columns(&mut query, names.catalog())?;
+    desugar(&mut query)?;
+    tell_casts_apart(&mut query);
+    Ok(query)
 }
 
 fn parser_options() -> ParserOptions {
