@@ -34,10 +34,7 @@ pub(super) fn expression(rng: &mut Rng, columns: &[Column], kind: Kind, depth: u
     }
     match kind {
         Bool => predicate(rng, columns, below),
-        Int4 if rng.u8(..5) == 0 => {
-            let argument = [Text, Bytea][rng.usize(..2)];
-            format!("length({})", of(rng, argument))
-        }
+        Int4 if rng.u8(..5) == 0 => format!("length({})", of(rng, Text)),
         Int4 if rng.u8(..5) == 0 => format!("CAST({} AS integer)", of(rng, Int2)),
         Int8 if rng.u8(..4) == 0 => format!("CAST({} AS bigint)", of(rng, Int4)),
         Int2 | Int4 | Int8 if rng.u8(..6) == 0 => format!("abs({})", of(rng, kind)),
@@ -46,21 +43,15 @@ pub(super) fn expression(rng: &mut Rng, columns: &[Column], kind: Kind, depth: u
             // One side is a literal, so that sums of sums stay far from overflow.
             format!("({} {operator} {})", of(rng, kind), kind.known(rng, false))
         }
-        Text => match rng.u8(..5) {
+        Text => match rng.u8(..4) {
             0 => format!("upper({})", of(rng, Text)),
             1 => format!("lower({})", of(rng, Text)),
             2 => format!("CAST({} AS text)", of(rng, Int4)),
-            3 => format!("encode({}, '{}')", of(rng, Bytea), ["hex", "escape", "base64"][rng.usize(..3)]),
             _ => format!("({} || {})", of(rng, Text), Text.known(rng, false)),
         },
         Date => format!("({} + {})", of(rng, Date), rng.u8(..3)),
         Timestamp | Timestamptz => format!("({} + INTERVAL '1 day')", of(rng, kind)),
         Interval => of(rng, kind),
-        Bytea => match rng.u8(..3) {
-            0 => format!("substring({} FROM {})", of(rng, Bytea), rng.u8(..3)),
-            1 => format!("decode(md5({}), 'hex')", of(rng, Text)),
-            _ => format!("({} || {})", of(rng, Bytea), Bytea.known(rng, false)),
-        },
     }
 }
 

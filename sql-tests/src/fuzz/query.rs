@@ -117,7 +117,7 @@ impl<'a> Generator<'a> {
     /// A single SELECT; `wanted` fixes the kinds of its columns.
     pub(super) fn select(&mut self, depth: u32, wanted: Option<&[Kind]>) -> Query {
         let from = self.from(depth);
-        let groupable = wanted.is_none_or(|kinds| kinds.iter().all(|kind| kind.has_extrema()));
+        let groupable = wanted.is_none_or(|kinds| !kinds.contains(&Bool));
         if groupable && self.rng.u8(..10) < 4 { self.grouped(from, wanted) } else { self.plain(from, wanted) }
     }
 
@@ -202,8 +202,8 @@ impl<'a> Generator<'a> {
                 1 => ("count(*)", Int8),
                 2 | 3 if argument.is_number() => ("sum", argument.of_sum()),
                 4 if argument.is_number() => ("avg", argument.of_avg()),
-                5 | 6 if argument.has_extrema() => ("min", argument),
-                7 if argument.has_extrema() => ("max", argument),
+                5 | 6 if argument != Bool => ("min", argument),
+                7 if argument != Bool => ("max", argument),
                 _ => continue,
             };
             if wanted.is_some_and(|wanted| wanted != kind) {
@@ -217,7 +217,7 @@ impl<'a> Generator<'a> {
             };
             return (self.filtered(call, columns), kind);
         }
-        let kind = wanted.filter(|kind| kind.has_extrema()).unwrap_or(Int8);
+        let kind = wanted.filter(|kind| *kind != Bool).unwrap_or(Int8);
         let argument = expression(self.rng, columns, kind, 0);
         (self.filtered(format!("max({argument})"), columns), kind)
     }
@@ -253,7 +253,7 @@ impl<'a> Generator<'a> {
         let condition = if self.one_in(2) { predicate(self.rng, &inside, 0) } else { "true".to_owned() };
         Some(match self.rng.u8(..4) {
             0 => format!("EXISTS (SELECT 1 FROM {from} WHERE {inner} = {sql} AND {condition})"),
-            1 if kind.has_extrema() => format!("{sql} = (SELECT max({inner}) FROM {from} WHERE {condition})"),
+            1 if kind != Bool => format!("{sql} = (SELECT max({inner}) FROM {from} WHERE {condition})"),
             _ => format!("{sql} IN (SELECT {inner} FROM {from} WHERE {condition})"),
         })
     }
