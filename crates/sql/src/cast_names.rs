@@ -99,8 +99,15 @@ impl VisitorMut for Strip {
     type Break = std::convert::Infallible;
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
-        if let Expr::Cast { expr: operand, .. } | Expr::Nested(operand) = expr {
-            *expr = operand.as_ref().clone();
+        match expr {
+            Expr::Cast { expr: operand, .. } | Expr::Nested(operand) => *expr = operand.as_ref().clone(),
+            // A column is the same with its table and without.
+            Expr::CompoundIdentifier(parts) => {
+                if let Some(column) = parts.pop() {
+                    *expr = Expr::Identifier(column);
+                }
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }
