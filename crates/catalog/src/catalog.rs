@@ -10,9 +10,9 @@ use crate::{Function, FunctionId, Relation};
 pub struct Catalog {
     pub(crate) by_name: BTreeMap<String, Arc<Relation>>,
     pub(crate) by_id: BTreeMap<RelationId, Arc<Relation>>,
-    next_id: u64,
+    pub(crate) next_id: u64,
     pub(crate) functions: BTreeMap<String, Vec<Arc<Function>>>,
-    next_function_id: u64,
+    pub(crate) next_function_id: u64,
 }
 
 impl Catalog {

@@ -1,11 +1,12 @@
+use serde::{Deserialize, Serialize};
 use springtide_types::SqlType;
 
 /// The identity of a function. It is never given out again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FunctionId(pub u64);
 
 /// A parameter of a function.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Parameter {
     /// Its name, if it was given one; by its position it goes in any case.
     pub name: Option<String>,
@@ -14,7 +15,7 @@ pub struct Parameter {
 }
 
 /// A function in SQL.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Function {
     /// Its identity.
     pub id: FunctionId,

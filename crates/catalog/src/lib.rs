@@ -7,7 +7,9 @@ mod catalog;
 mod dependencies;
 mod function;
 mod relation;
+mod stored;
 
 pub use catalog::Catalog;
 pub use function::{Function, FunctionId, Parameter};
 pub use relation::{Column, Default, Relation, RelationKind};
+pub use stored::{CatalogChange, Definition, Definitions};

@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
 use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, SqlType};
 
 use crate::FunctionId;
 
 /// A column of a table or view.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     /// Its name, folded to lower case unless it was quoted.
     pub name: String,
@@ -20,7 +21,7 @@ pub struct Column {
 }
 
 /// The DEFAULT of a column.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Default {
     /// The SQL text of the expression.
     pub expr: String,

@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -5,11 +6,13 @@ use arrow::array::RecordBatch;
 use parking_lot::Mutex;
 use springtide_catalog::RelationKind;
 use springtide_sql::Planner;
+use springtide_storage::{FileSystem, LocalFileSystem};
 use springtide_types::{Epoch, Result, SqlError, SqlState, ZBatch};
 
 use crate::commit::CommitError;
-use crate::objects::Objects;
+use crate::log::Log;
 use crate::reads::Reads;
+use crate::recovery::{Recovered, recover};
 use crate::sequencer::Sequencer;
 use crate::session::Session;
 use crate::statement::Target;
@@ -41,16 +44,36 @@ pub(crate) struct Shared {
 impl Database {
     /// Opens an empty database in memory.
     pub fn open(options: Options) -> Result<Database> {
+        Database::start(options, Planner::new(), None, Recovered::empty())
+    }
+
+    /// Opens the database in a directory, or makes one there. Every commit is on disk before it is acknowledged.
+    ///
+    /// Fails with `55006` if another process has the directory open, `XX001` if what is in it is damaged, and
+    /// `58030` if it can't be read or written.
+    pub fn open_in(directory: &Path, options: Options) -> Result<Database> {
+        Database::open_on(Arc::new(LocalFileSystem), directory, options)
+    }
+
+    /// As [`Database::open_in`], on another file system.
+    pub fn open_on(files: Arc<dyn FileSystem>, directory: &Path, options: Options) -> Result<Database> {
+        let planner = Planner::new();
+        let (log, recovered) = recover(files, directory, &planner, options.workers)?;
+        Database::start(options, planner, Some(log), recovered)
+    }
+
+    fn start(options: Options, planner: Planner, log: Option<Log>, recovered: Recovered) -> Result<Database> {
         if options.workers == 0 {
             let message = "a database needs at least one worker";
             return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
         }
-        let reads = Reads::new(Objects::default());
-        let (sequencer, thread) = Sequencer::start(options.workers, reads.clone())
+        let Recovered { objects, epoch, table_frontier } = recovered;
+        let reads = Reads::new(objects, epoch);
+        let (sequencer, thread) = Sequencer::start(options.workers, reads.clone(), table_frontier, log)
             .map_err(|error| SqlError::internal(format!("could not start the sequencer: {error}")))?;
         let thread = Mutex::new(Some(thread));
         let retrying = tokio::sync::Mutex::new(());
-        let shared = Shared { planner: Planner::new(), reads, sequencer, thread, retrying };
+        let shared = Shared { planner, reads, sequencer, thread, retrying };
         Ok(Database { shared: Arc::new(shared) })
     }
 

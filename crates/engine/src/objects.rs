@@ -1,5 +1,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use springtide_catalog::{Catalog, Relation, RelationKind};
 use springtide_state as state;
@@ -13,6 +14,36 @@ pub(crate) struct Objects {
     /// Counts the catalogs, so that a plan bound under another one is noticed.
     pub(crate) version: u64,
     pub(crate) contents: HashMap<RelationId, Arc<state::Relation>>,
+}
+
+impl Objects {
+    /// Gives the stored relations that have none yet their contents. Returns those relations, in the order of
+    /// their creation. All tables share `table_frontier`; a view has a frontier for each worker.
+    pub(crate) fn create_contents(
+        &mut self,
+        table_frontier: &Arc<AtomicU64>,
+        workers: usize,
+    ) -> Vec<Arc<Relation>> {
+        let catalog = self.catalog.clone();
+        let missing =
+            |relation: &&Arc<Relation>| relation.is_stored() && !self.contents.contains_key(&relation.id);
+        let mut created = catalog.relations().filter(missing).cloned().collect::<Vec<_>>();
+        created.sort_by_key(|relation| relation.id);
+        for relation in &created {
+            let frontiers = match relation.kind {
+                RelationKind::Table { .. } => vec![table_frontier.clone()],
+                _ => (0..workers).map(|_| Arc::default()).collect(),
+            };
+            self.contents.insert(relation.id, new_contents(relation, frontiers));
+        }
+        created
+    }
+}
+
+/// Empty contents for a relation, of one shard per frontier.
+pub(crate) fn new_contents(relation: &Relation, frontiers: Vec<Arc<AtomicU64>>) -> Arc<state::Relation> {
+    let key = relation.unique_keys().into_iter().find(|key| !key.is_empty());
+    Arc::new(state::Relation::new(relation.schema(), key, relation.is_append_only(), frontiers))
 }
 
 /// The base tables whose rows decide those of `relation`: itself, if it is a table.

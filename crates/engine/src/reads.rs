@@ -24,8 +24,9 @@ struct Current {
 }
 
 impl Reads {
-    pub(crate) fn new(objects: Objects) -> Arc<Reads> {
-        let current = Current { committed: 0, objects: Arc::new(objects), holds: BTreeMap::new() };
+    /// Read points for a database whose newest commit is `committed`.
+    pub(crate) fn new(objects: Objects, committed: Epoch) -> Arc<Reads> {
+        let current = Current { committed, objects: Arc::new(objects), holds: BTreeMap::new() };
         Arc::new(Reads { current: Mutex::new(current), progress: Notify::new() })
     }
 

@@ -13,15 +13,15 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use springtide_catalog::{Catalog, Relation, RelationKind};
+use springtide_catalog::{Catalog, CatalogChange, Relation, RelationKind};
 use springtide_dataflow::{CreateView, Workers};
 use springtide_plan::ViewPlan;
-use springtide_state as state;
 use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
 use tokio::sync::oneshot;
 
 use crate::commit::{Commit, CommitError, TableReads};
 use crate::constraints::check_unique;
+use crate::log::Log;
 use crate::objects::Objects;
 use crate::reads::Reads;
 
@@ -47,7 +47,15 @@ pub(crate) struct Sequencer {
 
 impl Sequencer {
     /// Starts the sequencer and its workers.
-    pub(crate) fn start(workers: usize, reads: Arc<Reads>) -> std::io::Result<(Sequencer, JoinHandle<()>)> {
+    ///
+    /// The sequencer goes on from what `reads` shows: `table_frontier` belongs to the tables there, and the views
+    /// there are computed from them. Commits are kept in `log`, if there is one.
+    pub(crate) fn start(
+        workers: usize,
+        reads: Arc<Reads>,
+        table_frontier: Arc<AtomicU64>,
+        log: Option<Log>,
+    ) -> std::io::Result<(Sequencer, JoinHandle<()>)> {
         let (requests, receiver) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || {
             let sequencer = std::thread::current();
@@ -56,7 +64,10 @@ impl Sequencer {
                 progress.notify_progress();
                 sequencer.unpark();
             });
-            State::new(reads, Workers::start(workers, on_progress), workers).run(&receiver);
+            let workers = (Workers::start(workers, on_progress), workers);
+            let mut state = State::new(reads, workers, table_frontier, log);
+            state.resume_views();
+            state.run(&receiver);
         })?;
         Ok((Sequencer { requests }, thread))
     }
@@ -84,6 +95,8 @@ struct State {
     reads: Arc<Reads>,
     workers: Workers,
     worker_count: usize,
+    /// Where commits are made durable; `None` if the database lives in memory only.
+    log: Option<Log>,
     objects: Objects,
     /// Every table is complete up to here: one frontier for all, because the sequencer alone writes them.
     table_frontier: Arc<AtomicU64>,
@@ -102,19 +115,46 @@ struct Group {
     acknowledgements: Vec<oneshot::Sender<Result<Epoch, CommitError>>>,
 }
 
+/// What a commit of DDL made.
+struct Ddl {
+    created: Vec<Arc<Relation>>,
+    change: CatalogChange,
+}
+
 impl State {
-    fn new(reads: Arc<Reads>, workers: Workers, worker_count: usize) -> State {
+    fn new(
+        reads: Arc<Reads>,
+        (workers, worker_count): (Workers, usize),
+        table_frontier: Arc<AtomicU64>,
+        log: Option<Log>,
+    ) -> State {
         State {
             objects: (*reads.objects()).clone(),
+            last_epoch: reads.begin().epoch,
             reads,
             workers,
             worker_count,
-            table_frontier: Arc::new(AtomicU64::new(1)),
-            last_epoch: 0,
+            log,
+            table_frontier,
             last_change: HashMap::new(),
             views: BTreeMap::new(),
             in_flight: Vec::new(),
             groups: 0,
+        }
+    }
+
+    /// Starts the views of a database that was recovered.
+    fn resume_views(&mut self) {
+        let catalog = self.objects.catalog.clone();
+        let mut views = catalog.relations().collect::<Vec<_>>();
+        views.sort_by_key(|relation| relation.id);
+        if self.last_epoch > 0 {
+            self.workers.commit(self.last_epoch, Vec::new());
+        }
+        for relation in views {
+            if let RelationKind::MaterializedView { plan, .. } = &relation.kind {
+                self.start_view(relation.id, plan.clone(), self.last_epoch);
+            }
         }
     }
 
@@ -158,7 +198,7 @@ impl State {
             self.finish_group(group);
             let mut own = self.begin_group();
             match self.apply_ddl(commit, &mut own) {
-                Ok(created) => self.finish_ddl(own, &created, reply),
+                Ok(ddl) => self.finish_ddl(own, &ddl, reply),
                 Err(error) => answer(reply, Err(error)),
             }
             return self.begin_group();
@@ -171,6 +211,7 @@ impl State {
     }
 
     fn validate(&self, commit: &Commit) -> Result<(), CommitError> {
+        self.log.as_ref().map_or(Ok(()), Log::check).map_err(CommitError::Failed)?;
         let ddl = commit.catalog.is_some();
         if ddl && commit.catalog_version != self.objects.version {
             return Err(CommitError::Conflict);
@@ -209,9 +250,15 @@ impl State {
         Ok(())
     }
 
-    /// Sends the group to the workers, lets readers see it, and acknowledges it.
+    /// Makes the group durable, sends it to the workers, lets readers see it, and acknowledges it.
     fn finish_group(&mut self, group: Group) {
         if group.acknowledgements.is_empty() && group.deltas.is_empty() {
+            return;
+        }
+        if let Err(error) = self.write_log(&group, None) {
+            for reply in group.acknowledgements {
+                answer(reply, Err(CommitError::Failed(error.clone())));
+            }
             return;
         }
         self.send(group.epoch, group.deltas);
@@ -220,6 +267,16 @@ impl State {
             answer(reply, Ok(group.epoch));
         }
         self.trim();
+    }
+
+    /// If this fails, what the tables hold of the group is never published.
+    fn write_log(&mut self, group: &Group, ddl: Option<&CatalogChange>) -> Result<(), SqlError> {
+        match &mut self.log {
+            Some(log) if ddl.is_some() || !group.deltas.is_empty() => {
+                log.append(group.epoch, ddl, &group.deltas)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn send(&mut self, epoch: Epoch, deltas: BTreeMap<RelationId, Vec<ZBatch>>) {
@@ -239,45 +296,20 @@ impl State {
     }
 
     /// Brings the objects in line with the catalog that the transaction leaves behind, then applies its
-    /// writes. Returns the materialized views to start.
-    fn apply_ddl(
-        &mut self,
-        mut commit: Commit,
-        group: &mut Group,
-    ) -> Result<Vec<Arc<Relation>>, CommitError> {
+    /// writes.
+    fn apply_ddl(&mut self, mut commit: Commit, group: &mut Group) -> Result<Ddl, CommitError> {
         self.validate(&commit)?;
         let catalog = commit.catalog.take().expect("DDL brings a catalog");
         let before = self.objects.clone();
-        let created = self.create_contents(&catalog);
         self.objects.catalog = Arc::new(catalog);
         self.objects.version += 1;
+        let created = self.objects.create_contents(&self.table_frontier, self.worker_count);
         if let Err(error) = self.apply_writes(commit.writes, group) {
             self.objects = before;
             return Err(error);
         }
         self.drop_missing(&before.catalog);
-        Ok(created)
-    }
-
-    fn create_contents(&mut self, catalog: &Catalog) -> Vec<Arc<Relation>> {
-        let mut created = catalog
-            .relations()
-            .filter(|relation| relation.is_stored() && !self.objects.contents.contains_key(&relation.id))
-            .cloned()
-            .collect::<Vec<_>>();
-        created.sort_by_key(|relation| relation.id);
-        for relation in &created {
-            let frontiers = match relation.kind {
-                RelationKind::Table { .. } => vec![self.table_frontier.clone()],
-                _ => (0..self.worker_count).map(|_| Arc::new(AtomicU64::new(0))).collect(),
-            };
-            let key = relation.unique_keys().into_iter().find(|key| !key.is_empty());
-            let append_only = relation.is_append_only();
-            let contents = state::Relation::new(relation.schema(), key, append_only, frontiers);
-            self.objects.contents.insert(relation.id, Arc::new(contents));
-        }
-        created.retain(|relation| matches!(relation.kind, RelationKind::MaterializedView { .. }));
-        created
+        Ok(Ddl { created, change: CatalogChange::between(&before.catalog, &self.objects.catalog) })
     }
 
     fn drop_missing(&mut self, before: &Catalog) {
@@ -292,16 +324,14 @@ impl State {
         }
     }
 
-    fn finish_ddl(
-        &mut self,
-        group: Group,
-        created: &[Arc<Relation>],
-        reply: oneshot::Sender<Result<Epoch, CommitError>>,
-    ) {
+    fn finish_ddl(&mut self, group: Group, ddl: &Ddl, reply: oneshot::Sender<Result<Epoch, CommitError>>) {
+        if let Err(error) = self.write_log(&group, Some(&ddl.change)) {
+            return answer(reply, Err(CommitError::Failed(error)));
+        }
         self.send(group.epoch, group.deltas);
         let objects = Arc::new(self.objects.clone());
         self.publish(group.epoch, Some(objects));
-        for relation in created {
+        for relation in &ddl.created {
             if let RelationKind::MaterializedView { plan, .. } = &relation.kind {
                 self.start_view(relation.id, plan.clone(), group.epoch);
             }

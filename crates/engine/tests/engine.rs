@@ -1,43 +1,9 @@
 //! The embedded API as an application uses it: statements in, rows out, views that follow.
 
-use futures::TryStreamExt;
-use springtide_engine::{Database, Options, Response, Session, TransactionStatus};
-use springtide_types::{Result, SqlError};
+mod common;
 
-/// Runs statements and returns what the last one answers: its rows, sorted, or its tag.
-async fn run(session: &mut Session, sql: &str) -> Result<String> {
-    let mut answer = String::new();
-    for statement in session.parse(sql)? {
-        let prepared = session.prepare(&statement, &[]).await?;
-        answer = match session.execute(&prepared, vec![]).await? {
-            Response::Rows { batches, .. } => rows(batches.try_collect().await?),
-            Response::Complete { tag } => tag,
-            Response::Empty => String::new(),
-            Response::CopyIn { columns } => format!("COPY {columns} columns"),
-        };
-    }
-    Ok(answer)
-}
-
-fn rows(batches: Vec<arrow::array::RecordBatch>) -> String {
-    let options = arrow::util::display::FormatOptions::new().with_null("NULL");
-    let mut lines = Vec::new();
-    for batch in &batches {
-        for row in 0..batch.num_rows() {
-            let fields = batch.columns().iter().map(|column| {
-                let formatter = arrow::util::display::ArrayFormatter::try_new(column, &options);
-                formatter.expect("columns have a text form").value(row).to_string()
-            });
-            lines.push(fields.collect::<Vec<_>>().join(" "));
-        }
-    }
-    lines.sort();
-    lines.join(" | ")
-}
-
-async fn error(session: &mut Session, sql: &str) -> SqlError {
-    run(session, sql).await.expect_err("the statement is wrong")
-}
+use common::{error, run};
+use springtide_engine::{Database, Options, Response, TransactionStatus};
 
 fn open(workers: usize) -> Database {
     Database::open(Options { workers }).expect("a database opens")

@@ -38,7 +38,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7432", env = "SPRINGTIDE_LISTEN")]
     pub(crate) listen: String,
 
-    /// Where to keep the data [not built yet: everything is kept in memory]
+    /// Where to keep the data; without it, everything is in memory and is lost when the server stops
     #[arg(long, value_name = "DIR", env = "SPRINGTIDE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 

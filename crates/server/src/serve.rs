@@ -35,18 +35,7 @@ async fn serve(options: &Serve) -> Result<(), String> {
     let address = listener.local_addr().map_err(|error| format!("cannot listen: {error}"))?;
 
     let workers = options.workers();
-    let database = Database::open(springtide_engine::Options { workers })
-        .map_err(|error| format!("cannot open the database: {error}"))?;
-    if let Some(directory) = &options.data_dir {
-        tracing::warn!(
-            "durability is not built yet: nothing is written to {}, everything is in memory and is lost when the server stops",
-            directory.display()
-        );
-    } else {
-        tracing::warn!(
-            "durability is not built yet: everything is in memory and is lost when the server stops"
-        );
-    }
+    let database = open(options)?;
     tracing::info!("listening on {address} with {workers} workers");
     announce(address).map_err(|error| format!("cannot write to stdout: {error}"))?;
 
@@ -54,6 +43,25 @@ async fn serve(options: &Serve) -> Result<(), String> {
     database.shutdown().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn open(options: &Serve) -> Result<Database, String> {
+    let engine = springtide_engine::Options { workers: options.workers() };
+    let opened = match &options.data_dir {
+        Some(directory) => Database::open_in(directory, engine),
+        None => {
+            if !options.in_memory {
+                tracing::warn!(
+                    "everything is in memory and is lost when the server stops; --data-dir DIR keeps it"
+                );
+            }
+            Database::open(engine)
+        }
+    };
+    opened.map_err(|error| {
+        let hint = error.hint.as_deref().map(|hint| format!("\n{hint}")).unwrap_or_default();
+        format!("cannot open the database: {error}{hint}")
+    })
 }
 
 /// The one line on stdout, which scripts wait for.

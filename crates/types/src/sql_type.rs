@@ -1,13 +1,14 @@
 use std::fmt;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, IntervalUnit, TimeUnit};
+use serde::{Deserialize, Serialize};
 
 /// Precision and scale of a `numeric` that was declared without them. Arrow decimals have one scale per
 /// column, PostgreSQL's have one per value.
 pub const UNCONSTRAINED_NUMERIC: (u8, i8) = (DECIMAL128_MAX_PRECISION, 10);
 
-/// A column type as SQL names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A column type as SQL names it. Kept on disk under the names of the variants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SqlType {
     /// `boolean`
     Boolean,

@@ -2,7 +2,7 @@
 
 /// What a step must lead to.
 #[derive(Clone, Copy)]
-pub enum Expect {
+pub(crate) enum Expect {
     /// No error; rows do not matter.
     Done,
     /// Exactly these rows, their values separated by blanks.
@@ -12,13 +12,13 @@ pub enum Expect {
 }
 
 /// Something that is typed.
-pub struct Step {
+pub(crate) struct Step {
     /// The statement, without its semicolon.
-    pub sql: &'static str,
+    pub(crate) sql: &'static str,
     /// What follows a `COPY … FROM STDIN`, without the end mark.
-    pub data: Option<&'static str>,
+    pub(crate) data: Option<&'static str>,
     /// What must come of it.
-    pub expect: Expect,
+    pub(crate) expect: Expect,
 }
 
 const fn done(sql: &'static str) -> Step {
@@ -37,7 +37,7 @@ const fn copies(sql: &'static str, data: &'static str, expect: Expect) -> Step {
     Step { sql, data: Some(data), expect }
 }
 
-pub const SESSION: &[Step] = &[
+pub(crate) const SESSION: &[Step] = &[
     rows("SELECT 1", &["1"]),
     rows("SELECT 'hello' AS greeting, 1 + 1 AS two", &["hello 2"]),
     fails("SELCT 1", "42601"),

@@ -1,0 +1,184 @@
+//! The catalog as it is kept: definitions, without what is made from them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use springtide_plan::ViewPlan;
+use springtide_types::{RelationId, Result};
+
+use crate::{Catalog, Column, Function, FunctionId, Relation, RelationKind};
+
+/// A relation by what its CREATE statement said of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Definition {
+    /// Its identity.
+    pub id: RelationId,
+    name: String,
+    columns: Vec<Column>,
+    kind: DefinitionKind,
+    depends_on: Vec<RelationId>,
+    functions: Vec<FunctionId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum DefinitionKind {
+    Table { primary_key: Option<Vec<usize>>, append_only: bool },
+    View { query: String },
+    MaterializedView { query: String },
+}
+
+/// What a commit did to the catalog.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CatalogChange {
+    /// New relations and new versions of known ones.
+    relations: Vec<Definition>,
+    dropped_relations: Vec<RelationId>,
+    /// New functions and new versions of known ones.
+    functions: Vec<Function>,
+    dropped_functions: Vec<FunctionId>,
+    next_id: u64,
+    next_function_id: u64,
+}
+
+/// All definitions at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Definitions {
+    relations: BTreeMap<RelationId, Definition>,
+    functions: BTreeMap<FunctionId, Function>,
+    next_id: u64,
+    next_function_id: u64,
+}
+
+impl Definition {
+    fn of(relation: &Relation) -> Definition {
+        let kind = match &relation.kind {
+            RelationKind::Table { primary_key, append_only } => {
+                DefinitionKind::Table { primary_key: primary_key.clone(), append_only: *append_only }
+            }
+            RelationKind::View { query } => DefinitionKind::View { query: query.clone() },
+            RelationKind::MaterializedView { query, .. } => {
+                DefinitionKind::MaterializedView { query: query.clone() }
+            }
+        };
+        Definition {
+            id: relation.id,
+            name: relation.name.clone(),
+            columns: relation.columns.clone(),
+            kind,
+            depends_on: relation.depends_on.clone(),
+            functions: relation.functions.clone(),
+        }
+    }
+
+    /// The table that is defined; `None` if it is a view.
+    pub fn table(&self) -> Option<Relation> {
+        match &self.kind {
+            DefinitionKind::Table { primary_key, append_only } => Some(self.relation(RelationKind::Table {
+                primary_key: primary_key.clone(),
+                append_only: *append_only,
+            })),
+            _ => None,
+        }
+    }
+
+    fn relation(&self, kind: RelationKind) -> Relation {
+        Relation {
+            id: self.id,
+            name: self.name.clone(),
+            columns: self.columns.clone(),
+            kind,
+            depends_on: self.depends_on.clone(),
+            functions: self.functions.clone(),
+        }
+    }
+}
+
+impl CatalogChange {
+    /// What leads from one catalog to another.
+    pub fn between(before: &Catalog, after: &Catalog) -> CatalogChange {
+        let (old, new) = (Definitions::of(before), Definitions::of(after));
+        let relations = new.relations.iter().filter(|(id, new)| old.relations.get(id) != Some(new));
+        let functions = new.functions.iter().filter(|(id, new)| old.functions.get(id) != Some(new));
+        let dropped_relations = old.relations.keys().filter(|id| !new.relations.contains_key(id));
+        let dropped_functions = old.functions.keys().filter(|id| !new.functions.contains_key(id));
+        CatalogChange {
+            relations: relations.map(|(_, definition)| definition.clone()).collect(),
+            dropped_relations: dropped_relations.copied().collect(),
+            functions: functions.map(|(_, function)| function.clone()).collect(),
+            dropped_functions: dropped_functions.copied().collect(),
+            next_id: new.next_id,
+            next_function_id: new.next_function_id,
+        }
+    }
+
+    /// As JSON.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a definition has no keys other than texts")
+    }
+
+    /// From JSON.
+    pub fn decode(bytes: &[u8]) -> std::result::Result<CatalogChange, String> {
+        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    }
+}
+
+impl Definitions {
+    fn of(catalog: &Catalog) -> Definitions {
+        let functions = catalog.functions.values().flatten();
+        Definitions {
+            relations: catalog.by_id.iter().map(|(id, relation)| (*id, Definition::of(relation))).collect(),
+            functions: functions.map(|function| (function.id, function.as_ref().clone())).collect(),
+            next_id: catalog.next_id,
+            next_function_id: catalog.next_function_id,
+        }
+    }
+
+    /// Follows a change.
+    pub fn apply(&mut self, change: CatalogChange) {
+        let relations = change.relations.into_iter().map(|definition| (definition.id, definition));
+        self.relations.extend(relations);
+        self.relations.retain(|id, _| !change.dropped_relations.contains(id));
+        self.functions.extend(change.functions.into_iter().map(|function| (function.id, function)));
+        self.functions.retain(|id, _| !change.dropped_functions.contains(id));
+        self.next_id = change.next_id;
+        self.next_function_id = change.next_function_id;
+    }
+
+    /// The relation of this identity.
+    pub fn get(&self, id: RelationId) -> Option<&Definition> {
+        self.relations.get(&id)
+    }
+
+    /// The catalog that is defined. `plan` makes the plan of a materialized view from its query, under a catalog
+    /// that holds all that the query can name.
+    pub fn catalog(&self, plan: impl Fn(&str, &Catalog) -> Result<Arc<ViewPlan>>) -> Result<Catalog> {
+        let mut catalog =
+            Catalog { next_id: self.next_id, next_function_id: self.next_function_id, ..Catalog::default() };
+        for function in self.functions.values() {
+            let same_name = catalog.functions.entry(function.name.clone()).or_default();
+            same_name.push(Arc::new(function.clone()));
+        }
+        for definition in self.relations.values() {
+            match &definition.kind {
+                DefinitionKind::Table { primary_key, append_only } => {
+                    let (primary_key, append_only) = (primary_key.clone(), *append_only);
+                    catalog.replace(definition.relation(RelationKind::Table { primary_key, append_only }));
+                }
+                DefinitionKind::View { query } => {
+                    catalog.replace(definition.relation(RelationKind::View { query: query.clone() }));
+                }
+                DefinitionKind::MaterializedView { .. } => {}
+            }
+        }
+        // In the order of their creation, since they may name one another.
+        for definition in self.relations.values() {
+            if let DefinitionKind::MaterializedView { query } = &definition.kind {
+                let kind =
+                    RelationKind::MaterializedView { query: query.clone(), plan: plan(query, &catalog)? };
+                catalog.replace(definition.relation(kind));
+            }
+        }
+        Ok(catalog)
+    }
+}

@@ -1,0 +1,91 @@
+//! The database's directory, as the sequencer writes it.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use springtide_catalog::CatalogChange;
+use springtide_storage::{FileSystem, Record, Replayed, StorageError, Wal};
+use springtide_types::{Epoch, RelationId, Result, SqlError, SqlState, ZBatch};
+
+/// The log of commits. Holds the lock on its directory.
+pub(crate) struct Log {
+    wal: Wal,
+    _lock: File,
+}
+
+impl Log {
+    /// Opens the log in a directory, which is made if need be, and gives `replay` each record.
+    pub(crate) fn open(
+        files: Arc<dyn FileSystem>,
+        directory: &Path,
+        replay: impl FnMut(Record) -> std::result::Result<(), StorageError>,
+    ) -> Result<(Log, Replayed)> {
+        let lock = lock(directory)?;
+        let (wal, replayed) = Wal::open(files, &log_directory(directory), replay).map_err(storage_error)?;
+        Ok((Log { wal, _lock: lock }, replayed))
+    }
+
+    /// Fails if nothing can be written any more.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.wal.is_poisoned() { Err(storage_error(StorageError::Poisoned)) } else { Ok(()) }
+    }
+
+    /// Makes what an epoch did durable.
+    pub(crate) fn append(
+        &mut self,
+        epoch: Epoch,
+        catalog: Option<&CatalogChange>,
+        deltas: &BTreeMap<RelationId, Vec<ZBatch>>,
+    ) -> Result<()> {
+        let deltas =
+            deltas.iter().flat_map(|(table, deltas)| deltas.iter().map(|delta| (*table, delta.clone())));
+        let catalog = catalog.map(CatalogChange::encode).unwrap_or_default();
+        let record = Record { epoch, catalog, deltas: deltas.collect() };
+        self.wal.append(&record).map_err(|error| {
+            tracing::error!("a commit could not be written, and the database takes no more: {error}");
+            storage_error(error)
+        })
+    }
+}
+
+/// Where in a database's directory its log is.
+pub(crate) fn log_directory(directory: &Path) -> PathBuf {
+    directory.join("wal")
+}
+
+/// Two processes that write one log would destroy it.
+fn lock(directory: &Path) -> Result<File> {
+    let path = directory.join("LOCK");
+    let failed = |source| storage_error(StorageError::Io { path: path.clone(), source });
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("the data directory {} is in use by another process", directory.display());
+            Err(SqlError::new(SqlState::OBJECT_IN_USE, message)
+                .with_hint("Stop the other server, or give this one a directory of its own."))
+        }
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// What a client is told.
+pub(crate) fn storage_error(error: StorageError) -> SqlError {
+    let restart = "The database answers queries but takes no writes until it is started again. \
+        See to the disk first; what was acknowledged is safe.";
+    match &error {
+        StorageError::Io { .. } if error.is_disk_full() => {
+            SqlError::new(SqlState::DISK_FULL, format!("could not write: {error}")).with_hint(restart)
+        }
+        StorageError::Io { .. } => {
+            SqlError::new(SqlState::IO_ERROR, format!("could not read or write: {error}")).with_hint(restart)
+        }
+        StorageError::Poisoned => SqlError::new(SqlState::IO_ERROR, error.to_string()).with_hint(restart),
+        StorageError::Record(_) => SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, error.to_string()),
+        StorageError::Corrupt { .. } => SqlError::new(SqlState::DATA_CORRUPTED, error.to_string())
+            .with_hint("Nothing was changed. Put the file back from a copy, or move the directory away."),
+    }
+}

@@ -1,0 +1,41 @@
+//! Statements in, texts out.
+
+use futures::TryStreamExt;
+use springtide_engine::{Response, Session};
+use springtide_types::{Result, SqlError};
+
+/// Runs statements and returns what the last one answers: its rows, sorted, or its tag.
+pub async fn run(session: &mut Session, sql: &str) -> Result<String> {
+    let mut answer = String::new();
+    for statement in session.parse(sql)? {
+        let prepared = session.prepare(&statement, &[]).await?;
+        answer = match session.execute(&prepared, vec![]).await? {
+            Response::Rows { batches, .. } => rows(batches.try_collect().await?),
+            Response::Complete { tag } => tag,
+            Response::Empty => String::new(),
+            Response::CopyIn { columns } => format!("COPY {columns} columns"),
+        };
+    }
+    Ok(answer)
+}
+
+fn rows(batches: Vec<arrow::array::RecordBatch>) -> String {
+    let options = arrow::util::display::FormatOptions::new().with_null("NULL");
+    let mut lines = Vec::new();
+    for batch in &batches {
+        for row in 0..batch.num_rows() {
+            let fields = batch.columns().iter().map(|column| {
+                let formatter = arrow::util::display::ArrayFormatter::try_new(column, &options);
+                formatter.expect("columns have a text form").value(row).to_string()
+            });
+            lines.push(fields.collect::<Vec<_>>().join(" "));
+        }
+    }
+    lines.sort();
+    lines.join(" | ")
+}
+
+/// The error of statements one of which is wrong.
+pub async fn error(session: &mut Session, sql: &str) -> SqlError {
+    run(session, sql).await.expect_err("the statement is wrong")
+}

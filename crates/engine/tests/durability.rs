@@ -1,0 +1,242 @@
+//! What a database in a directory keeps: across restarts, and when the disk fails.
+
+mod common;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{error, run};
+use springtide_engine::{Database, Options};
+use springtide_storage::{FileSystem, LocalFileSystem, LogFile};
+use tempfile::TempDir;
+
+const OPTIONS: Options = Options { workers: 2 };
+
+fn directory() -> TempDir {
+    tempfile::tempdir().expect("a directory can be made")
+}
+
+fn open(directory: &TempDir) -> Database {
+    Database::open_in(directory.path(), OPTIONS).expect("the database opens")
+}
+
+/// Runs statements in a database that is opened for them and closed after them.
+async fn visit(directory: &TempDir, sql: &str) -> String {
+    let database = open(directory);
+    let answer = run(&mut database.session(), sql).await.expect("the statements are right");
+    database.shutdown().await;
+    answer
+}
+
+const SCHEMA: &str = "CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL, price numeric(8, 2) DEFAULT 1.50,
+        at timestamptz, ok boolean);
+    CREATE TABLE log (id bigint, note varchar(9)) WITH (append_only);
+    CREATE VIEW dear AS SELECT * FROM item WHERE price > 2;
+    CREATE MATERIALIZED VIEW total (name, n, price) AS SELECT name, count(*), sum(price) FROM dear GROUP BY name;
+    CREATE MATERIALIZED VIEW top AS SELECT max(price) AS price FROM total";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_changes_no_answer() {
+    let directory = directory();
+    visit(&directory, SCHEMA).await;
+    visit(
+        &directory,
+        "INSERT INTO item VALUES (1, 'a', 10, '2020-01-01', true), (2, 'a', 2.5, NULL, NULL), (3, 'b', 7, NULL, false);
+         INSERT INTO item (id, name) VALUES (4, 'cheap');
+         INSERT INTO log VALUES (1, 'one'), (1, 'one'), (NULL, NULL)",
+    )
+    .await;
+    assert_eq!(visit(&directory, "SELECT * FROM total").await, "a 2 12.50 | b 1 7.00");
+    assert_eq!(visit(&directory, "SELECT id, price FROM item WHERE id = 4").await, "4 1.50");
+    assert_eq!(visit(&directory, "SELECT * FROM log").await, "1 one | 1 one | NULL NULL");
+
+    visit(&directory, "UPDATE item SET price = price + 1 WHERE id = 3; DELETE FROM item WHERE id = 1").await;
+    assert_eq!(visit(&directory, "SELECT * FROM total").await, "a 1 2.50 | b 1 8.00");
+    assert_eq!(visit(&directory, "SELECT * FROM top").await, "8.00");
+
+    visit(&directory, "BEGIN; INSERT INTO item VALUES (9, 'z', 99); ROLLBACK").await;
+    visit(&directory, "DROP MATERIALIZED VIEW top; CREATE TABLE other (a int); INSERT INTO other VALUES (5)")
+        .await;
+    visit(
+        &directory,
+        "BEGIN; CREATE MATERIALIZED VIEW top AS SELECT min(price) AS price FROM total;
+        INSERT INTO other VALUES (6); DROP TABLE log; COMMIT",
+    )
+    .await;
+    assert_eq!(visit(&directory, "SELECT * FROM top").await, "2.50");
+    assert_eq!(visit(&directory, "SELECT * FROM other").await, "5 | 6");
+    let database = open(&directory);
+    let mut session = database.session();
+    assert_eq!(error(&mut session, "SELECT * FROM log").await.sqlstate.code(), "42P01");
+    assert_eq!(error(&mut session, "INSERT INTO item VALUES (2, 'again')").await.sqlstate.code(), "23505");
+    assert_eq!(error(&mut session, "INSERT INTO item (id) VALUES (7)").await.sqlstate.code(), "23502");
+    database.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_and_what_uses_them_come_back() {
+    let directory = directory();
+    visit(
+        &directory,
+        "CREATE FUNCTION twice(int) RETURNS int LANGUAGE SQL AS 'SELECT $1 * 2';
+         CREATE TABLE t (a int, b int DEFAULT twice(21));
+         CREATE MATERIALIZED VIEW v AS SELECT twice(a) AS a, b FROM t",
+    )
+    .await;
+    visit(&directory, "INSERT INTO t (a) VALUES (1), (2)").await;
+    assert_eq!(visit(&directory, "SELECT * FROM v").await, "2 42 | 4 42");
+    assert_eq!(visit(&directory, "SELECT twice(3)").await, "6");
+    visit(&directory, "DROP MATERIALIZED VIEW v; DROP TABLE t; DROP FUNCTION twice").await;
+    let database = open(&directory);
+    assert_eq!(error(&mut database.session(), "SELECT twice(3)").await.sqlstate.code(), "42883");
+    database.shutdown().await;
+}
+
+/// A random history, reopened after each of its parts: the tables are as a database in memory has them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_history_comes_back_as_it_was() {
+    let directory = directory();
+    let memory = Database::open(OPTIONS).unwrap();
+    let mut expected = memory.session();
+    let schema = "CREATE TABLE t (k int PRIMARY KEY, g int, v bigint);
+        CREATE MATERIALIZED VIEW s AS SELECT g, count(*) AS n, sum(v) AS v, max(v) AS most FROM t GROUP BY g";
+    run(&mut expected, schema).await.unwrap();
+    visit(&directory, schema).await;
+    let mut random = fastrand::Rng::with_seed(3);
+    for _ in 0..6 {
+        let database = open(&directory);
+        let mut session = database.session();
+        for _ in 0..60 {
+            let (key, group, value) = (random.i32(0..40), random.i32(0..5), random.i64(-50..50));
+            let sql = match random.u8(0..4) {
+                0 => format!("DELETE FROM t WHERE k = {key}"),
+                1 => format!("UPDATE t SET v = v + {value} WHERE g = {group}"),
+                2 => format!(
+                    "BEGIN; DELETE FROM t WHERE k = {key}; INSERT INTO t VALUES ({key}, {group}, {value}); COMMIT"
+                ),
+                _ => format!(
+                    "INSERT INTO t SELECT {key}, {group}, {value} WHERE NOT EXISTS (SELECT 1 FROM t WHERE k = {key})"
+                ),
+            };
+            assert_eq!(run(&mut session, &sql).await, run(&mut expected, &sql).await, "{sql}");
+        }
+        database.shutdown().await;
+        for query in ["SELECT * FROM t", "SELECT * FROM s"] {
+            let answer = visit(&directory, query).await;
+            assert_eq!(answer, run(&mut expected, query).await.unwrap(), "{query}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_belongs_to_one_process() {
+    let directory = directory();
+    let database = open(&directory);
+    let Err(error) = Database::open_in(directory.path(), OPTIONS) else { panic!("it was opened twice") };
+    assert_eq!(error.sqlstate.code(), "55006");
+    database.shutdown().await;
+    drop(database);
+    open(&directory).shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_named_and_left_alone() {
+    let directory = directory();
+    visit(&directory, "CREATE TABLE t (a int); INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)").await;
+    let wal = directory.path().join("wal");
+    let segment = std::fs::read_dir(&wal).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[40] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+    let Err(error) = Database::open_in(directory.path(), OPTIONS) else {
+        panic!("the damage was not noticed")
+    };
+    assert_eq!(error.sqlstate.code(), "XX001");
+    assert!(error.message.contains(&segment.display().to_string()), "{}", error.message);
+    assert!(error.message.contains("at byte 8"), "{}", error.message);
+    assert_eq!(std::fs::read(&segment).unwrap(), bytes);
+}
+
+/// The real file system until `full` is set.
+#[derive(Clone, Debug, Default)]
+struct Disk {
+    full: Arc<AtomicBool>,
+}
+
+impl Disk {
+    fn check(&self) -> io::Result<()> {
+        if self.full.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+struct DiskFile(Disk, Box<dyn LogFile>);
+
+impl FileSystem for Disk {
+    fn create_directory(&self, path: &Path) -> io::Result<()> {
+        LocalFileSystem.create_directory(path)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        LocalFileSystem.list(directory)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        LocalFileSystem.read(path)
+    }
+
+    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        Ok(Box::new(DiskFile(self.clone(), LocalFileSystem.append_to(path)?)))
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        LocalFileSystem.sync_directory(path)
+    }
+}
+
+impl LogFile for DiskFile {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // A full disk takes what it still can.
+        self.1.write_all(if self.0.check().is_ok() { bytes } else { &bytes[..bytes.len() / 2] })?;
+        self.0.check()
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.check()?;
+        self.1.sync()
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.1.truncate(length)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failed_write_reads_go_on_and_writes_are_refused() {
+    let directory = directory();
+    let disk = Disk::default();
+    let database = Database::open_on(Arc::new(disk.clone()), directory.path(), OPTIONS).unwrap();
+    let mut session = database.session();
+    let schema =
+        "CREATE TABLE t (a int PRIMARY KEY); CREATE MATERIALIZED VIEW v AS SELECT sum(a) AS s FROM t";
+    run(&mut session, schema).await.unwrap();
+    run(&mut session, "INSERT INTO t VALUES (1), (2)").await.unwrap();
+    disk.full.store(true, Ordering::SeqCst);
+    let failed = error(&mut session, "INSERT INTO t VALUES (3)").await;
+    assert_eq!(failed.sqlstate.code(), "53100");
+    assert!(failed.hint.is_some());
+    disk.full.store(false, Ordering::SeqCst);
+    for refused in
+        ["INSERT INTO t VALUES (4)", "DELETE FROM t", "CREATE TABLE u (a int)", "DROP MATERIALIZED VIEW v"]
+    {
+        assert_eq!(error(&mut session, refused).await.sqlstate.code(), "58030", "{refused}");
+    }
+    assert_eq!(run(&mut session, "SELECT * FROM t").await.unwrap(), "1 | 2");
+    assert_eq!(run(&mut session, "SELECT * FROM v").await.unwrap(), "3");
+    drop(session);
+    database.shutdown().await;
+    drop(database);
+    assert_eq!(visit(&directory, "SELECT * FROM t").await, "1 | 2");
+    assert_eq!(visit(&directory, "INSERT INTO t VALUES (3); SELECT * FROM v").await, "6");
+}
