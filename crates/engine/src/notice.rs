@@ -10,7 +10,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    pub(crate) fn notice(message: impl Into<String>) -> Notice {
+    pub(crate) fn new(message: impl Into<String>) -> Notice {
         Notice { severity: "NOTICE", error: SqlError::new(SqlState::SUCCESSFUL_COMPLETION, message) }
     }
 

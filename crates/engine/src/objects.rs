@@ -67,11 +67,11 @@ pub(crate) fn base_tables(catalog: &Catalog, relation: RelationId) -> BTreeSet<R
 pub(crate) fn with_views_unfolded(catalog: &Catalog, is_stale: impl Fn(&Relation) -> bool) -> Catalog {
     let mut unfolded = catalog.clone();
     for relation in catalog.relations() {
-        if let RelationKind::MaterializedView { query, .. } = &relation.kind {
-            if is_stale(relation) {
-                let kind = RelationKind::View { query: query.clone() };
-                unfolded.replace(Relation { kind, ..relation.as_ref().clone() });
-            }
+        if let RelationKind::MaterializedView { query, .. } = &relation.kind
+            && is_stale(relation)
+        {
+            let kind = RelationKind::View { query: query.clone() };
+            unfolded.replace(Relation { kind, ..relation.as_ref().clone() });
         }
     }
     unfolded

@@ -84,7 +84,7 @@ impl Replay {
             table.apply(0, record.epoch, delta);
         }
         self.records += 1;
-        if self.records % RECORDS_PER_TRIM == 0 {
+        if self.records.is_multiple_of(RECORDS_PER_TRIM) {
             self.tables.values().for_each(|table| table.set_since(record.epoch));
         }
         Ok(())

@@ -374,7 +374,7 @@ impl State {
 
     fn trim(&mut self) {
         self.groups += 1;
-        if self.groups % GROUPS_PER_TRIM == 0 {
+        if self.groups.is_multiple_of(GROUPS_PER_TRIM) {
             let since = self.reads.since();
             self.objects.contents.values().for_each(|contents| contents.set_since(since));
         }

@@ -227,9 +227,9 @@ mod tests {
         let overflow = |text: &str| ArrowError::ArithmeticOverflow(format!("Overflow happened on: {text}"));
         let state = SqlState::NUMERIC_VALUE_OUT_OF_RANGE;
         check(ArrowError::DivideByZero, SqlState::DIVISION_BY_ZERO, "division by zero");
-        check(overflow("32767 + 1"), state.clone(), "smallint out of range");
-        check(overflow("2147483647 + 1"), state.clone(), "integer out of range");
-        check(overflow("9223372036854775807 * 2"), state.clone(), "bigint out of range");
+        check(overflow("32767 + 1"), state, "smallint out of range");
+        check(overflow("2147483647 + 1"), state, "integer out of range");
+        check(overflow("9223372036854775807 * 2"), state, "bigint out of range");
         check(overflow("- -2147483648"), state, "integer out of range");
     }
 

@@ -174,11 +174,9 @@ fn normalized(call: Expr, schema: &DFSchema) -> Result<Expr> {
 fn plan_cast(operand: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> {
     if let Expr::Literal(value, _) = &operand {
         match value {
-            ScalarValue::Utf8(Some(text)) => {
-                // A literal is cut, not refused, by an explicit cast to varchar(n).
-                if !matches!(target, SqlType::Varchar(Some(_))) {
-                    return literal(Some(text), target);
-                }
+            // A literal is cut, not refused, by an explicit cast to varchar(n).
+            ScalarValue::Utf8(Some(text)) if !matches!(target, SqlType::Varchar(Some(_))) => {
+                return literal(Some(text), target);
             }
             ScalarValue::Null | ScalarValue::Utf8(None) => return literal(None, target),
             ScalarValue::Int64(Some(_)) if target == SqlType::Int4 => {

@@ -36,7 +36,7 @@ impl VisitorMut for Selects {
 
 fn label_clashes(
     select: &mut Select,
-    mut order_by: Option<&mut OrderBy>,
+    order_by: Option<&mut OrderBy>,
 ) -> ControlFlow<std::convert::Infallible> {
     let mut names = Names::default();
     let clash = select.projection.visit(&mut names).is_break()
@@ -49,7 +49,7 @@ fn label_clashes(
         VisitMut::visit(&mut select.group_by, &mut Labels)?;
         VisitMut::visit(&mut select.having, &mut Labels)?;
         VisitMut::visit(&mut select.named_window, &mut Labels)?;
-        if let Some(OrderBy { kind: OrderByKind::Expressions(exprs), .. }) = order_by.as_deref_mut() {
+        if let Some(OrderBy { kind: OrderByKind::Expressions(exprs), .. }) = order_by {
             VisitMut::visit(exprs, &mut Labels)?;
         }
     }

@@ -43,16 +43,16 @@ impl VisitorMut for Desugar {
         if let SetExpr::Values(values) = query.body.as_mut() {
             spread_float_types(values);
             spread_bytea(values);
-            if values.rows.iter().flat_map(|row| &row.content).any(has_subquery) {
-                if let Some(selects) = values_as_selects(values) {
-                    query.body = Box::new(selects);
-                }
+            if values.rows.iter().flat_map(|row| &row.content).any(has_subquery)
+                && let Some(selects) = values_as_selects(values)
+            {
+                *query.body = selects;
             }
         }
-        if let Some(order_by) = &mut query.order_by {
-            if let OrderByKind::Expressions(exprs) = &mut order_by.kind {
-                exprs.iter_mut().for_each(|by| keep_number(&mut by.expr));
-            }
+        if let Some(order_by) = &mut query.order_by
+            && let OrderByKind::Expressions(exprs) = &mut order_by.kind
+        {
+            exprs.iter_mut().for_each(|by| keep_number(&mut by.expr));
         }
         match &mut query.limit_clause {
             Some(LimitClause::LimitOffset { limit, offset, .. }) => {

@@ -37,11 +37,11 @@ impl Planner {
         check_parameters(query, parameters)?;
         let rows = relations.values().flatten().map(ZBatch::len).sum::<usize>();
         let schema = query.schema().clone();
-        if rows <= pipeline::MOST_ROWS {
-            if let Some(pipeline) = query.pipeline() {
-                let batches = pipeline.run(relations, parameters).map_err(|error| run_error(&error))?;
-                return Ok(stream::iter(batches).map(move |batch| conform(&batch, &schema)).boxed());
-            }
+        if rows <= pipeline::MOST_ROWS
+            && let Some(pipeline) = query.pipeline()
+        {
+            let batches = pipeline.run(relations, parameters).map_err(|error| run_error(&error))?;
+            return Ok(stream::iter(batches).map(move |batch| conform(&batch, &schema)).boxed());
         }
         let plan = with_parameters(query, parameters)?;
         let state = if rows < PARALLEL_ROWS { self.serial() } else { self.parallel() };

@@ -316,15 +316,15 @@ fn cast_parameters(plan: &LogicalPlan) -> Result<HashMap<String, SqlType>> {
     let visited = plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
-                if let Expr::Cast(cast) = expr {
-                    if let Expr::Placeholder(Placeholder { id, field: None }) = cast.expr.as_ref() {
-                        let sql_type = match declared_type(&cast.field)? {
-                            // It is the cast that cuts.
-                            SqlType::Varchar(_) => SqlType::Varchar(None),
-                            other => other,
-                        };
-                        types.entry(id.clone()).or_insert(sql_type);
-                    }
+                if let Expr::Cast(cast) = expr
+                    && let Expr::Placeholder(Placeholder { id, field: None }) = cast.expr.as_ref()
+                {
+                    let sql_type = match declared_type(&cast.field)? {
+                        // It is the cast that cuts.
+                        SqlType::Varchar(_) => SqlType::Varchar(None),
+                        other => other,
+                    };
+                    types.entry(id.clone()).or_insert(sql_type);
                 }
                 Ok(TreeNodeRecursion::Continue)
             })

@@ -215,10 +215,10 @@ impl<'a> Environment<'a> {
 
     fn relation(&self, name: &ObjectName) -> Result<Option<Vec<String>>> {
         let table = object_name(name)?;
-        if name.0.len() == 1 {
-            if let Some((_, columns)) = self.queries.iter().rev().find(|(known, _)| *known == table) {
-                return Ok(columns.clone());
-            }
+        if name.0.len() == 1
+            && let Some((_, columns)) = self.queries.iter().rev().find(|(known, _)| *known == table)
+        {
+            return Ok(columns.clone());
         }
         let relation = self.catalog.find(&table);
         Ok(relation.map(|relation| relation.columns.iter().map(|column| column.name.clone()).collect()))
@@ -275,10 +275,10 @@ impl<'a> Environment<'a> {
         for item in from {
             for factor in std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation))
             {
-                if let TableFactor::NestedJoin { table_with_joins, alias: None } = factor {
-                    if let Some(names) = self.columns_of(table, std::slice::from_ref(table_with_joins))? {
-                        return Ok(Some(names));
-                    }
+                if let TableFactor::NestedJoin { table_with_joins, alias: None } = factor
+                    && let Some(names) = self.columns_of(table, std::slice::from_ref(table_with_joins))?
+                {
+                    return Ok(Some(names));
                 }
                 if qualifier(factor).as_deref() == Some(table) {
                     return Ok(self.factor(factor)?.map(|scope| scope.names()));

@@ -96,10 +96,10 @@ impl VisitorMut for Merge<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
-        if let Expr::Identifier(ident) = expr {
-            if let Some(column) = self.resolve(&fold(ident)) {
-                *expr = column.value.clone();
-            }
+        if let Expr::Identifier(ident) = expr
+            && let Some(column) = self.resolve(&fold(ident))
+        {
+            *expr = column.value.clone();
         }
         ControlFlow::Continue(())
     }

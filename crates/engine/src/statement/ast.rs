@@ -105,12 +105,12 @@ pub(super) fn placeholder(expr: &Expr) -> Option<usize> {
 
 /// Notes that the value of `column` is given by the placeholder `expr`, if it is one and has no type yet.
 pub(super) fn hint_parameter(hints: &mut Vec<Option<SqlType>>, expr: &Expr, column: &Column) {
-    if let Expr::Value(_) = expr {
-        if let Some(index) = placeholder(expr) {
-            if hints.len() <= index {
-                hints.resize(index + 1, None);
-            }
-            hints[index].get_or_insert(column.sql_type);
+    if let Expr::Value(_) = expr
+        && let Some(index) = placeholder(expr)
+    {
+        if hints.len() <= index {
+            hints.resize(index + 1, None);
         }
+        hints[index].get_or_insert(column.sql_type);
     }
 }

@@ -159,7 +159,7 @@ pub(super) fn drop(
                 ids.push(relation.id);
             }
             None if if_exists => {
-                context.notices.push(Notice::notice(format!("{kind} \"{name}\" does not exist, skipping")));
+                context.notices.push(Notice::new(format!("{kind} \"{name}\" does not exist, skipping")));
             }
             None => {
                 let message = format!("{kind} \"{name}\" does not exist");
@@ -171,7 +171,7 @@ pub(super) fn drop(
         let dropped = catalog.drop(&ids, cascade)?;
         for relation in dropped.iter().filter(|relation| !ids.contains(&relation.id)) {
             let message = format!("drop cascades to {} {}", relation.kind_name(), relation.name);
-            context.notices.push(Notice::notice(message));
+            context.notices.push(Notice::new(message));
         }
         transaction.set_catalog(catalog);
     }
@@ -193,7 +193,7 @@ fn check_kind(relation: &Relation, kind: &str) -> Result<()> {
 }
 
 fn skipping_existing(name: &str) -> Notice {
-    let mut notice = Notice::notice(format!("relation \"{name}\" already exists, skipping"));
+    let mut notice = Notice::new(format!("relation \"{name}\" already exists, skipping"));
     notice.error.sqlstate = SqlState::DUPLICATE_TABLE;
     notice
 }

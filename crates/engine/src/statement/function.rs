@@ -229,7 +229,7 @@ pub(super) fn drop(
                 let types = types(description)?.unwrap_or_default();
                 let what = signature(&name, &types);
                 let message = format!("function {what} does not exist, skipping");
-                context.notices.push(Notice::notice(message));
+                context.notices.push(Notice::new(message));
             }
             Err(error) => return Err(error),
         }
@@ -237,7 +237,7 @@ pub(super) fn drop(
     if !ids.is_empty() {
         let cascade = drop.drop_behavior == Some(DropBehavior::Cascade);
         for user in catalog.drop_functions(&ids, cascade)? {
-            context.notices.push(Notice::notice(format!("drop cascades to {user}")));
+            context.notices.push(Notice::new(format!("drop cascades to {user}")));
         }
         transaction.set_catalog(catalog);
     }

@@ -94,10 +94,10 @@ fn pinned(table: &Relation, column: usize, equalities: &[(&Expr, &Expr)]) -> Opt
 }
 
 fn key_value(expr: &Expr, sql_type: SqlType) -> Option<KeyValue> {
-    if let Expr::Value(_) = expr {
-        if let Some(index) = ast::placeholder(expr) {
-            return Some(KeyValue::Parameter(index, sql_type));
-        }
+    if let Expr::Value(_) = expr
+        && let Some(index) = ast::placeholder(expr)
+    {
+        return Some(KeyValue::Parameter(index, sql_type));
     }
     let is_integer = matches!(sql_type, SqlType::Int2 | SqlType::Int4 | SqlType::Int8);
     let text = match expr {

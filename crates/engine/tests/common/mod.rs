@@ -5,7 +5,7 @@ use springtide_engine::{Response, Session};
 use springtide_types::{Result, SqlError};
 
 /// Runs statements and returns what the last one answers: its rows, sorted, or its tag.
-pub async fn run(session: &mut Session, sql: &str) -> Result<String> {
+pub(crate) async fn run(session: &mut Session, sql: &str) -> Result<String> {
     let mut answer = String::new();
     for statement in session.parse(sql)? {
         let prepared = session.prepare(&statement, &[]).await?;
@@ -36,6 +36,6 @@ fn rows(batches: Vec<arrow::array::RecordBatch>) -> String {
 }
 
 /// The error of statements one of which is wrong.
-pub async fn error(session: &mut Session, sql: &str) -> SqlError {
+pub(crate) async fn error(session: &mut Session, sql: &str) -> SqlError {
     run(session, sql).await.expect_err("the statement is wrong")
 }

@@ -13,7 +13,7 @@ use springtide_types::{RelationId, SqlError, ZBatch};
 
 /// A row: `k bigint, v integer, f double precision, t text, b boolean`, the float as bits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Row {
+pub(crate) struct Row {
     pub k: Option<i64>,
     pub v: Option<i32>,
     pub f: Option<u64>,
@@ -21,16 +21,16 @@ pub struct Row {
     pub b: Option<bool>,
 }
 
-pub type Multiset = BTreeMap<Row, i64>;
+pub(crate) type Multiset = BTreeMap<Row, i64>;
 
 /// What has come out of an operator, rows and errors as text.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Contents {
+pub(crate) struct Contents {
     pub rows: BTreeMap<String, i64>,
     pub errors: BTreeMap<SqlError, i64>,
 }
 
-pub fn random_row(random: &mut fastrand::Rng) -> Row {
+pub(crate) fn random_row(random: &mut fastrand::Rng) -> Row {
     let floats = [0.0, 1.0, 0.1, -2.5, 1e308, -1e308, f64::NAN, f64::INFINITY, 1e-320];
     // Mostly plain values, so that many sums stay finite.
     let kinds = if random.u8(..) < 20 { floats.len() } else { 4 };
@@ -44,7 +44,7 @@ pub fn random_row(random: &mut fastrand::Rng) -> Row {
 }
 
 /// The rows, with zeros and NaNs in random forms.
-pub fn batch(random: &mut fastrand::Rng, rows: &[(Row, i64)]) -> ZBatch {
+pub(crate) fn batch(random: &mut fastrand::Rng, rows: &[(Row, i64)]) -> ZBatch {
     let form = |bits: u64| {
         let value = f64::from_bits(bits);
         if (value == 0.0 || value.is_nan()) && random.bool() { -value } else { value }
@@ -61,17 +61,17 @@ pub fn batch(random: &mut fastrand::Rng, rows: &[(Row, i64)]) -> ZBatch {
     ZBatch::new(RecordBatch::try_from_iter_with_nullable(columns).unwrap(), weights.into())
 }
 
-pub fn schema() -> SchemaRef {
+pub(crate) fn schema() -> SchemaRef {
     batch(&mut fastrand::Rng::with_seed(0), &[]).schema()
 }
 
-pub fn source(append_only: bool, unique_keys: Vec<Vec<usize>>) -> Node {
+pub(crate) fn source(append_only: bool, unique_keys: Vec<Vec<usize>>) -> Node {
     let (relation, schema) = (RelationId(1), schema());
     let columns = (0..schema.fields().len()).collect();
     Node::Source(Source { relation, name: "r".to_owned(), columns, schema, append_only, unique_keys })
 }
 
-pub fn add(multiset: &mut Multiset, row: &Row, weight: i64) {
+pub(crate) fn add(multiset: &mut Multiset, row: &Row, weight: i64) {
     let total = multiset.entry(row.clone()).or_default();
     *total += weight;
     if *total == 0 {
@@ -80,7 +80,11 @@ pub fn add(multiset: &mut Multiset, row: &Row, weight: i64) {
 }
 
 /// Changes `contents` and returns the change as batches, deletions before or after insertions.
-pub fn random_epoch(random: &mut fastrand::Rng, contents: &mut Multiset, append_only: bool) -> Vec<ZBatch> {
+pub(crate) fn random_epoch(
+    random: &mut fastrand::Rng,
+    contents: &mut Multiset,
+    append_only: bool,
+) -> Vec<ZBatch> {
     let mut records = Vec::new();
     for _ in 0..random.usize(0..12) {
         let (row, weight) = (random_row(random), random.i64(1..3));
@@ -108,7 +112,7 @@ pub fn random_epoch(random: &mut fastrand::Rng, contents: &mut Multiset, append_
 }
 
 /// Gives an input to the operator and lets it finish.
-pub fn feed(operator: &mut dyn Operator, input: Input, contents: &mut Contents) -> usize {
+pub(crate) fn feed(operator: &mut dyn Operator, input: Input, contents: &mut Contents) -> usize {
     let mut input = input;
     let mut steps = 1;
     loop {
@@ -129,7 +133,7 @@ pub fn feed(operator: &mut dyn Operator, input: Input, contents: &mut Contents) 
 }
 
 impl Contents {
-    pub fn add(&mut self, delta: &ZBatch) {
+    pub(crate) fn add(&mut self, delta: &ZBatch) {
         for (row, weight) in texts(delta.rows()).into_iter().zip(delta.weights().values()) {
             *self.rows.entry(row).or_default() += weight;
         }

@@ -126,7 +126,7 @@ fn fraction(mut micros: u64, out: &mut BytesMut) {
         return;
     }
     let mut width = 6;
-    while micros % 10 == 0 {
+    while micros.is_multiple_of(10) {
         micros /= 10;
         width -= 1;
     }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A server on a free port.
-pub struct Server {
+pub(crate) struct Server {
     pub port: u16,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
@@ -17,7 +17,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn start() -> Server {
+    pub(crate) async fn start() -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let database = Database::open(Options { workers: 2 }).unwrap();
@@ -29,7 +29,7 @@ impl Server {
     }
 
     /// A driver's connection.
-    pub async fn connect(&self) -> tokio_postgres::Client {
+    pub(crate) async fn connect(&self) -> tokio_postgres::Client {
         let config = format!("host=127.0.0.1 port={} user=somebody dbname=anything", self.port);
         let (client, connection) = tokio_postgres::connect(&config, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
@@ -37,7 +37,7 @@ impl Server {
     }
 
     /// A connection that shows every message.
-    pub async fn raw(&self) -> Raw {
+    pub(crate) async fn raw(&self) -> Raw {
         let mut raw = Raw { stream: TcpStream::connect(("127.0.0.1", self.port)).await.unwrap() };
         let mut startup = 196_608_i32.to_be_bytes().to_vec();
         startup.extend(b"user\0somebody\0application_name\0test\0\0");
@@ -47,13 +47,13 @@ impl Server {
     }
 
     /// A connection that is ready for queries.
-    pub async fn raw_ready(&self) -> Raw {
+    pub(crate) async fn raw_ready(&self) -> Raw {
         let mut raw = self.raw().await;
         raw.until_ready().await;
         raw
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();
         self.serving.await.unwrap();
         self.database.shutdown().await;
@@ -61,13 +61,13 @@ impl Server {
 }
 
 /// A client that speaks the protocol by hand.
-pub struct Raw {
+pub(crate) struct Raw {
     pub stream: TcpStream,
 }
 
 impl Raw {
     /// Sends messages, each a type byte and a body.
-    pub async fn send(&mut self, messages: &[(u8, Vec<u8>)]) {
+    pub(crate) async fn send(&mut self, messages: &[(u8, Vec<u8>)]) {
         let mut bytes = Vec::new();
         for (kind, body) in messages {
             bytes.push(*kind);
@@ -78,17 +78,17 @@ impl Raw {
     }
 
     /// Sends messages and shows the answer up to `ReadyForQuery`.
-    pub async fn ask(&mut self, messages: &[(u8, Vec<u8>)]) -> Vec<String> {
+    pub(crate) async fn ask(&mut self, messages: &[(u8, Vec<u8>)]) -> Vec<String> {
         self.send(messages).await;
         self.until_ready().await
     }
 
     /// A simple query, and its answer.
-    pub async fn query(&mut self, sql: &str) -> Vec<String> {
+    pub(crate) async fn query(&mut self, sql: &str) -> Vec<String> {
         self.ask(&[query(sql)]).await
     }
 
-    pub async fn until_ready(&mut self) -> Vec<String> {
+    pub(crate) async fn until_ready(&mut self) -> Vec<String> {
         let mut shown = Vec::new();
         loop {
             let message = self.next().await.expect("the connection is open");
@@ -101,7 +101,7 @@ impl Raw {
     }
 
     /// The next message; `None` if the server has closed the connection.
-    pub async fn next(&mut self) -> Option<String> {
+    pub(crate) async fn next(&mut self) -> Option<String> {
         let kind = self.stream.read_u8().await.ok()?;
         let length = self.stream.read_i32().await.ok()?;
         let mut body = vec![0; length as usize - 4];
@@ -169,11 +169,11 @@ fn cstring(text: &str) -> Vec<u8> {
     [text.as_bytes(), &[0]].concat()
 }
 
-pub fn query(sql: &str) -> (u8, Vec<u8>) {
+pub(crate) fn query(sql: &str) -> (u8, Vec<u8>) {
     (b'Q', cstring(sql))
 }
 
-pub fn parse(name: &str, sql: &str, types: &[u32]) -> (u8, Vec<u8>) {
+pub(crate) fn parse(name: &str, sql: &str, types: &[u32]) -> (u8, Vec<u8>) {
     let mut body = [cstring(name), cstring(sql)].concat();
     body.extend((types.len() as u16).to_be_bytes());
     types.iter().for_each(|oid| body.extend(oid.to_be_bytes()));
@@ -181,7 +181,7 @@ pub fn parse(name: &str, sql: &str, types: &[u32]) -> (u8, Vec<u8>) {
 }
 
 /// Text parameters, and results in text.
-pub fn bind(portal: &str, statement: &str, parameters: &[Option<&str>]) -> (u8, Vec<u8>) {
+pub(crate) fn bind(portal: &str, statement: &str, parameters: &[Option<&str>]) -> (u8, Vec<u8>) {
     let mut body = [cstring(portal), cstring(statement)].concat();
     body.extend(0_u16.to_be_bytes());
     body.extend((parameters.len() as u16).to_be_bytes());
@@ -198,35 +198,35 @@ pub fn bind(portal: &str, statement: &str, parameters: &[Option<&str>]) -> (u8, 
     (b'B', body)
 }
 
-pub fn execute(portal: &str, max_rows: i32) -> (u8, Vec<u8>) {
+pub(crate) fn execute(portal: &str, max_rows: i32) -> (u8, Vec<u8>) {
     (b'E', [&cstring(portal)[..], &max_rows.to_be_bytes()].concat())
 }
 
 /// `target` is S for a statement, P for a portal.
-pub fn describe(target: u8, name: &str) -> (u8, Vec<u8>) {
+pub(crate) fn describe(target: u8, name: &str) -> (u8, Vec<u8>) {
     (b'D', [&[target][..], &cstring(name)].concat())
 }
 
-pub fn close(target: u8, name: &str) -> (u8, Vec<u8>) {
+pub(crate) fn close(target: u8, name: &str) -> (u8, Vec<u8>) {
     (b'C', [&[target][..], &cstring(name)].concat())
 }
 
-pub fn sync() -> (u8, Vec<u8>) {
+pub(crate) fn sync() -> (u8, Vec<u8>) {
     (b'S', Vec::new())
 }
 
-pub fn flush() -> (u8, Vec<u8>) {
+pub(crate) fn flush() -> (u8, Vec<u8>) {
     (b'H', Vec::new())
 }
 
-pub fn copy_data(text: &str) -> (u8, Vec<u8>) {
+pub(crate) fn copy_data(text: &str) -> (u8, Vec<u8>) {
     (b'd', text.as_bytes().to_vec())
 }
 
-pub fn copy_done() -> (u8, Vec<u8>) {
+pub(crate) fn copy_done() -> (u8, Vec<u8>) {
     (b'c', Vec::new())
 }
 
-pub fn copy_fail(reason: &str) -> (u8, Vec<u8>) {
+pub(crate) fn copy_fail(reason: &str) -> (u8, Vec<u8>) {
     (b'f', cstring(reason))
 }

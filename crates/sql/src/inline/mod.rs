@@ -97,14 +97,14 @@ pub(crate) fn value_of(
     let (arguments, types): (Vec<_>, Vec<_>) = arguments.collect::<Result<Vec<_>>>()?.into_iter().unzip();
     let body = names.in_body(function, || names.body(function, &types, &parameters(function, &types)?))?;
     let mut substitution = Substitution::new(&arguments, schema, names.next_call())?;
-    let (value, from) = match single_expr(body) {
-        Ok(expr) => {
+    let (value, from) = match single_expr(&body) {
+        Some(expr) => {
             let from = known_type(&expr, &DFSchema::empty())?;
             (substitution.expr(expr)?, from)
         }
-        Err(query) => {
-            let from = query_type(&query, function)?;
-            (first_value(substitution.plan(query)?)?, from)
+        None => {
+            let from = query_type(&body, function)?;
+            (first_value(substitution.plan(body)?)?, from)
         }
     };
     let value = as_returned(value, from, function)?;
@@ -150,17 +150,17 @@ fn parameters(function: &Function, types: &[SqlType]) -> Result<DFSchema> {
 }
 
 /// The expression that a query without FROM stands for, if that is all it is.
-fn single_expr(query: LogicalPlan) -> std::result::Result<Expr, LogicalPlan> {
-    let LogicalPlan::Projection(Projection { expr, input, .. }) = &query else { return Err(query) };
-    let [value] = expr.as_slice() else { return Err(query) };
+fn single_expr(query: &LogicalPlan) -> Option<Expr> {
+    let LogicalPlan::Projection(Projection { expr, input, .. }) = query else { return None };
+    let [value] = expr.as_slice() else { return None };
     let value = value.clone().unalias();
     match input.as_ref() {
-        input if is_one_row(input) => Ok(value),
+        input if is_one_row(input) => Some(value),
         LogicalPlan::Filter(filter) if is_one_row(&filter.input) => {
             let when_then = (Box::new(filter.predicate.clone()), Box::new(value));
-            Ok(Expr::Case(Case::new(None, vec![when_then], None)))
+            Some(Expr::Case(Case::new(None, vec![when_then], None)))
         }
-        _ => Err(query),
+        _ => None,
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn stream(event: u64) -> Stream {
 
 /// The newest person, counted from 0, when `event` comes.
 pub(super) fn last_person(event: u64) -> u64 {
-    event / EVENTS * PEOPLE + (event % EVENTS).min(PEOPLE - 1)
+    event / EVENTS * PEOPLE + (PEOPLE - 1)
 }
 
 /// The newest auction, counted from 0, when `event` comes.
