@@ -9,6 +9,10 @@ use springtide_catalog::CatalogChange;
 use springtide_storage::{FileSystem, Record, Replayed, StorageError, Wal};
 use springtide_types::{Epoch, RelationId, Result, SqlError, SqlState, ZBatch};
 
+/// What to do after a failed write.
+const NO_MORE_WRITES: &str = "The database answers queries but takes no writes until it is started again. \
+    See to the disk first; what was acknowledged is safe.";
+
 /// The log of commits. Holds the lock on its directory.
 pub(crate) struct Log {
     wal: Wal,
@@ -29,7 +33,10 @@ impl Log {
 
     /// Fails if nothing can be written any more.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.wal.is_poisoned() { Err(storage_error(StorageError::Poisoned)) } else { Ok(()) }
+        if !self.wal.is_poisoned() {
+            return Ok(());
+        }
+        Err(storage_error(StorageError::Poisoned).with_hint(NO_MORE_WRITES))
     }
 
     /// Makes what an epoch did durable.
@@ -44,8 +51,10 @@ impl Log {
         let catalog = catalog.map(CatalogChange::encode).unwrap_or_default();
         let record = Record { epoch, catalog, deltas: deltas.collect() };
         self.wal.append(&record).map_err(|error| {
-            tracing::error!("a commit could not be written, and the database takes no more: {error}");
-            storage_error(error)
+            tracing::error!("a commit could not be written: {error}");
+            let refuses = self.wal.is_poisoned();
+            let error = storage_error(error);
+            if refuses { error.with_hint(NO_MORE_WRITES) } else { error }
         })
     }
 }
@@ -73,17 +82,15 @@ fn lock(directory: &Path) -> Result<File> {
 }
 
 /// What a client is told.
-pub(crate) fn storage_error(error: StorageError) -> SqlError {
-    let restart = "The database answers queries but takes no writes until it is started again. \
-        See to the disk first; what was acknowledged is safe.";
+fn storage_error(error: StorageError) -> SqlError {
     match &error {
         StorageError::Io { .. } if error.is_disk_full() => {
-            SqlError::new(SqlState::DISK_FULL, format!("could not write: {error}")).with_hint(restart)
+            SqlError::new(SqlState::DISK_FULL, format!("could not write: {error}"))
         }
         StorageError::Io { .. } => {
-            SqlError::new(SqlState::IO_ERROR, format!("could not read or write: {error}")).with_hint(restart)
+            SqlError::new(SqlState::IO_ERROR, format!("could not read or write: {error}"))
         }
-        StorageError::Poisoned => SqlError::new(SqlState::IO_ERROR, error.to_string()).with_hint(restart),
+        StorageError::Poisoned => SqlError::new(SqlState::IO_ERROR, error.to_string()),
         StorageError::Record(_) => SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, error.to_string()),
         StorageError::Corrupt { .. } => SqlError::new(SqlState::DATA_CORRUPTED, error.to_string())
             .with_hint("Nothing was changed. Put the file back from a copy, or move the directory away."),

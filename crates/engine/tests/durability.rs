@@ -240,3 +240,34 @@ async fn after_a_failed_write_reads_go_on_and_writes_are_refused() {
     assert_eq!(visit(&directory, "SELECT * FROM t").await, "1 | 2");
     assert_eq!(visit(&directory, "INSERT INTO t VALUES (3); SELECT * FROM v").await, "6");
 }
+
+/// Directories that older versions wrote stay readable: a new format gets a new sample, and keeps this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_in_format_1_opens() {
+    let directory = directory();
+    let wal = directory.path().join("wal");
+    std::fs::create_dir(&wal).unwrap();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/format-1/wal");
+    for segment in std::fs::read_dir(sample).unwrap() {
+        let segment = segment.unwrap();
+        std::fs::copy(segment.path(), wal.join(segment.file_name())).unwrap();
+    }
+    for (query, answer) in [
+        (
+            "SELECT id, b, s, l, r, d, n, t, v, length(y) FROM everything WHERE id = 1",
+            "1 true -2 100 1.5 2.5 123456.789 tide ebb 2",
+        ),
+        (
+            "SELECT day::text, ts::text, tz::text, i::text, y::text FROM everything WHERE id = 1",
+            "2020-02-29 2020-02-29 12:30:00.5 2020-02-29 10:30:00+00 1 mon 2 days 03:04:05 \\x00ff",
+        ),
+        ("SELECT id, l, t, b, y FROM everything WHERE id > 1", "2 42 mostly null NULL NULL"),
+        ("SELECT id FROM known", "1"),
+        ("SELECT what FROM log", "one | one"),
+        ("SELECT * FROM sums", "2 284 123456.789"),
+        ("SELECT * FROM of_sums", "3"),
+        ("INSERT INTO everything (id, t) VALUES (4, 'more'); SELECT n, l FROM sums", "3 368"),
+    ] {
+        assert_eq!(visit(&directory, query).await, answer, "{query}");
+    }
+}
