@@ -2,7 +2,7 @@
 
 #![allow(missing_docs)]
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/dataflow/common/mod.rs"]
 mod common;
 
 use std::time::Instant;

@@ -80,7 +80,7 @@ pub(crate) fn columns(rows: &RecordBatch, key: &[usize]) -> Vec<ArrayRef> {
 }
 
 /// Keys in a form that compares by value.
-fn row_keys(keys: &[ArrayRef]) -> Vec<OwnedRow> {
+pub(crate) fn row_keys(keys: &[ArrayRef]) -> Vec<OwnedRow> {
     let fields = keys.iter().map(|key| SortField::new(key.data_type().clone())).collect();
     let converter = RowConverter::new(fields).expect("key types have an order");
     let rows = converter.convert_columns(keys).expect("columns fit their own types");

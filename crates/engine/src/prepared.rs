@@ -23,6 +23,11 @@ impl Prepared {
         &self.parameters
     }
 
+    /// Whether it may change a table, so that more than an answer is lost when it is cut off.
+    pub fn writes(&self) -> bool {
+        self.bound.writes()
+    }
+
     /// Columns of the rows that it returns; `None` if it returns none.
     pub fn columns(&self) -> Option<&[Column]> {
         self.columns.as_deref()

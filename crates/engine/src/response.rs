@@ -43,6 +43,8 @@ pub enum Response {
 pub enum RowsTag {
     /// `SELECT n`, n being the number of rows.
     Select,
+    /// This and the number of rows, such as `DELETE 3`.
+    Counted(&'static str),
     /// A fixed tag, such as `SHOW`.
     Fixed(&'static str),
 }

@@ -189,7 +189,7 @@ impl Connection {
         parameters: Vec<ScalarValue>,
     ) -> Result<Response, Failure> {
         self.cancelled = self.interrupts.cancel.start_query().await;
-        let cancellable = prepared.columns().is_some();
+        let cancellable = prepared.columns().is_some() && !prepared.writes();
         let response = tokio::select! {
             biased;
             response = self.session.execute(prepared, parameters) => response?,

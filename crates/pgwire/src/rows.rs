@@ -44,6 +44,7 @@ impl Cursor {
     pub(crate) fn tag(&self, rows: usize) -> String {
         match self.tag {
             RowsTag::Select => format!("SELECT {rows}"),
+            RowsTag::Counted(command) => format!("{command} {rows}"),
             RowsTag::Fixed(tag) => tag.to_owned(),
         }
     }

@@ -13,8 +13,10 @@ use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
 
 use super::ast;
 use super::query::Select;
+use super::returning::{Returning, answer};
 use super::target::Target;
-use crate::response::Response;
+use super::upsert::Upsert;
+use crate::response::{Column as ResultColumn, Response};
 use crate::transaction::Transaction;
 
 /// A bound INSERT.
@@ -24,6 +26,10 @@ pub(crate) struct Insert {
     /// The table's columns that the source gives, in its order.
     columns: Vec<usize>,
     source: Source,
+    upsert: Option<Upsert>,
+    returning: Option<Returning>,
+    /// Types of the parameters, in order.
+    parameters: Vec<SqlType>,
 }
 
 #[derive(Clone)]
@@ -57,21 +63,25 @@ impl Insert {
         };
         let table = Target::find(catalog, name, "insert into")?;
         let mut columns = target_columns(&table, insert)?;
-        let Some(query) = &insert.source else {
-            return Ok(Insert { table, columns: Vec::new(), source: Source::Defaults });
+        let (source, mut hints) = bind_source(planner, catalog, &table, &mut columns, insert, parameters)?;
+        let qualifier = match &insert.table_alias {
+            Some(alias) => alias.alias.clone(),
+            None => ast::quoted(&table.name),
         };
-        let width = width(query);
-        check_width(&mut columns, width, !insert.columns.is_empty())?;
-        let targets = columns.iter().map(|column| table.columns[*column].clone()).collect::<Vec<_>>();
-        if let Some(cells) = constant_rows(query, &targets, parameters) {
-            return Ok(Insert { table, columns, source: Source::Constants(cells) });
+        let names = (name, &qualifier);
+        let bind_upsert = |on| Upsert::bind(planner, catalog, &table, names, on, &hints);
+        let upsert = insert.on.as_ref().map(bind_upsert).transpose()?;
+        if let Some(types) = upsert.as_ref().and_then(Upsert::parameters) {
+            hints = types.into_iter().map(Some).collect();
         }
-        let mut hints = parameters.to_vec();
-        let mut query = query.as_ref().clone();
-        assign_in_place(&mut query, &targets, &mut hints)?;
-        let select = Select::bind(planner, catalog, &query, &hints)?;
-        check_width(&mut columns, Some(select.columns().len()), !insert.columns.is_empty())?;
-        Ok(Insert { table, columns, source: Source::Query(select) })
+        let bind_returning =
+            |items: &Vec<SelectItem>| Returning::bind(planner, catalog, names, items, &hints);
+        let returning = insert.returning.as_ref().map(bind_returning).transpose()?;
+        let parameters = match &returning {
+            Some(returning) => returning.parameters(),
+            None => hints.into_iter().map(|known| known.unwrap_or(SqlType::Text)).collect(),
+        };
+        Ok(Insert { table, columns, source, upsert, returning, parameters })
     }
 
     pub(crate) fn scanned(&self) -> &[RelationId] {
@@ -82,22 +92,11 @@ impl Insert {
     }
 
     pub(crate) fn parameters(&self) -> Vec<SqlType> {
-        match &self.source {
-            Source::Query(select) => select.parameters(),
-            Source::Defaults => Vec::new(),
-            Source::Constants(rows) => {
-                let mut types = Vec::new();
-                for (cell, column) in rows.iter().flat_map(|row| row.iter().zip(&self.columns)) {
-                    if let Cell::Parameter(index) = cell {
-                        if types.len() <= *index {
-                            types.resize(index + 1, SqlType::Text);
-                        }
-                        types[*index] = self.table.columns[*column].sql_type;
-                    }
-                }
-                types
-            }
-        }
+        self.parameters.clone()
+    }
+
+    pub(crate) fn columns(&self) -> Option<Vec<ResultColumn>> {
+        self.returning.as_ref().map(Returning::columns)
     }
 
     pub(crate) async fn run(
@@ -106,30 +105,83 @@ impl Insert {
         transaction: &mut Transaction,
         parameters: &[ScalarValue],
     ) -> Result<Response> {
-        let inserted = match &self.source {
-            Source::Constants(rows) => self.insert_constants(planner, transaction, rows, parameters).await?,
-            Source::Query(select) => {
-                let given = select.collect(planner, transaction, parameters).await?;
-                write_batches(planner, transaction, &self.table, &self.columns, &given).await?
+        let mut written = Vec::new();
+        for (values, rows) in self.source.values(planner, transaction, self, parameters).await? {
+            let catalog = transaction.visible_catalog();
+            let rows = table_rows(planner, catalog, &self.table, &self.columns, &values, rows).await?;
+            match &self.upsert {
+                Some(upsert) => {
+                    written.extend(upsert.write(planner, transaction, &self.table, rows, parameters).await?);
+                }
+                None => {
+                    transaction.write(&self.table, ZBatch::inserts(rows.clone()), true)?;
+                    written.push(rows);
+                }
             }
-            Source::Defaults => write_columns(planner, transaction, &self.table, &[], &[], 1).await?,
-        };
-        Ok(Response::complete(format!("INSERT 0 {inserted}")))
+        }
+        answer(self.returning.as_ref(), planner, &self.table, written, "INSERT 0", parameters).await
     }
 
-    async fn insert_constants(
-        &self,
-        planner: &Planner,
-        transaction: &mut Transaction,
-        rows: &[Vec<Cell>],
-        parameters: &[ScalarValue],
-    ) -> Result<usize> {
+    fn constants(&self, rows: &[Vec<Cell>], parameters: &[ScalarValue]) -> Result<Vec<ArrayRef>> {
         let columns = self.columns.iter().enumerate().map(|(position, column)| {
             constant_column(rows, position, &self.table.columns[*column], parameters)
         });
-        let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
-        write_columns(planner, transaction, &self.table, &self.columns, &columns, rows.len()).await
+        columns.collect()
     }
+}
+
+impl Source {
+    /// Batches of values for the listed columns, and how many rows each has.
+    async fn values(
+        &self,
+        planner: &Planner,
+        transaction: &mut Transaction,
+        insert: &Insert,
+        parameters: &[ScalarValue],
+    ) -> Result<Vec<(Vec<ArrayRef>, usize)>> {
+        Ok(match self {
+            Source::Constants(rows) => vec![(insert.constants(rows, parameters)?, rows.len())],
+            Source::Query(select) => {
+                let given = select.collect(planner, transaction, parameters).await?;
+                let given = given.iter().filter(|batch| batch.num_rows() > 0);
+                given.map(|batch| (batch.columns().to_vec(), batch.num_rows())).collect()
+            }
+            Source::Defaults => vec![(Vec::new(), 1)],
+        })
+    }
+}
+
+/// Binds what is inserted. Returns the types of the parameters as far as they are known then.
+fn bind_source(
+    planner: &Planner,
+    catalog: &Catalog,
+    table: &Target,
+    columns: &mut Vec<usize>,
+    insert: &InsertAst,
+    parameters: &[Option<SqlType>],
+) -> Result<(Source, Vec<Option<SqlType>>)> {
+    let mut hints = parameters.to_vec();
+    let Some(query) = &insert.source else {
+        columns.clear();
+        return Ok((Source::Defaults, hints));
+    };
+    check_width(columns, width(query), !insert.columns.is_empty())?;
+    let targets = columns.iter().map(|column| table.columns[*column].clone()).collect::<Vec<_>>();
+    if let Some(rows) = constant_rows(query, &targets, parameters) {
+        for (cell, column) in rows.iter().flat_map(|row| row.iter().zip(&targets)) {
+            if let Cell::Parameter(index) = cell {
+                hints.resize(hints.len().max(index + 1), None);
+                hints[*index] = Some(column.sql_type);
+            }
+        }
+        return Ok((Source::Constants(rows), hints));
+    }
+    let mut query = query.as_ref().clone();
+    assign_in_place(&mut query, &targets, &mut hints)?;
+    let select = Select::bind(planner, catalog, &query, &hints)?;
+    check_width(columns, Some(select.columns().len()), !insert.columns.is_empty())?;
+    let hints = select.parameters().into_iter().map(Some).collect();
+    Ok((Source::Query(select), hints))
 }
 
 /// Whole rows of `table` from values for some of its columns: assignment casts, and defaults for the rest.
@@ -174,23 +226,11 @@ pub(super) async fn write_batches(
 ) -> Result<usize> {
     let mut inserted = 0;
     for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
-        let rows = batch.num_rows();
-        inserted += write_columns(planner, transaction, table, columns, batch.columns(), rows).await?;
+        let catalog = transaction.visible_catalog();
+        let rows = table_rows(planner, catalog, table, columns, batch.columns(), batch.num_rows()).await?;
+        inserted += rows.num_rows();
+        transaction.write(table, ZBatch::inserts(rows), true)?;
     }
-    Ok(inserted)
-}
-
-async fn write_columns(
-    planner: &Planner,
-    transaction: &mut Transaction,
-    table: &Target,
-    columns: &[usize],
-    given: &[ArrayRef],
-    rows: usize,
-) -> Result<usize> {
-    let rows = table_rows(planner, transaction.visible_catalog(), table, columns, given, rows).await?;
-    let inserted = rows.num_rows();
-    transaction.write(table, ZBatch::inserts(rows), true)?;
     Ok(inserted)
 }
 
@@ -229,11 +269,7 @@ async fn default_values(
 }
 
 fn refuse_unsupported(insert: &InsertAst) -> Result<()> {
-    let construct = if insert.on.is_some() {
-        "INSERT ... ON CONFLICT"
-    } else if insert.returning.is_some() {
-        "INSERT ... RETURNING"
-    } else if insert.replace_into || insert.overwrite {
+    let construct = if insert.replace_into || insert.overwrite {
         "REPLACE"
     } else {
         return Ok(());

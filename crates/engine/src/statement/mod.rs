@@ -9,7 +9,9 @@ mod insert;
 mod modify;
 mod point_key;
 mod query;
+mod returning;
 mod target;
+mod upsert;
 
 use datafusion::common::ScalarValue;
 use springtide_catalog::{Catalog, Relation};
@@ -63,8 +65,16 @@ impl Bound {
     pub(crate) fn columns(&self) -> Option<Vec<Column>> {
         match self {
             Bound::Query(select) => Some(select.columns()),
-            _ => None,
+            Bound::Insert(insert) => insert.columns(),
+            Bound::Update(update) => update.columns(),
+            Bound::Delete(delete) => delete.columns(),
+            Bound::Copy(_) | Bound::Text => None,
         }
+    }
+
+    /// Whether it may change a table.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(self, Bound::Insert(_) | Bound::Update(_) | Bound::Delete(_) | Bound::Copy(_))
     }
 }
 

@@ -12,10 +12,11 @@ use springtide_sql::sqlparser::ast::{
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
 
 use super::query::Select;
+use super::returning::{Returning, answer};
 use super::target::Target;
 use super::{ast, internal};
 use crate::constraints::{columns, first_of_each_key};
-use crate::response::Response;
+use crate::response::{Column as ResultColumn, Response};
 use crate::transaction::Transaction;
 
 /// A bound UPDATE.
@@ -28,6 +29,7 @@ pub(crate) struct Update {
     matching: Select,
     /// Whether FROM may match a row more than once; PostgreSQL then takes any one match.
     may_repeat: bool,
+    returning: Option<Returning>,
 }
 
 impl Update {
@@ -37,9 +39,6 @@ impl Update {
         update: &UpdateAst,
         parameters: &[Option<SqlType>],
     ) -> Result<Update> {
-        if update.returning.is_some() {
-            return Err(SqlError::unsupported("UPDATE ... RETURNING"));
-        }
         let (name, qualifier) = target(&update.table)?;
         let table = Target::find(catalog, name, "update")?;
         let mut from = vec![update.table.clone()];
@@ -55,22 +54,12 @@ impl Update {
         }
         from.extend(others);
         let mut hints = parameters.to_vec();
-        let mut items = old_row(&table, &qualifier);
-        let mut assigned = Vec::new();
-        for (column, value) in assignments(&table, &update.assignments)? {
-            if assigned.contains(&column) {
-                let message =
-                    format!("multiple assignments to same column \"{}\"", table.columns[column].name);
-                return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
-            }
-            let target = &table.columns[column];
-            ast::hint_parameter(&mut hints, &value, target);
-            items.push(aliased(ast::assigned(&value, target)?, format!("new{}", assigned.len())));
-            assigned.push(column);
-        }
+        let (columns, items) = replacement(&table, &qualifier, &update.assignments, &mut hints)?;
         let query = ast::select(items, from, update.selection.clone())?;
         let matching = Select::bind(planner, catalog, &query, &hints)?;
-        Ok(Update { table, columns: assigned, matching, may_repeat })
+        let items = update.returning.as_deref();
+        let returning = bind_returning(planner, catalog, (name, &qualifier), items, &matching)?;
+        Ok(Update { table, columns, matching, may_repeat, returning })
     }
 
     pub(crate) fn scanned(&self) -> &[RelationId] {
@@ -78,7 +67,11 @@ impl Update {
     }
 
     pub(crate) fn parameters(&self) -> Vec<SqlType> {
-        self.matching.parameters()
+        self.returning.as_ref().map_or_else(|| self.matching.parameters(), Returning::parameters)
+    }
+
+    pub(crate) fn columns(&self) -> Option<Vec<ResultColumn>> {
+        self.returning.as_ref().map(Returning::columns)
     }
 
     pub(crate) async fn run(
@@ -89,35 +82,18 @@ impl Update {
     ) -> Result<Response> {
         let matched = self.matching.collect(planner, transaction, parameters).await?;
         let matched = concat(&matched)?;
-        let Some(matched) = matched else { return Ok(Response::complete("UPDATE 0")) };
-        let matched = if self.may_repeat { self.first_matches(&matched)? } else { matched };
-        let (old, new) = self.split(&matched)?;
-        let count = old.num_rows();
-        let changes_key = self
-            .table
-            .primary_key()
-            .is_some_and(|key| key.iter().any(|column| self.columns.contains(column)));
-        transaction.write(&self.table, ZBatch::deletes(old), false)?;
-        transaction.write(&self.table, ZBatch::inserts(new), changes_key)?;
-        Ok(Response::complete(format!("UPDATE {count}")))
+        let mut written = Vec::new();
+        if let Some(matched) = matched {
+            let matched = if self.may_repeat { self.first_matches(&matched)? } else { matched };
+            written.push(self.table.replace(transaction, &self.columns, &matched)?);
+        }
+        answer(self.returning.as_ref(), planner, &self.table, written, "UPDATE", parameters).await
     }
 
     fn first_matches(&self, matched: &RecordBatch) -> Result<RecordBatch> {
         let key = self.table.primary_key().expect("checked when it was bound");
         let first = first_of_each_key(&columns(matched, key));
         arrow::compute::take_record_batch(matched, &first).map_err(internal)
-    }
-
-    /// The old rows and the rows that take their place.
-    fn split(&self, matched: &RecordBatch) -> Result<(RecordBatch, RecordBatch)> {
-        let (old, values) = matched.columns().split_at(self.table.columns.len());
-        let targets = self.columns.iter().map(|column| &self.table.columns[*column]).collect::<Vec<_>>();
-        let values = springtide_sql::assign(values, &targets)?;
-        let mut new = old.to_vec();
-        for (column, value) in self.columns.iter().zip(values) {
-            new[*column] = value;
-        }
-        Ok((self.table.rows(old.to_vec())?, self.table.rows(new)?))
     }
 }
 
@@ -127,6 +103,7 @@ pub(crate) struct Delete {
     table: Target,
     /// Returns the rows to delete.
     matching: Select,
+    returning: Option<Returning>,
 }
 
 impl Delete {
@@ -136,9 +113,6 @@ impl Delete {
         delete: &DeleteAst,
         parameters: &[Option<SqlType>],
     ) -> Result<Delete> {
-        if delete.returning.is_some() {
-            return Err(SqlError::unsupported("DELETE ... RETURNING"));
-        }
         let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
         let [from] = from.as_slice() else {
             return Err(SqlError::unsupported("DELETE from several tables"));
@@ -151,7 +125,9 @@ impl Delete {
         };
         let query = ast::select(old_row(&table, &qualifier), vec![from.clone()], selection)?;
         let matching = Select::bind(planner, catalog, &query, parameters)?;
-        Ok(Delete { table, matching })
+        let items = delete.returning.as_deref();
+        let returning = bind_returning(planner, catalog, (name, &qualifier), items, &matching)?;
+        Ok(Delete { table, matching, returning })
     }
 
     pub(crate) fn scanned(&self) -> &[RelationId] {
@@ -159,7 +135,11 @@ impl Delete {
     }
 
     pub(crate) fn parameters(&self) -> Vec<SqlType> {
-        self.matching.parameters()
+        self.returning.as_ref().map_or_else(|| self.matching.parameters(), Returning::parameters)
+    }
+
+    pub(crate) fn columns(&self) -> Option<Vec<ResultColumn>> {
+        self.returning.as_ref().map(Returning::columns)
     }
 
     pub(crate) async fn run(
@@ -168,14 +148,48 @@ impl Delete {
         transaction: &mut Transaction,
         parameters: &[ScalarValue],
     ) -> Result<Response> {
-        let mut count = 0;
+        let mut deleted = Vec::new();
         for rows in self.matching.collect(planner, transaction, parameters).await? {
             let rows = self.table.rows(rows.columns().to_vec())?;
-            count += rows.num_rows();
-            transaction.write(&self.table, ZBatch::deletes(rows), false)?;
+            transaction.write(&self.table, ZBatch::deletes(rows.clone()), false)?;
+            deleted.push(rows);
         }
-        Ok(Response::complete(format!("DELETE {count}")))
+        answer(self.returning.as_ref(), planner, &self.table, deleted, "DELETE", parameters).await
     }
+}
+
+fn bind_returning(
+    planner: &Planner,
+    catalog: &Catalog,
+    names: (&ObjectName, &Ident),
+    items: Option<&[SelectItem]>,
+    matching: &Select,
+) -> Result<Option<Returning>> {
+    let parameters = matching.parameters().into_iter().map(Some).collect::<Vec<_>>();
+    items.map(|items| Returning::bind(planner, catalog, names, items, &parameters)).transpose()
+}
+
+/// The columns that assignments change, and the items of a SELECT that returns the old row and then the new values
+/// of those columns.
+pub(super) fn replacement(
+    table: &Relation,
+    qualifier: &Ident,
+    set: &[Assignment],
+    hints: &mut Vec<Option<SqlType>>,
+) -> Result<(Vec<usize>, Vec<SelectItem>)> {
+    let mut items = old_row(table, qualifier);
+    let mut assigned = Vec::new();
+    for (column, value) in assignments(table, set)? {
+        let target = &table.columns[column];
+        if assigned.contains(&column) {
+            let message = format!("multiple assignments to same column \"{}\"", target.name);
+            return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
+        }
+        ast::hint_parameter(hints, &value, target);
+        items.push(aliased(ast::assigned(&value, target)?, format!("new{}", assigned.len())));
+        assigned.push(column);
+    }
+    Ok((assigned, items))
 }
 
 /// TRUNCATE: deletes every row.

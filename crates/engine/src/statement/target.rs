@@ -5,10 +5,11 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use springtide_catalog::{Catalog, Relation, RelationKind};
 use springtide_sql::sqlparser::ast::ObjectName;
-use springtide_types::{Result, SqlError, SqlState};
+use springtide_types::{Result, SqlError, SqlState, ZBatch};
 
 use super::internal;
 use crate::constraints::check_not_null;
+use crate::transaction::Transaction;
 
 /// A table that a statement writes to.
 #[derive(Clone)]
@@ -44,6 +45,29 @@ impl Target {
     pub(crate) fn rows(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
         check_not_null(&self.table, &columns)?;
         RecordBatch::try_new(self.schema.clone(), columns).map_err(internal)
+    }
+
+    /// Writes rows that take the place of others. Each row of `matched` is an old row, followed by new values for
+    /// `columns`. Returns the new rows.
+    pub(super) fn replace(
+        &self,
+        transaction: &mut Transaction,
+        columns: &[usize],
+        matched: &RecordBatch,
+    ) -> Result<RecordBatch> {
+        let (old, values) = matched.columns().split_at(self.columns.len());
+        let targets = columns.iter().map(|column| &self.columns[*column]).collect::<Vec<_>>();
+        let values = springtide_sql::assign(values, &targets)?;
+        let mut new = old.to_vec();
+        for (column, value) in columns.iter().zip(values) {
+            new[*column] = value;
+        }
+        let (old, new) = (self.rows(old.to_vec())?, self.rows(new)?);
+        let changes_key =
+            self.primary_key().is_some_and(|key| key.iter().any(|column| columns.contains(column)));
+        transaction.write(self, ZBatch::deletes(old), false)?;
+        transaction.write(self, ZBatch::inserts(new.clone()), changes_key)?;
+        Ok(new)
     }
 }
 

@@ -1,11 +1,9 @@
 //! Random histories: views come and go while tables change, and every view is compared with its query run
 //! from scratch at every epoch since it began. Set SEED to repeat a failure.
 
-mod common;
-
-use common::Harness;
-use common::model::{Bag, Row};
-use common::plans::{binary, column, distinct, filter, group_by, join, number, project, source};
+use crate::common::Harness;
+use crate::common::model::{Bag, Row};
+use crate::common::plans::{binary, column, distinct, filter, group_by, join, number, project, source};
 use datafusion::logical_expr::Operator;
 use fastrand::Rng;
 use springtide_plan::AggregateFunction::{Count, Max, Min, Sum};
@@ -53,7 +51,7 @@ fn changes(rng: &mut Rng, model: &mut Bag) -> Vec<(Row, i64)> {
         } else {
             (present[rng.usize(..present.len())].clone(), -1)
         };
-        common::model::add(model, row.clone(), weight);
+        crate::common::model::add(model, row.clone(), weight);
         changes.push((row, weight));
     }
     changes

@@ -1,10 +1,8 @@
 //! A real driver, with binary parameters and results.
 
-mod common;
-
 use std::time::{Duration, SystemTime};
 
-use common::Server;
+use crate::common::Server;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 /// A value as its binary bytes, for types that the driver has no type for.
@@ -185,4 +183,25 @@ async fn varchar_columns_say_so() {
     assert_eq!(types("SELECT DISTINCT z FROM w UNION ALL SELECT v FROM t").await, [Type::VARCHAR]);
     assert_eq!(types("SELECT v FROM t UNION ALL SELECT x FROM t").await, [Type::TEXT]);
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_come_back_from_what_writes_them() {
+    let server = Server::start().await;
+    let client = server.connect().await;
+    client.batch_execute("CREATE TABLE t (id int PRIMARY KEY, n bigint, s text)").await.unwrap();
+    let upsert = client
+        .prepare(
+            "INSERT INTO t VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET n = t.n + excluded.n, s = $4 RETURNING n, s",
+        )
+        .await
+        .unwrap();
+    assert_eq!(upsert.params(), [Type::INT4, Type::INT8, Type::TEXT, Type::TEXT]);
+    for (expected, text) in [(10_i64, "new"), (20, "again"), (30, "again")] {
+        let row = client.query_one(&upsert, &[&1_i32, &10_i64, &"new", &"again"]).await.unwrap();
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, &str>(1)), (expected, text));
+    }
+    let rows = client.query("UPDATE t SET n = n * $1 RETURNING n + $2", &[&2_i64, &1_i64]).await.unwrap();
+    assert_eq!(rows[0].get::<_, i64>(0), 61);
+    assert_eq!(client.execute("DELETE FROM t WHERE id = $1 RETURNING id", &[&1_i32]).await.unwrap(), 1);
 }

@@ -1,9 +1,7 @@
 //! COPY FROM STDIN, by hand and with a driver.
 
-mod common;
-
+use crate::common::{Server, bind, copy_data, copy_done, copy_fail, execute, parse, query, sync};
 use bytes::Bytes;
-use common::{Server, bind, copy_data, copy_done, copy_fail, execute, parse, query, sync};
 use futures::SinkExt;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,8 @@
 //! Clients that leave, cancel, send nonsense, or send a lot.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Server, execute, query, sync};
+use crate::common::{Server, execute, query, sync};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -121,7 +119,8 @@ async fn stray_messages() {
     assert_eq!(raw.ask(&[sync()]).await, ["Z I"]);
     // Left over from a failed COPY.
     assert_eq!(
-        raw.ask(&[common::copy_data("x"), common::copy_done(), query("SELECT 1 AS one")]).await[1],
+        raw.ask(&[crate::common::copy_data("x"), crate::common::copy_done(), query("SELECT 1 AS one")]).await
+            [1],
         "D 1"
     );
     let answer = raw.ask(&[execute("", 0), sync()]).await;

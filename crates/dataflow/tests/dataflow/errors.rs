@@ -1,10 +1,8 @@
 //! A row whose expression fails puts the view, and the views on it, into error until the row is gone.
 
-mod common;
-
-use common::Harness;
-use common::model::row;
-use common::plans::{binary, column, filter, group_by, number, project, source};
+use crate::common::Harness;
+use crate::common::model::row;
+use crate::common::plans::{binary, column, filter, group_by, number, project, source};
 use datafusion::logical_expr::Operator;
 use springtide_plan::AggregateFunction::Count;
 use springtide_types::{RelationId, SqlState};

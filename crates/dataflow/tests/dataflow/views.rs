@@ -1,13 +1,11 @@
 //! Views over tables and views, hydrated and dropped, at one, two and three workers.
 
-mod common;
-
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use common::model::{batch_of, row};
-use common::plans::{binary, column, distinct, filter, group_by, join, number, project, source};
-use common::{Harness, integers};
+use crate::common::model::{batch_of, row};
+use crate::common::plans::{binary, column, distinct, filter, group_by, join, number, project, source};
+use crate::common::{Harness, integers};
 use datafusion::logical_expr::Operator;
 use springtide_plan::AggregateFunction::{Count, Max, Min, Sum};
 use springtide_plan::Node;

@@ -1,8 +1,6 @@
 //! The simple query protocol, message by message.
 
-mod common;
-
-use common::Server;
+use crate::common::Server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn startup_announces_the_settings_that_drivers_read() {

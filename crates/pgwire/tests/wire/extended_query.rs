@@ -1,8 +1,6 @@
 //! The extended query protocol, message by message.
 
-mod common;
-
-use common::{Server, bind, close, describe, execute, flush, parse, query, sync};
+use crate::common::{Server, bind, close, describe, execute, flush, parse, query, sync};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unnamed_statement_and_portal() {
