@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use springtide_catalog::CatalogChange;
@@ -24,10 +24,10 @@ impl Log {
     pub(crate) fn open(
         files: Arc<dyn FileSystem>,
         directory: &Path,
-        replay: impl FnMut(Record) -> std::result::Result<(), StorageError>,
+        replay: impl FnMut(Record) -> std::result::Result<(), String>,
     ) -> Result<(Log, Replayed)> {
         let lock = lock(directory)?;
-        let (wal, replayed) = Wal::open(files, &log_directory(directory), replay).map_err(storage_error)?;
+        let (wal, replayed) = Wal::open(files, &directory.join("wal"), replay).map_err(storage_error)?;
         Ok((Log { wal, _lock: lock }, replayed))
     }
 
@@ -57,11 +57,6 @@ impl Log {
             if refuses { error.with_hint(NO_MORE_WRITES) } else { error }
         })
     }
-}
-
-/// Where in a database's directory its log is.
-pub(crate) fn log_directory(directory: &Path) -> PathBuf {
-    directory.join("wal")
 }
 
 /// Two processes that write one log would destroy it.

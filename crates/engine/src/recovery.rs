@@ -9,13 +9,13 @@ use std::time::Instant;
 use springtide_catalog::{Catalog, CatalogChange, Definitions};
 use springtide_plan::ViewPlan;
 use springtide_sql::Planner;
-use springtide_sql::sqlparser::ast;
 use springtide_state as state;
-use springtide_storage::{FileSystem, Record, StorageError};
-use springtide_types::{Epoch, RelationId, Result, SqlError};
+use springtide_storage::{FileSystem, Record};
+use springtide_types::{Epoch, RelationId, Result};
 
-use crate::log::{Log, log_directory};
+use crate::log::Log;
 use crate::objects::{Objects, new_contents};
+use crate::statement::parse_query;
 
 /// Records between two rounds of forgetting how to undo them.
 const RECORDS_PER_TRIM: u64 = 1024;
@@ -46,7 +46,7 @@ pub(crate) fn recover(
 ) -> Result<(Log, Recovered)> {
     let started = Instant::now();
     let mut replay = Replay::default();
-    let (log, replayed) = Log::open(files, directory, |record| replay.apply(record, directory))?;
+    let (log, replayed) = Log::open(files, directory, |record| replay.apply(record))?;
     if replayed.torn_bytes > 0 {
         let bytes = replayed.torn_bytes;
         tracing::warn!("cut off {bytes} bytes at the end of the log: a commit that was never acknowledged");
@@ -66,20 +66,16 @@ struct Replay {
 }
 
 impl Replay {
-    fn apply(&mut self, record: Record, directory: &Path) -> std::result::Result<(), StorageError> {
-        let corrupt = |reason: String| StorageError::Corrupt {
-            path: log_directory(directory),
-            offset: 0,
-            reason: format!("in the record of epoch {}: {reason}", record.epoch),
-        };
+    /// Fails with what is wrong with the record.
+    fn apply(&mut self, record: Record) -> std::result::Result<(), String> {
         if !record.catalog.is_empty() {
-            self.definitions.apply(CatalogChange::decode(&record.catalog).map_err(corrupt)?);
+            self.definitions.apply(CatalogChange::decode(&record.catalog)?);
             self.tables.retain(|id, _| self.definitions.get(*id).is_some());
         }
         for (id, delta) in &record.deltas {
-            let table = self.table(*id).ok_or_else(|| corrupt(format!("there is no table {id}")))?;
+            let table = self.table(*id).ok_or_else(|| format!("there is no table {id}"))?;
             if table.schema() != delta.schema() {
-                return Err(corrupt(format!("rows of table {id} do not have its columns")));
+                return Err(format!("rows of table {id} do not have its columns"));
             }
             table.apply(0, record.epoch, delta);
         }
@@ -111,10 +107,6 @@ impl Replay {
 
 /// The plan of a materialized view, as its CREATE statement made it.
 fn plan(planner: &Planner, query: &str, catalog: &Catalog) -> Result<Arc<ViewPlan>> {
-    let statements = springtide_sql::parse(query)?;
-    let [springtide_sql::Statement { ast: ast::Statement::Query(query), .. }] = statements.as_slice() else {
-        return Err(SqlError::internal(format!("a view is kept as {query}, which is no query")));
-    };
-    let bound = planner.bind(query, catalog, &[])?;
+    let bound = planner.bind(&parse_query(query)?, catalog, &[])?;
     planner.lower(&bound, catalog).map(Arc::new)
 }

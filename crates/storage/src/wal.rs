@@ -41,12 +41,13 @@ pub struct Replayed {
 }
 
 impl Wal {
-    /// Opens the log in a directory, which is created if need be, and gives `replay` every record in order. A torn
+    /// Opens the log in a directory, which is created if need be, and gives `replay` every record in order; what it
+    /// says against a record makes that record count as damaged. A torn
     /// end is cut off; damage anywhere else is an error, and leaves everything as it is.
     pub fn open(
         files: Arc<dyn FileSystem>,
         directory: &Path,
-        mut replay: impl FnMut(Record) -> Result<(), StorageError>,
+        mut replay: impl FnMut(Record) -> Result<(), String>,
     ) -> Result<(Wal, Replayed), StorageError> {
         files.create_directory(directory).map_err(StorageError::io(directory))?;
         let names = files.list(directory).map_err(StorageError::io(directory))?;
@@ -138,7 +139,7 @@ impl Wal {
         path: &Path,
         is_last: bool,
         replayed: &mut Replayed,
-        replay: &mut impl FnMut(Record) -> Result<(), StorageError>,
+        replay: &mut impl FnMut(Record) -> Result<(), String>,
     ) -> Result<(u64, u64), StorageError> {
         let corrupt = |offset: usize, reason: String| StorageError::Corrupt {
             path: path.to_owned(),
@@ -163,7 +164,7 @@ impl Wal {
                         return Err(corrupt(offset, "epochs do not ascend".to_owned()));
                     }
                     (replayed.epoch, replayed.records) = (record.epoch, replayed.records + 1);
-                    replay(record)?;
+                    replay(record).map_err(|reason| corrupt(offset, reason))?;
                     offset = next;
                 }
                 // Each record is durable before the next is written, so nothing intact can follow a torn one.

@@ -216,3 +216,13 @@ fn after_a_failed_write_nothing_is_accepted_until_the_log_is_opened_again() {
         }
     }
 }
+
+#[test]
+fn a_record_that_is_refused_on_replay_is_named() {
+    let files = Arc::new(written(3));
+    let second = written(1).length() as u64;
+    let refuse = |record: Record| if record.epoch == 2 { Err("no such table".to_owned()) } else { Ok(()) };
+    let opened = Wal::open(files, Path::new("wal"), refuse);
+    let Err(StorageError::Corrupt { offset, reason, .. }) = opened else { panic!("it was not refused") };
+    assert_eq!((offset, reason.as_str()), (second, "no such table"));
+}

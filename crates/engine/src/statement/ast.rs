@@ -39,7 +39,8 @@ pub(super) fn body(query: &mut Query) -> Option<&mut Select> {
     }
 }
 
-pub(super) fn parse_query(sql: &str) -> Result<Query> {
+/// A query from its text.
+pub(crate) fn parse_query(sql: &str) -> Result<Query> {
     parser(sql)?.parse_query().map(|query| *query).map_err(|error| SqlError::internal(error.to_string()))
 }
 

@@ -57,7 +57,9 @@ impl Insert {
         insert: &InsertAst,
         parameters: &[Option<SqlType>],
     ) -> Result<Insert> {
-        refuse_unsupported(insert)?;
+        if insert.replace_into || insert.overwrite {
+            return Err(SqlError::unsupported("REPLACE"));
+        }
         let TableObject::TableName(name) = &insert.table else {
             return Err(SqlError::unsupported("INSERT into anything but a table"));
         };
@@ -266,15 +268,6 @@ async fn default_values(
     ScalarValue::try_from_array(&one[0], 0)
         .and_then(|value| value.to_array_of_size(rows))
         .map_err(|error| springtide_plan::sql_error(&error))
-}
-
-fn refuse_unsupported(insert: &InsertAst) -> Result<()> {
-    let construct = if insert.replace_into || insert.overwrite {
-        "REPLACE"
-    } else {
-        return Ok(());
-    };
-    Err(SqlError::unsupported(construct))
 }
 
 fn target_columns(table: &Relation, insert: &InsertAst) -> Result<Vec<usize>> {

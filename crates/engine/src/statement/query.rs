@@ -35,8 +35,7 @@ impl Select {
     }
 
     pub(crate) fn columns(&self) -> Vec<Column> {
-        let columns = self.query.columns().into_iter();
-        columns.map(|column| Column { name: column.name, sql_type: column.sql_type }).collect()
+        result_columns(&self.query)
     }
 
     pub(crate) fn scanned(&self) -> &[RelationId] {
@@ -84,4 +83,10 @@ impl Select {
         let batches = self.stream(planner, transaction, parameters).await?;
         Ok(Response::rows(self.columns(), batches))
     }
+}
+
+/// The columns of a query as its client sees them.
+pub(super) fn result_columns(query: &BoundQuery) -> Vec<Column> {
+    let columns = query.columns().into_iter();
+    columns.map(|column| Column { name: column.name, sql_type: column.sql_type }).collect()
 }

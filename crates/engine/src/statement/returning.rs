@@ -10,6 +10,7 @@ use springtide_sql::{BoundQuery, Planner};
 use springtide_types::{Result, SqlError, SqlType, ZBatch};
 
 use super::ast;
+use super::query::result_columns;
 use super::target::Target;
 use crate::response::{Column, Response, RowsTag};
 
@@ -43,8 +44,7 @@ impl Returning {
     }
 
     pub(super) fn columns(&self) -> Vec<Column> {
-        let columns = self.query.columns().into_iter();
-        columns.map(|column| Column { name: column.name, sql_type: column.sql_type }).collect()
+        result_columns(&self.query)
     }
 
     /// The answer of a statement that wrote these rows; `tag` comes before their number. Computed at once, so that
