@@ -17,6 +17,7 @@ use crate::sequencer::Sequencer;
 use crate::session::Session;
 use crate::statement::Target;
 use crate::transaction::Transaction;
+use crate::turns::{Turn, Turns};
 
 /// How to open a database.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +38,7 @@ pub(crate) struct Shared {
     pub(crate) reads: Arc<Reads>,
     sequencer: Sequencer,
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// Held by a transaction that was overtaken and runs again, so that those do not overtake each other.
-    pub(crate) retrying: tokio::sync::Mutex<()>,
+    pub(crate) turns: Turns,
 }
 
 impl Database {
@@ -72,8 +72,7 @@ impl Database {
         let (sequencer, thread) = Sequencer::start(options.workers, reads.clone(), table_frontier, log)
             .map_err(|error| SqlError::internal(format!("could not start the sequencer: {error}")))?;
         let thread = Mutex::new(Some(thread));
-        let retrying = tokio::sync::Mutex::new(());
-        let shared = Shared { planner, reads, sequencer, thread, retrying };
+        let shared = Shared { planner, reads, sequencer, thread, turns: Turns::default() };
         Ok(Database { shared: Arc::new(shared) })
     }
 
@@ -100,15 +99,15 @@ impl Database {
         let rows = relation.rows(rows.columns().to_vec())?;
         transaction.write(&relation, ZBatch::inserts(rows), false)?;
         let epoch = transaction.epoch();
-        self.shared.commit(transaction).await.map(|committed| committed.unwrap_or(epoch)).map_err(|error| {
-            match error {
-                CommitError::Conflict => SqlError::new(
-                    SqlState::SERIALIZATION_FAILURE,
-                    format!("table \"{table}\" was dropped meanwhile"),
-                ),
-                CommitError::Failed(error) => error,
+        let turn = self.shared.turns.together();
+        match self.shared.commit(transaction, &turn).await {
+            Ok(committed) => Ok(committed.unwrap_or(epoch)),
+            Err(CommitError::Conflict) => {
+                let message = format!("table \"{table}\" was dropped meanwhile");
+                Err(SqlError::new(SqlState::SERIALIZATION_FAILURE, message))
             }
-        })
+            Err(CommitError::Failed(error)) => Err(error),
+        }
     }
 
     /// Waits until every view is complete up to the newest commit, or reports that one is in error.
@@ -144,10 +143,13 @@ impl Database {
 
 impl Shared {
     /// Commits a transaction. `None` if it changed nothing.
-    pub(crate) async fn commit(&self, transaction: Transaction) -> Result<Option<Epoch>, CommitError> {
-        match transaction.into_commit() {
-            None => Ok(None),
-            Some(commit) => self.sequencer.commit(commit).await.map(Some),
-        }
+    pub(crate) async fn commit(
+        &self,
+        transaction: Transaction,
+        turn: &Turn<'_>,
+    ) -> Result<Option<Epoch>, CommitError> {
+        let Some(commit) = transaction.into_commit() else { return Ok(None) };
+        let _entered = turn.enter().await;
+        self.sequencer.commit(commit).await.map(Some)
     }
 }

@@ -25,6 +25,7 @@ mod session;
 mod settings;
 mod statement;
 mod transaction;
+mod turns;
 mod write_set;
 
 pub use database::{Database, Options};

@@ -17,11 +17,6 @@ use crate::settings::Settings;
 use crate::statement::{self, Bound, Context, CopyIn};
 use crate::transaction::Transaction;
 
-/// How often a transaction that was overtaken runs again before its client is told.
-const MAX_ATTEMPTS: usize = 50;
-/// Attempts after which a transaction waits for its turn among those that were overtaken too.
-const POLITE_AFTER: usize = 1;
-
 /// One client's conversation with the database. Statements run one after the other.
 pub struct Session {
     shared: Arc<Shared>,
@@ -167,13 +162,14 @@ impl Session {
         }
         let shared = self.shared.clone();
         let notices_before = self.notices.len();
-        for attempt in 0..MAX_ATTEMPTS {
-            let _turn = if attempt > POLITE_AFTER { Some(shared.retrying.lock().await) } else { None };
+        for times in 0.. {
+            let turn = shared.turns.take(times).await;
             self.notices.truncate(notices_before);
             let mut transaction = Transaction::begin(&shared.reads);
             let response = self.run(&mut transaction, prepared, parameters).await?;
-            match shared.commit(transaction).await {
+            match shared.commit(transaction, &turn).await {
                 Ok(_) => return Ok(response),
+                Err(CommitError::Conflict) if turn.is_alone() => break,
                 Err(CommitError::Conflict) => {}
                 Err(CommitError::Failed(error)) => return Err(error),
             }
@@ -267,7 +263,8 @@ impl Session {
             }
             State::Failed { .. } => Ok(Response::complete("ROLLBACK")),
             State::Open(open) => {
-                match self.shared.commit(open.transaction).await {
+                let committed = self.shared.commit(open.transaction, &self.shared.turns.together()).await;
+                match committed {
                     Ok(_) => {}
                     Err(CommitError::Conflict) => self.repeat(open.history).await?,
                     Err(CommitError::Failed(error)) => return Err(error),
@@ -282,9 +279,9 @@ impl Session {
     /// decide.
     async fn repeat(&mut self, history: History) -> Result<()> {
         let shared = self.shared.clone();
-        let _turn = shared.retrying.lock().await;
         let notices_before = self.notices.len();
-        for _ in 0..MAX_ATTEMPTS {
+        for times in 1.. {
+            let turn = shared.turns.take(times).await;
             let mut transaction = Transaction::begin(&shared.reads);
             for step in history.steps().ok_or_else(overtaken)? {
                 let response = self.run(&mut transaction, &step.prepared, &step.parameters).await?;
@@ -293,8 +290,9 @@ impl Session {
                 }
             }
             self.notices.truncate(notices_before);
-            match shared.commit(transaction).await {
+            match shared.commit(transaction, &turn).await {
                 Ok(_) => return Ok(()),
+                Err(CommitError::Conflict) if turn.is_alone() => break,
                 Err(CommitError::Conflict) => {}
                 Err(CommitError::Failed(error)) => return Err(error),
             }
@@ -389,7 +387,7 @@ impl Session {
         }
         let mut transaction = Transaction::begin(&shared.reads);
         let rows = copy.finish(&shared.planner, &mut transaction).await?;
-        match shared.commit(transaction).await {
+        match shared.commit(transaction, &shared.turns.together()).await {
             Ok(_) => Ok(rows),
             // Rows that are only inserted depend on nothing but their table.
             Err(CommitError::Conflict) => Err(overtaken()),

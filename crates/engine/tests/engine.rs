@@ -186,3 +186,24 @@ async fn copy_parses_as_it_arrives() {
     assert_eq!(bad.detail.as_deref(), Some("COPY t, line 2, column a: \"four\""));
     assert_eq!(run(&mut session, "SELECT count(*) FROM t").await.unwrap(), "2", "nothing of it was written");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_is_overtaken_for_ever() {
+    let database = open(1);
+    let mut session = database.session();
+    run(&mut session, "CREATE TABLE t (a int)").await.unwrap();
+    run(&mut session, "INSERT INTO t SELECT * FROM generate_series(1, 20000)").await.unwrap();
+    let writer = |mut session: springtide_engine::Session| {
+        tokio::spawn(async move {
+            loop {
+                run(&mut session, "INSERT INTO t VALUES (1)").await.unwrap();
+            }
+        })
+    };
+    let writers = [writer(database.session()), writer(database.session()), writer(database.session())];
+    for _ in 0..5 {
+        run(&mut session, "INSERT INTO t SELECT max(a) + 1 FROM t").await.unwrap();
+    }
+    writers.iter().for_each(tokio::task::JoinHandle::abort);
+    assert_eq!(run(&mut session, "SELECT max(a) FROM t").await.unwrap(), "20005");
+}

@@ -5,55 +5,53 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visit, VisitMut,
-    Visitor, VisitorMut,
+    Expr, GroupByExpr, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visitor, VisitorMut,
 };
+use springtide_types::Result;
 
 use crate::desugar::call;
 use crate::functions::LABELLED;
+use crate::walk::{Stop, flow, flow_until, walk, walk_mut};
 
 /// Labels the casts of every SELECT in which names would clash.
-pub(crate) fn tell_casts_apart(query: &mut Query) {
-    let ControlFlow::Continue(()) = VisitMut::visit(query, &mut Selects);
+pub(crate) fn tell_casts_apart(query: &mut Query) -> Result<()> {
+    walk_mut(query, &mut Selects)
 }
 
 struct Selects;
 
 impl VisitorMut for Selects {
-    type Break = std::convert::Infallible;
+    type Break = Stop;
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         if let SetExpr::Select(select) = query.body.as_mut() {
-            label_clashes(select, query.order_by.as_mut())?;
+            return flow(label_clashes(select, query.order_by.as_mut()));
         }
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
-        label_clashes(select, None)
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
+        flow(label_clashes(select, None))
     }
 }
 
-fn label_clashes(
-    select: &mut Select,
-    order_by: Option<&mut OrderBy>,
-) -> ControlFlow<std::convert::Infallible> {
+fn label_clashes(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result<()> {
     let mut names = Names::default();
-    let clash = select.projection.visit(&mut names).is_break()
-        || select.group_by.visit(&mut names).is_break()
-        || select.having.visit(&mut names).is_break()
-        || order_by.as_ref().is_some_and(|order_by| Visit::visit(&**order_by, &mut names).is_break())
-        || grouped(select).try_for_each(|expr| names.take(expr)).is_break();
+    let clash = walk(&select.projection, &mut names).is_break()
+        || walk(&select.group_by, &mut names).is_break()
+        || walk(&select.having, &mut names).is_break()
+        || order_by.as_ref().is_some_and(|order_by| walk(&**order_by, &mut names).is_break())
+        || grouped(select).any(|expr| names.clash(expr));
     if clash {
-        VisitMut::visit(&mut select.projection, &mut Labels)?;
-        VisitMut::visit(&mut select.group_by, &mut Labels)?;
-        VisitMut::visit(&mut select.having, &mut Labels)?;
-        VisitMut::visit(&mut select.named_window, &mut Labels)?;
+        walk_mut(&mut select.projection, &mut Labels)?;
+        walk_mut(&mut select.group_by, &mut Labels)?;
+        walk_mut(&mut select.having, &mut Labels)?;
+        walk_mut(&mut select.named_window, &mut Labels)?;
         if let Some(OrderBy { kind: OrderByKind::Expressions(exprs), .. }) = order_by {
-            VisitMut::visit(exprs, &mut Labels)?;
+            walk_mut(exprs, &mut Labels)?;
         }
     }
-    ControlFlow::Continue(())
+    Ok(())
 }
 
 /// What GROUP BY may name, also by its position or alias.
@@ -69,36 +67,35 @@ fn grouped(select: &Select) -> impl Iterator<Item = &Expr> {
     by.iter().chain(outputs.filter(|_| !by.is_empty()))
 }
 
-/// Expressions by their name without casts; breaks where two share one.
+/// Expressions by their name without casts; stops where two share one.
 #[derive(Default)]
 struct Names(HashMap<String, String>);
 
 impl Names {
-    fn take(&mut self, expr: &Expr) -> ControlFlow<()> {
+    fn clash(&mut self, expr: &Expr) -> bool {
         let full = expr.to_string();
         let mut bare = expr.clone();
-        let ControlFlow::Continue(()) = VisitMut::visit(&mut bare, &mut Strip);
-        match self.0.entry(bare.to_string()).or_insert_with(|| full.clone()) {
-            known if *known == full => ControlFlow::Continue(()),
-            _ => ControlFlow::Break(()),
+        if walk_mut(&mut bare, &mut Strip).is_err() {
+            return false;
         }
+        *self.0.entry(bare.to_string()).or_insert_with(|| full.clone()) != full
     }
 }
 
 impl Visitor for Names {
-    type Break = ();
+    type Break = Stop;
 
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        if matches!(expr, Expr::Function(_)) { self.take(expr) } else { ControlFlow::Continue(()) }
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Stop> {
+        flow_until(matches!(expr, Expr::Function(_)) && self.clash(expr))
     }
 }
 
 struct Strip;
 
 impl VisitorMut for Strip {
-    type Break = std::convert::Infallible;
+    type Break = Stop;
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {
         match expr {
             Expr::Cast { expr: operand, .. } | Expr::Nested(operand) => *expr = operand.as_ref().clone(),
             // A column is the same with its table and without.
@@ -116,9 +113,9 @@ impl VisitorMut for Strip {
 struct Labels;
 
 impl VisitorMut for Labels {
-    type Break = std::convert::Infallible;
+    type Break = Stop;
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {
         if let Expr::Cast { data_type, .. } = expr {
             let label = Expr::value(Value::SingleQuotedString(data_type.to_string()));
             *expr = call(LABELLED, vec![expr.clone(), label]);

@@ -15,6 +15,11 @@ use crate::datetime::{format_date, format_timestamp};
 use crate::input::{check_length, numeric_overflow, parse_text};
 use crate::interval::format_interval;
 
+/// Values as PostgreSQL writes them: what [`parse_text`] reads back.
+pub fn format_text(array: &ArrayRef) -> Result<StringArray> {
+    Ok(convert(array, SqlType::Text, Context::Explicit)?.as_string::<i32>().clone())
+}
+
 /// Why a value changes its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Context {

@@ -7,8 +7,8 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax, Fetch, Function,
     FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval,
     LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier,
-    Statement, TableFactor, TableWithJoins, UnaryOperator, Value, Values, Visit, VisitMut, Visitor,
-    VisitorMut, WindowFrameBound, WindowSpec, WindowType, visit_expressions, visit_expressions_mut,
+    Statement, TableFactor, TableWithJoins, UnaryOperator, Value, Values, VisitorMut, WindowFrameBound,
+    WindowSpec, WindowType,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -16,34 +16,29 @@ use crate::functions::AVERAGE;
 use crate::names::{fold, object_name};
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::scope::check_table_names;
+use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
 /// columns, `avg` as a sum over a count.
 pub(crate) fn desugar(query: &mut Query) -> Result<()> {
-    match query.visit(&mut Desugar) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(error) => Err(error),
-    }
+    walk_mut(query, &mut Desugar)
 }
 
 struct Desugar;
 
 impl VisitorMut for Desugar {
-    type Break = SqlError;
+    type Break = Stop;
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         query.locks.clear();
-        match refuse_multisets(&query.body).and_then(|()| fetch_as_limit(query)) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
+        flow(refuse_multisets(&query.body).and_then(|()| fetch_as_limit(query)))
     }
 
-    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         if let SetExpr::Values(values) = query.body.as_mut() {
             spread_float_types(values);
             spread_bytea(values);
-            if values.rows.iter().flat_map(|row| &row.content).any(has_subquery)
+            if values.rows.iter().flat_map(|row| &row.content).any(any_query)
                 && let Some(selects) = values_as_selects(values)
             {
                 *query.body = selects;
@@ -68,16 +63,16 @@ impl VisitorMut for Desugar {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
         if let Err(error) = check_table_names(&select.from) {
-            return ControlFlow::Break(error);
+            return ControlFlow::Break(Stop::Failed(error));
         }
         name_outputs(select);
         group_for_having(select);
         ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
         if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {
             exprs.iter_mut().for_each(keep_number);
         }
@@ -89,17 +84,13 @@ impl VisitorMut for Desugar {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<SqlError> {
-        match object_name(relation) {
-            Ok(name) => {
-                *relation = ObjectName::from(vec![Ident::with_quote('"', name)]);
-                ControlFlow::Continue(())
-            }
-            Err(error) => ControlFlow::Break(error),
-        }
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<Stop> {
+        flow(object_name(relation).map(|name| {
+            *relation = ObjectName::from(vec![Ident::with_quote('"', name)]);
+        }))
     }
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {
         match expr {
             Expr::Value(value) => {
                 if let Value::Number(digits, _) = &value.value {
@@ -194,17 +185,6 @@ fn keep_frame_numbers(spec: &mut WindowSpec) {
     }
 }
 
-fn has_subquery(expr: &Expr) -> bool {
-    struct Found;
-    impl Visitor for Found {
-        type Break = ();
-        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
-            ControlFlow::Break(())
-        }
-    }
-    expr.visit(&mut Found).is_break()
-}
-
 /// DataFusion does not run subqueries inside VALUES; a UNION ALL of SELECTs says the same.
 fn values_as_selects(values: &Values) -> Option<SetExpr> {
     let template = crate::parse("SELECT 1").ok()?.pop()?;
@@ -241,14 +221,7 @@ fn group_for_having(select: &mut Select) {
 }
 
 fn calls_function(expr: &Expr) -> bool {
-    struct Found;
-    impl Visitor for Found {
-        type Break = ();
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            if matches!(expr, Expr::Function(_)) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        }
-    }
-    expr.visit(&mut Found).is_break()
+    any_expr(expr, |expr| matches!(expr, Expr::Function(_)))
 }
 
 /// A column of VALUES with one float is a column of floats; DataFusion would make it decimal as soon as one
@@ -375,35 +348,25 @@ fn qualify_having(select: &mut Select) {
         _ => return,
     };
     let (true, Some(having)) = (joins.is_empty(), &mut select.having) else { return };
-    let has_subquery = visit_expressions(having, |expr| match expr {
-        Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    if has_subquery.is_break() {
+    if any_query(having) {
         return;
     }
-    let _: ControlFlow<()> = visit_expressions_mut(having, |expr| {
+    change_exprs(having, |expr| {
         if let Expr::Identifier(column) = expr {
             *expr = Expr::CompoundIdentifier(vec![qualifier.clone(), column.clone()]);
         }
-        ControlFlow::Continue(())
     });
 }
 
 fn identifiers(expr: &Expr) -> HashSet<String> {
-    struct Identifiers(HashSet<String>);
-    impl Visitor for Identifiers {
-        type Break = ();
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            if let Expr::Identifier(ident) = expr {
-                self.0.insert(fold(ident));
-            }
-            ControlFlow::Continue(())
+    let mut found = HashSet::new();
+    any_expr(expr, |expr| {
+        if let Expr::Identifier(ident) = expr {
+            found.insert(fold(ident));
         }
-    }
-    let mut found = Identifiers(HashSet::new());
-    let _: ControlFlow<()> = expr.visit(&mut found);
-    found.0
+        false
+    });
+    found
 }
 
 fn rewrite_function(function: &Function) -> Option<Expr> {

@@ -41,12 +41,12 @@ mod planner;
 mod relation_table;
 mod scope;
 mod sql_types;
-#[cfg(test)]
-mod tests;
 mod using;
+mod walk;
 
 pub use assign::assign;
 pub use bound::BoundQuery;
+pub use convert::format_text;
 pub use datafusion::sql::sqlparser;
 pub use execute::SendableStream;
 pub use input::parse_text;
@@ -54,3 +54,4 @@ pub use names::{fold, object_name};
 pub use parse::{Statement, parse, parser};
 pub use planner::Planner;
 pub use sql_types::sql_type;
+pub use walk::relations_named;

@@ -246,7 +246,7 @@ fn body_query(function: &Function) -> Result<ast::Query> {
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     merge_columns(&mut query, names.catalog())?;
     desugar(&mut query)?;
-    tell_casts_apart(&mut query);
+    tell_casts_apart(&mut query)?;
     Ok(query)
 }
 

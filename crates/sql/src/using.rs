@@ -11,50 +11,47 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
-    TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut, With,
+    Expr, Ident, Join, JoinConstraint, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
+    TableWithJoins, Value, Visitor, VisitorMut, With,
 };
 use springtide_catalog::Catalog;
-use springtide_types::{Result, SqlError};
+use springtide_types::Result;
 
 use crate::names::fold;
 use crate::output_names::output_name;
 use crate::scope::{Environment, Offered, Scope, constraint, constraint_mut};
+use crate::walk::{Stop, flow, flow_until, walk, walk_mut};
 
 /// See the module.
 pub(crate) fn merge_columns(query: &mut Query, catalog: &Catalog) -> Result<()> {
-    if Visit::visit(query, &mut Search).is_continue() {
+    if walk(query, &mut Search).is_continue() {
         return Ok(());
     }
     let mut merge = Merge { environments: vec![Environment::new(catalog)], withs: vec![], levels: vec![] };
-    match VisitMut::visit(query, &mut merge) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(error) => Err(error),
-    }
+    walk_mut(query, &mut merge)
 }
 
 /// Looks for a USING or NATURAL.
 struct Search;
 
 impl Visitor for Search {
-    type Break = ();
+    type Break = Stop;
 
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        select.from.iter().try_for_each(search)
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Stop> {
+        flow_until(select.from.iter().any(merges))
     }
 }
 
-fn search(table: &TableWithJoins) -> ControlFlow<()> {
-    for join in &table.joins {
-        if let Some(JoinConstraint::Using(_) | JoinConstraint::Natural) = constraint(&join.join_operator) {
-            return ControlFlow::Break(());
-        }
-    }
-    let factors = std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation));
-    factors.into_iter().try_for_each(|factor| match factor {
-        TableFactor::NestedJoin { table_with_joins, .. } => search(table_with_joins),
-        _ => ControlFlow::Continue(()),
-    })
+fn merges(table: &TableWithJoins) -> bool {
+    let merging = |join: &Join| {
+        matches!(constraint(&join.join_operator), Some(JoinConstraint::Using(_) | JoinConstraint::Natural))
+    };
+    let mut factors = std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation));
+    table.joins.iter().any(merging)
+        || factors.any(|factor| match factor {
+            TableFactor::NestedJoin { table_with_joins, .. } => merges(table_with_joins),
+            _ => false,
+        })
 }
 
 struct Merge<'a> {
@@ -74,41 +71,34 @@ struct Level {
 }
 
 impl VisitorMut for Merge<'_> {
-    type Break = SqlError;
+    type Break = Stop;
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         flow(self.enter_query(query))
     }
 
-    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         self.environments.pop();
         query.with = self.withs.pop().flatten();
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
         flow(self.enter_select(select))
     }
 
-    fn post_visit_select(&mut self, _select: &mut Select) -> ControlFlow<SqlError> {
+    fn post_visit_select(&mut self, _select: &mut Select) -> ControlFlow<Stop> {
         self.levels.pop();
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {
         if let Expr::Identifier(ident) = expr
             && let Some(column) = self.resolve(&fold(ident))
         {
             *expr = column.value.clone();
         }
         ControlFlow::Continue(())
-    }
-}
-
-fn flow(result: Result<()>) -> ControlFlow<SqlError> {
-    match result {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => ControlFlow::Break(error),
     }
 }
 
@@ -127,13 +117,6 @@ impl Merge<'_> {
         None
     }
 
-    fn visit(&mut self, node: &mut impl VisitMut) -> Result<()> {
-        match VisitMut::visit(node, self) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(error) => Err(error),
-        }
-    }
-
     fn enter_query(&mut self, query: &mut Query) -> Result<()> {
         let mut with = query.with.take();
         let recursive = with.as_ref().is_some_and(|with| with.recursive);
@@ -144,7 +127,7 @@ impl Merge<'_> {
             let before = environment.clone();
             environment.define(&cte.alias, columns);
             self.environments.push(if recursive { environment.clone() } else { before });
-            self.visit(&mut cte.query)?;
+            walk_mut(&mut cte.query, self)?;
             self.environments.pop();
         }
         self.order_by(query, &environment)?;
@@ -169,7 +152,7 @@ impl Merge<'_> {
             };
             match position {
                 Some(position) => by.expr = Expr::value(Value::Number((position + 1).to_string(), false)),
-                None => self.visit(&mut by.expr)?,
+                None => walk_mut(&mut by.expr, self)?,
             }
         }
         self.levels.pop();
@@ -202,7 +185,7 @@ impl Merge<'_> {
                 // What a name means here, a later join may change.
                 (Some(JoinConstraint::On(condition)), None) => {
                     self.levels.push(Some(Level { scope: scope.clone(), replace: true }));
-                    self.visit(condition)?;
+                    walk_mut(condition, self)?;
                     self.levels.pop();
                 }
                 _ => {}

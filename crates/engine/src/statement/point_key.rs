@@ -1,10 +1,9 @@
-use std::ops::ControlFlow;
-
 use arrow::array::{ArrayRef, StringArray};
 use datafusion::common::ScalarValue;
 use springtide_catalog::{Catalog, Relation, RelationKind};
+use springtide_sql::relations_named;
 use springtide_sql::sqlparser::ast::{
-    BinaryOperator, Expr, Query, SetExpr, TableFactor, UnaryOperator, Value, ValueWithSpan, visit_relations,
+    BinaryOperator, Expr, Query, SetExpr, TableFactor, UnaryOperator, Value, ValueWithSpan,
 };
 use springtide_types::{RelationId, SqlType};
 
@@ -52,15 +51,6 @@ impl PointKey {
         });
         values.collect()
     }
-}
-
-fn relations_named(query: &Query) -> usize {
-    let mut count = 0;
-    let _: ControlFlow<()> = visit_relations(query, |_| {
-        count += 1;
-        ControlFlow::Continue(())
-    });
-    count
 }
 
 /// The `column = value` terms of a conjunction.

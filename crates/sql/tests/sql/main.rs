@@ -9,15 +9,14 @@ mod semantics;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use springtide_catalog::{Catalog, Column, Function, Parameter, Relation, RelationKind};
 use springtide_types::{RelationId, Result, SqlError, SqlType, ZBatch};
 
-use crate::convert::{Context, convert};
-use crate::sqlparser::ast;
-use crate::{BoundQuery, Planner, parse, parse_text};
+use springtide_sql::sqlparser::ast;
+use springtide_sql::{BoundQuery, Planner, format_text, parse, parse_text};
 
 /// A few tables with a few rows.
 struct Fixture {
@@ -157,14 +156,12 @@ fn query(sql: &str) -> Result<ast::Query> {
 }
 
 fn render(batch: &RecordBatch) -> Vec<String> {
-    let texts =
-        batch.columns().iter().map(|column| convert(column, SqlType::Text, Context::Explicit).unwrap());
-    let texts: Vec<ArrayRef> = texts.collect();
-    let value = |column: &ArrayRef, row: usize| {
-        if column.is_null(row) { "NULL".to_owned() } else { column.as_string::<i32>().value(row).to_owned() }
+    let texts = batch.columns().iter().map(|column| format_text(column).unwrap()).collect::<Vec<_>>();
+    let value = |texts: &StringArray, row: usize| {
+        if texts.is_null(row) { "NULL".to_owned() } else { texts.value(row).to_owned() }
     };
     (0..batch.num_rows())
-        .map(|row| texts.iter().map(|column| value(column, row)).collect::<Vec<_>>().join("|"))
+        .map(|row| texts.iter().map(|texts| value(texts, row)).collect::<Vec<_>>().join("|"))
         .collect()
 }
 

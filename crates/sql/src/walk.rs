@@ -1,0 +1,155 @@
+//! One way through the syntax tree for all visitors.
+//!
+//! sqlparser's `visit` is generic over the visitor: each visitor type would make the compiler generate the walk
+//! through every kind of node again, thousands of functions. Here there is one for all that read and one for all
+//! that change; what differs between visitors is behind a `dyn`.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, ObjectName, Query, Select, Visit, VisitMut, Visitor, VisitorMut,
+};
+use springtide_types::{Result, SqlError};
+
+/// Why a walk ended before it had seen everything.
+pub(crate) enum Stop {
+    /// What was looked for is there.
+    Found,
+    Failed(SqlError),
+}
+
+/// Goes on, or stops with the error.
+pub(crate) fn flow(result: Result<()>) -> ControlFlow<Stop> {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(Stop::Failed(error)),
+    }
+}
+
+/// Stops where `found` holds.
+pub(crate) fn flow_until(found: bool) -> ControlFlow<Stop> {
+    if found { ControlFlow::Break(Stop::Found) } else { ControlFlow::Continue(()) }
+}
+
+/// Shows a tree's nodes to a visitor.
+pub(crate) fn walk(node: &impl Visit, visitor: &mut dyn Visitor<Break = Stop>) -> ControlFlow<Stop> {
+    node.visit(&mut Read(visitor))
+}
+
+/// Lets a visitor change a tree's nodes.
+pub(crate) fn walk_mut(node: &mut impl VisitMut, visitor: &mut dyn VisitorMut<Break = Stop>) -> Result<()> {
+    match node.visit(&mut Change(visitor)) {
+        ControlFlow::Continue(()) | ControlFlow::Break(Stop::Found) => Ok(()),
+        ControlFlow::Break(Stop::Failed(error)) => Err(error),
+    }
+}
+
+/// Whether `found` holds for an expression anywhere in the tree.
+pub(crate) fn any_expr(node: &impl Visit, found: impl FnMut(&Expr) -> bool) -> bool {
+    struct Any<F>(F);
+    impl<F: FnMut(&Expr) -> bool> Visitor for Any<F> {
+        type Break = Stop;
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Stop> {
+            flow_until((self.0)(expr))
+        }
+    }
+    walk(node, &mut Any(found)).is_break()
+}
+
+/// Whether there is a query anywhere in the tree.
+pub(crate) fn any_query(node: &impl Visit) -> bool {
+    struct Any;
+    impl Visitor for Any {
+        type Break = Stop;
+        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<Stop> {
+            ControlFlow::Break(Stop::Found)
+        }
+    }
+    walk(node, &mut Any).is_break()
+}
+
+/// How many times a query names a relation.
+pub fn relations_named(query: &Query) -> usize {
+    struct Count(usize);
+    impl Visitor for Count {
+        type Break = Stop;
+        fn pre_visit_relation(&mut self, _relation: &ObjectName) -> ControlFlow<Stop> {
+            self.0 += 1;
+            ControlFlow::Continue(())
+        }
+    }
+    let mut count = Count(0);
+    // It never stops early.
+    let _ = walk(query, &mut count);
+    count.0
+}
+
+/// Changes every expression of the tree, a node before its parts.
+pub(crate) fn change_exprs(node: &mut impl VisitMut, change: impl FnMut(&mut Expr)) {
+    struct Each<F>(F);
+    impl<F: FnMut(&mut Expr)> VisitorMut for Each<F> {
+        type Break = Stop;
+        fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {
+            (self.0)(expr);
+            ControlFlow::Continue(())
+        }
+    }
+    // It never stops early.
+    let _ = node.visit(&mut Change(&mut Each(change)));
+}
+
+struct Read<'a>(&'a mut dyn Visitor<Break = Stop>);
+
+impl Visitor for Read<'_> {
+    type Break = Stop;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Stop> {
+        self.0.pre_visit_query(query)
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Stop> {
+        self.0.pre_visit_select(select)
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<Stop> {
+        self.0.pre_visit_relation(relation)
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Stop> {
+        self.0.pre_visit_expr(expr)
+    }
+}
+
+struct Change<'a>(&'a mut dyn VisitorMut<Break = Stop>);
+
+impl VisitorMut for Change<'_> {
+    type Break = Stop;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
+        self.0.pre_visit_query(query)
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
+        self.0.post_visit_query(query)
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
+        self.0.pre_visit_select(select)
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
+        self.0.post_visit_select(select)
+    }
+
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<Stop> {
+        self.0.pre_visit_relation(relation)
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {
+        self.0.pre_visit_expr(expr)
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {
+        self.0.post_visit_expr(expr)
+    }
+}
