@@ -1,9 +1,11 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use springtide_operators::{
-    DistinctOperator, FilterOperator, GroupByOperator, JoinOperator, Operator, ProjectOperator,
+    DistinctOperator, FilterOperator, GroupByOperator, JoinOperator, Operator, ProjectOperator, TopKOperator,
+    WindowOperator,
 };
-use springtide_plan::{Filter, GroupBy, Join, Node, Project, Source};
+use springtide_plan::{Filter, GroupBy, Join, Node, Project, Source, TopK, Window};
 use springtide_types::hash::{hash_columns, worker_of};
 use springtide_types::{Epoch, ZBatch};
 use timely::container::NoopBuilder;
@@ -28,7 +30,8 @@ use crate::sink::{OnProgress, Sink, sink};
 pub(crate) fn render(scope: Scope<'_, Epoch>, view: &Blueprint, hubs: &mut Hubs, on_progress: OnProgress) {
     let hub = hubs.add_view(view.view);
     let errors = ErrorLog::default();
-    let mut renderer = Renderer { scope, view, hubs, errors: errors.clone(), sources_rendered: 0 };
+    let shared = HashMap::new();
+    let mut renderer = Renderer { scope, view, hubs, errors: errors.clone(), sources_rendered: 0, shared };
     let root = &view.plan.root;
     let (rows, partitioning) = renderer.node(root);
     let append_only = root.properties().append_only;
@@ -36,6 +39,21 @@ pub(crate) fn render(scope: Scope<'_, Epoch>, view: &Blueprint, hubs: &mut Hubs,
         if append_only { Route::Stay } else { gather_rows(&partitioning, root.schema().fields().len()) };
     let contents = view.contents.clone();
     sink(scope, rows, Sink { route, contents, shard: scope.index(), append_only, hub, errors, on_progress });
+}
+
+fn has_state(node: &Node) -> bool {
+    match node {
+        Node::Source(_) | Node::Constant(_) | Node::Filter(_) | Node::Project(_) | Node::Union(_) => false,
+        Node::Join(_) | Node::GroupBy(_) | Node::Distinct(_) | Node::TopK(_) | Node::Window(_) => true,
+    }
+}
+
+/// How often the plan reads a relation.
+fn source_count(node: &Node) -> usize {
+    match node {
+        Node::Source(_) => 1,
+        _ => node.inputs().into_iter().map(source_count).sum(),
+    }
 }
 
 type Rows<'s> = Stream<'s, Epoch, Delta>;
@@ -46,10 +64,27 @@ struct Renderer<'a, 's> {
     hubs: &'a mut Hubs,
     errors: ErrorLog,
     sources_rendered: usize,
+    /// What has been rendered of nodes with state, by all that they say: a query that names a CTE twice
+    /// maintains it once.
+    shared: HashMap<String, (Rows<'s>, Partitioning)>,
 }
 
 impl<'s> Renderer<'_, 's> {
     fn node(&mut self, node: &Node) -> (Rows<'s>, Partitioning) {
+        if !has_state(node) {
+            return self.render(node);
+        }
+        let key = format!("{node:?}");
+        if let Some(rendered) = self.shared.get(&key) {
+            self.sources_rendered += source_count(node);
+            return rendered.clone();
+        }
+        let rendered = self.render(node);
+        self.shared.insert(key, rendered.clone());
+        rendered
+    }
+
+    fn render(&mut self, node: &Node) -> (Rows<'s>, Partitioning) {
         match node {
             Node::Source(source) => self.source(source),
             Node::Constant(rows) => self.constant(rows),
@@ -59,6 +94,8 @@ impl<'s> Renderer<'_, 's> {
             Node::GroupBy(group_by) => self.group_by(group_by),
             Node::Distinct(input) => self.distinct(input),
             Node::Union(inputs) => self.union(inputs),
+            Node::TopK(top_k) => self.top_k(top_k),
+            Node::Window(window) => self.window(window),
         }
     }
 
@@ -133,6 +170,20 @@ impl<'s> Renderer<'_, 's> {
     fn union(&mut self, inputs: &[Node]) -> (Rows<'s>, Partitioning) {
         let (streams, partitionings): (Vec<_>, Vec<_>) = inputs.iter().map(|input| self.node(input)).unzip();
         (self.scope.concatenate(streams), united(partitionings))
+    }
+
+    fn top_k(&mut self, top_k: &TopK) -> (Rows<'s>, Partitioning) {
+        let (rows, partitioning) = self.node(&top_k.input);
+        let (route, partitioning) = gather(&partitioning, &top_k.group);
+        let operator = Box::new(TopKOperator::new(top_k));
+        (self.operate("TopK", Kind::Stateful, operator, vec![(rows, route)]), partitioning)
+    }
+
+    fn window(&mut self, window: &Window) -> (Rows<'s>, Partitioning) {
+        let (rows, partitioning) = self.node(&window.input);
+        let (route, partitioning) = gather(&partitioning, &window.partition);
+        let operator = Box::new(WindowOperator::new(window));
+        (self.operate("Window", Kind::Stateful, operator, vec![(rows, route)]), partitioning)
     }
 
     fn operate(

@@ -12,6 +12,9 @@ mod join;
 mod operator;
 mod project;
 mod render;
+mod top_k;
+mod touched;
+mod window;
 
 pub use distinct::DistinctOperator;
 pub use exact_sum::ExactSum;
@@ -20,3 +23,5 @@ pub use group_by::GroupByOperator;
 pub use join::JoinOperator;
 pub use operator::{Input, Operator, Output, Status};
 pub use project::ProjectOperator;
+pub use top_k::TopKOperator;
+pub use window::WindowOperator;

@@ -2,6 +2,8 @@ use std::fmt::Write;
 
 use arrow::datatypes::Schema;
 
+use springtide_types::SortColumn;
+
 use crate::{Aggregate, Node, ViewPlan};
 
 /// The plan as indented text, one line a node: what it does, what it relies on, and what one changed row
@@ -61,7 +63,37 @@ fn describe(node: &Node) -> String {
         }
         Node::Distinct(_) => "Distinct".to_owned(),
         Node::Union(inputs) => format!("UnionAll ({} inputs)", inputs.len()),
+        Node::TopK(top_k) => {
+            let schema = top_k.input.schema();
+            let mut line = format!("TopK {}", top_k.limit);
+            if top_k.offset > 0 {
+                write!(line, " offset {}", top_k.offset).expect("writing to a String");
+            }
+            line.push_str(&groups(&schema, "by", &top_k.group, &top_k.order));
+            line + if top_k.with_rank { " with rank" } else { "" }
+        }
+        Node::Window(window) => {
+            let functions = window.functions.iter().map(|function| function.name()).collect::<Vec<_>>();
+            let schema = window.input.schema();
+            let partitions = groups(&schema, "by", &window.partition, &window.order);
+            format!("Window{partitions}: {}", functions.join(", "))
+        }
     }
+}
+
+fn groups(schema: &Schema, by: &str, group: &[usize], order: &[SortColumn]) -> String {
+    let order = order.iter().map(|sort| {
+        let direction = if sort.descending { " DESC" } else { "" };
+        let nulls = match (sort.nulls_first, sort.descending) {
+            (true, false) => " NULLS FIRST",
+            (false, true) => " NULLS LAST",
+            _ => "",
+        };
+        format!("{}{direction}{nulls}", schema.field(sort.column).name())
+    });
+    let order = order.collect::<Vec<_>>().join(", ");
+    let group = if group.is_empty() { String::new() } else { format!(" {by} [{}]", names(schema, group)) };
+    if order.is_empty() { group } else { format!("{group} order [{order}]") }
 }
 
 fn describe_aggregate(aggregate: &Aggregate, input: &Schema) -> String {

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
-use springtide_types::{RelationId, ZBatch};
+use datafusion::physical_expr::window::WindowExpr;
+use springtide_types::{RelationId, SortColumn, ZBatch};
 
 use crate::Aggregate;
 
@@ -51,6 +52,10 @@ pub enum Node {
     Distinct(Box<Node>),
     /// All rows of all inputs, which share one schema.
     Union(Vec<Node>),
+    /// The first rows of each group in an order.
+    TopK(Box<TopK>),
+    /// Window functions.
+    Window(Box<Window>),
 }
 
 /// See [`Node::Source`].
@@ -139,6 +144,40 @@ pub struct GroupBy {
     pub schema: SchemaRef,
 }
 
+/// See [`Node::TopK`].
+#[derive(Clone, Debug)]
+pub struct TopK {
+    /// Where the rows come from.
+    pub input: Node,
+    /// Input columns that form the group; without any, all rows are one.
+    pub group: Vec<usize>,
+    /// The order in each group. Rows that tie are ordered by their other columns.
+    pub order: Vec<SortColumn>,
+    /// Ranks skipped, and ranks that follow and are in the output. Equal rows have ranks of their own.
+    pub offset: u64,
+    /// See `offset`.
+    pub limit: u64,
+    /// Whether the rank, counted from 1, follows the input's columns.
+    pub with_rank: bool,
+    /// The columns of the input, then the rank if there is one.
+    pub schema: SchemaRef,
+}
+
+/// See [`Node::Window`].
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Where the rows come from.
+    pub input: Node,
+    /// Input columns that form the partition; without any, all rows are one.
+    pub partition: Vec<usize>,
+    /// The order in each partition. Rows that tie are ordered by their other columns.
+    pub order: Vec<SortColumn>,
+    /// Over the columns of the input, a partition in its order at a time.
+    pub functions: Vec<Arc<dyn WindowExpr>>,
+    /// The columns of the input, then one per function.
+    pub schema: SchemaRef,
+}
+
 impl Node {
     /// Schema of the rows that the node emits.
     pub fn schema(&self) -> SchemaRef {
@@ -151,6 +190,8 @@ impl Node {
             Node::GroupBy(group_by) => group_by.schema.clone(),
             Node::Distinct(input) => input.schema(),
             Node::Union(inputs) => inputs.first().map_or_else(|| Arc::new(Schema::empty()), Node::schema),
+            Node::TopK(top_k) => top_k.schema.clone(),
+            Node::Window(window) => window.schema.clone(),
         }
     }
 
@@ -164,6 +205,8 @@ impl Node {
             Node::GroupBy(group_by) => vec![&group_by.input],
             Node::Distinct(input) => vec![input],
             Node::Union(inputs) => inputs.iter().collect(),
+            Node::TopK(top_k) => vec![&top_k.input],
+            Node::Window(window) => vec![&window.input],
         }
     }
 }

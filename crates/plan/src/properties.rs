@@ -20,6 +20,8 @@ pub enum CostClass {
     Matches,
     /// Logarithmic in the rows of the touched group.
     Logarithmic,
+    /// Proportional to the rows of the touched group.
+    Group,
     /// Proportional to the other input.
     OtherInput,
 }
@@ -30,6 +32,7 @@ impl fmt::Display for CostClass {
             CostClass::Constant => "O(1)",
             CostClass::Matches => "O(matches)",
             CostClass::Logarithmic => "O(log group)",
+            CostClass::Group => "O(group)",
             CostClass::OtherInput => "O(other input)",
         })
     }
@@ -86,6 +89,19 @@ impl Node {
                 append_only: inputs.iter().all(|input| input.properties().append_only),
                 unique_keys: vec![],
             },
+            Node::TopK(top_k) => {
+                let mut unique_keys = top_k.input.properties().unique_keys;
+                if top_k.limit == 1 {
+                    unique_keys.insert(0, top_k.group.clone());
+                } else if top_k.with_rank {
+                    let rank = top_k.schema.fields().len() - 1;
+                    unique_keys.insert(0, top_k.group.iter().copied().chain([rank]).collect());
+                }
+                Properties { append_only: false, unique_keys }
+            }
+            Node::Window(window) => {
+                Properties { append_only: false, unique_keys: window.input.properties().unique_keys }
+            }
         }
     }
 
@@ -104,6 +120,8 @@ impl Node {
                     CostClass::Constant
                 }
             }
+            Node::TopK(_) => CostClass::Logarithmic,
+            Node::Window(_) => CostClass::Group,
             _ => CostClass::Constant,
         }
     }

@@ -5,11 +5,14 @@ use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::{BinaryExpr, Case, InList, InSubquery, Like, ScalarFunction};
+use datafusion::logical_expr::expr::{
+    BinaryExpr, Case, InList, InSubquery, Like, ScalarFunction, WindowFunction,
+};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Between, Expr, ExprSchemable, LogicalPlan, Operator, Union, WindowFunctionDefinition,
+    Between, Expr, ExprSchemable, LogicalPlan, Operator, Union, WindowFrameBound, WindowFrameUnits,
+    WindowFunctionDefinition,
 };
 use datafusion::optimizer::AnalyzerRule;
 use springtide_types::{SqlError, SqlState, SqlType};
@@ -113,7 +116,7 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
             if let WindowFunctionDefinition::AggregateUDF(aggregate) = &call.fun {
                 check_aggregate(aggregate.name(), &call.params.args, schema)?;
             }
-            Expr::WindowFunction(call)
+            Expr::WindowFunction(plan_frame(call, schema)?)
         }
         Expr::InSubquery(subquery) => {
             check_in_subquery(&subquery, schema)?;
@@ -121,6 +124,24 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
         }
         other => other,
     })
+}
+
+/// DataFusion has RANGE frames over some types only. Without distances, GROUPS says the same over all.
+fn plan_frame(mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Box<WindowFunction>> {
+    let frame = &mut call.params.window_frame;
+    let has_distance = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::Preceding(distance) | WindowFrameBound::Following(distance) => !distance.is_null(),
+        WindowFrameBound::CurrentRow => false,
+    };
+    let Some(first) = call.params.order_by.first() else { return Ok(call) };
+    let distances = has_distance(&frame.start_bound) || has_distance(&frame.end_bound);
+    if frame.units == WindowFrameUnits::Range && !distances {
+        let data_type = first.expr.get_type(schema)?;
+        if matches!(data_type, DataType::Interval(_) | DataType::Boolean | DataType::Binary) {
+            frame.units = WindowFrameUnits::Groups;
+        }
+    }
+    Ok(call)
 }
 
 fn plan_call(mut function: ScalarFunction, schema: &DFSchema) -> Result<Expr> {

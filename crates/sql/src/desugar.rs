@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax, Fetch, Function,
     FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval,
-    LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier,
-    Statement, TableFactor, TableWithJoins, UnaryOperator, Value, Values, VisitorMut, WindowFrameBound,
-    WindowSpec, WindowType,
+    LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    SetExpr, SetOperator, SetQuantifier, Statement, TableFactor, TableWithJoins, UnaryOperator, Value,
+    Values, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -308,10 +308,7 @@ fn fetch_as_limit(query: &mut Query) -> Result<()> {
 fn name_outputs(select: &mut Select) {
     qualify_having(select);
     let in_having = select.having.as_ref().map(identifiers).unwrap_or_default();
-    let wildcard = select
-        .projection
-        .iter()
-        .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
+    let wildcards = wildcards(&select.projection);
     let mut taken = HashSet::new();
     for (position, item) in select.projection.iter_mut().enumerate() {
         let (expr, name, explicit) = match item {
@@ -323,7 +320,7 @@ fn name_outputs(select: &mut Select) {
         // HAVING sees input columns only, DataFusion's sees output names first.
         let clashes = !taken.insert(name.clone())
             || (!column && in_having.contains(&name))
-            || (wildcard && column && !explicit);
+            || (column && !explicit && wildcards.iter().any(|table| is_column_of(expr, table.as_deref())));
         let alias = match (clashes, column && !explicit) {
             (false, true) => continue,
             (false, false) => name,
@@ -331,6 +328,29 @@ fn name_outputs(select: &mut Select) {
         };
         let alias = Ident::with_quote('"', alias);
         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+    }
+}
+
+/// The tables all of whose columns are named; `None` stands for every table.
+fn wildcards(projection: &[SelectItem]) -> Vec<Option<String>> {
+    let table = |item: &SelectItem| match item {
+        SelectItem::Wildcard(_) => Some(None),
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+            Some(name.0.last().and_then(|part| part.as_ident()).map(fold))
+        }
+        SelectItem::QualifiedWildcard(..) => Some(None),
+        _ => None,
+    };
+    projection.iter().filter_map(table).collect()
+}
+
+/// Whether a column may be one of a table, or of any.
+fn is_column_of(column: &Expr, table: Option<&str>) -> bool {
+    match (column, table) {
+        (Expr::CompoundIdentifier(parts), Some(table)) => {
+            parts.iter().rev().nth(1).is_none_or(|qualifier| fold(qualifier) == table)
+        }
+        _ => true,
     }
 }
 

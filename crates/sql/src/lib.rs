@@ -22,6 +22,7 @@ mod declared;
 mod decorrelate;
 mod desugar;
 mod dialect;
+mod distinct_on;
 mod errors;
 mod execute;
 mod flatten;
@@ -41,6 +42,7 @@ mod planner;
 mod relation_table;
 mod scope;
 mod sql_types;
+mod total_order;
 mod using;
 mod walk;
 

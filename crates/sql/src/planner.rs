@@ -27,6 +27,7 @@ use crate::cast_names::tell_casts_apart;
 use crate::declared::varchar;
 use crate::decorrelate::DecorrelateScalarAggregate;
 use crate::desugar::desugar;
+use crate::distinct_on::DistinctOnAsRowNumber;
 use crate::errors::plan_error;
 use crate::flatten::flatten;
 use crate::functions::Functions;
@@ -35,6 +36,7 @@ use crate::merge_join::MergeOrderedInputs;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::sql_types::{PostgresTypePlanner, declared_type};
+use crate::total_order::TotalOrder;
 use crate::using::merge_columns;
 
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
@@ -73,6 +75,7 @@ impl Planner {
                 Arc::new(ResolveGroupingFunction::new()),
                 Arc::new(PostgresTypes),
                 Arc::new(TypeCoercion::new()),
+                Arc::new(DistinctOnAsRowNumber),
             ]),
             serial,
             parallel: session_state(processors),
@@ -274,6 +277,7 @@ fn session_state(partitions: usize) -> SessionState {
     // After DataFusion's own rule, which does better where the correlation is an equality.
     let after = rules.iter().position(|rule| rule.name() == "scalar_subquery_to_join").map_or(0, |at| at + 1);
     rules.insert(after, Arc::new(DecorrelateScalarAggregate));
+    rules.push(Arc::new(TotalOrder));
     let mut physical_rules = PhysicalOptimizer::new().rules;
     // Where it puts a constant in the place of an aggregate, projections above may lose their columns.
     physical_rules.retain(|rule| rule.name() != "aggregate_statistics");

@@ -38,8 +38,17 @@ impl Visitor for Search {
     type Break = Stop;
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Stop> {
-        flow_until(select.from.iter().any(merges))
+        flow_until(select.from.iter().any(merges) || beside_wildcard(select).next().is_some())
     }
+}
+
+/// Columns without a table in a projection that also names all columns of a table: whether they are among those
+/// decides whether the output has two columns of one name.
+fn beside_wildcard(select: &Select) -> impl Iterator<Item = usize> {
+    let is_wildcard = |item: &SelectItem| matches!(item, SelectItem::QualifiedWildcard(..));
+    let items = if select.projection.iter().any(is_wildcard) { select.projection.as_slice() } else { &[] };
+    let is_bare = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(Expr::Identifier(_)));
+    items.iter().enumerate().filter(move |(_, item)| is_bare(item)).map(|(position, _)| position)
 }
 
 fn merges(table: &TableWithJoins) -> bool {
@@ -163,6 +172,9 @@ impl Merge<'_> {
         let Some(environment) = self.environments.last() else { return Ok(()) };
         let scope = environment.from(&select.from)?;
         let replace = scope.as_ref().is_some_and(Scope::has_merged);
+        for position in beside_wildcard(select).collect::<Vec<_>>() {
+            qualify(&mut select.projection[position], scope.as_ref());
+        }
         if let (true, Some(scope)) = (replace, &scope) {
             name_outputs(&mut select.projection, scope);
             for table in &mut select.from {
@@ -199,6 +211,17 @@ impl Merge<'_> {
             TableFactor::NestedJoin { table_with_joins, alias: None } => self.merge(table_with_joins),
             factor => self.environments.last().map_or(Ok(None), |environment| environment.factor(factor)),
         }
+    }
+}
+
+/// Gives a column the table that it is of, if there is one such table.
+fn qualify(item: &mut SelectItem, scope: Option<&Scope>) {
+    let SelectItem::UnnamedExpr(expr) = item else { return };
+    let (Expr::Identifier(name), Some(scope)) = (&*expr, scope) else { return };
+    let name = fold(name);
+    let mut found = scope.find(&name);
+    if let (Some(column), None) = (found.next(), found.next()) {
+        *expr = column.value.clone();
     }
 }
 

@@ -107,6 +107,12 @@ impl Chunks {
         *count = if odd { *count + 1 } else { *count - 1 };
     }
 
+    /// The chunk that holds a row, and where in it.
+    pub(crate) fn row(&self, row: u32) -> (&RecordBatch, usize) {
+        let part = &self.parts[self.part_of(row)];
+        (&part.rows, (row - part.start) as usize)
+    }
+
     /// The chunks that hold `rows`, and where in them each row is.
     fn locate(&self, rows: &[u32]) -> (Vec<&Chunk>, Vec<Location>) {
         const UNSEEN: u32 = u32::MAX;

@@ -1,43 +1,57 @@
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::buffer::BooleanBuffer;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
-use springtide_types::hash::hash_columns;
-use springtide_types::take_rows;
 
-use crate::chunks::Chunks;
-use crate::hash_index::{END, HashIndex};
-use crate::indexed::MIN_COMPACTION;
+use crate::narrow_keys::NarrowKeys;
+use crate::wide_keys::WideKeys;
 
 /// Gives each distinct key a small number, its slot: the groups of GROUP BY, the rows of DISTINCT. Slots
 /// index vectors of whatever is kept per key; a released slot is given to a later key. O(1) per key.
 #[derive(Debug)]
 pub struct KeyTable {
-    keys: Chunks,
-    columns: Vec<usize>,
-    index: HashIndex,
-    /// The slot of each stored key, [`END`] once released.
-    slots: Vec<u32>,
-    /// Where the key of each slot is stored.
-    rows: Vec<u32>,
-    free: Vec<u32>,
+    schema: SchemaRef,
+    keys: Keys,
+}
+
+#[derive(Debug)]
+enum Keys {
+    /// Of integers and the like, two words in all.
+    Narrow(NarrowKeys),
+    Wide(Box<WideKeys>),
+}
+
+/// Calls a method of whichever kind of keys there is.
+macro_rules! keys {
+    ($keys:expr, $name:ident => $call:expr) => {
+        match $keys {
+            Keys::Narrow($name) => $call,
+            Keys::Wide($name) => $call,
+        }
+    };
 }
 
 impl KeyTable {
     /// An empty table of keys of this schema.
     pub fn new(schema: SchemaRef) -> KeyTable {
-        let columns = (0..schema.fields().len()).collect();
-        let (slots, rows, free) = (Vec::new(), Vec::new(), Vec::new());
-        KeyTable { keys: Chunks::new(schema), columns, index: HashIndex::new(true), slots, rows, free }
+        let keys = match NarrowKeys::new(&schema) {
+            Some(keys) => Keys::Narrow(keys),
+            None => Keys::Wide(Box::new(WideKeys::new(schema.clone()))),
+        };
+        KeyTable { schema, keys }
+    }
+
+    /// The schema of the keys.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
     }
 
     /// One more than the greatest slot ever given.
     pub fn slots(&self) -> usize {
-        self.rows.len()
+        keys!(&self.keys, keys => keys.slots())
     }
 
     /// Keys that have a slot now.
     pub fn len(&self) -> usize {
-        self.rows.len() - self.free.len()
+        keys!(&self.keys, keys => keys.len())
     }
 
     /// Whether no key has a slot.
@@ -47,134 +61,64 @@ impl KeyTable {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        let vectors = self.slots.capacity() + self.rows.capacity() + self.free.capacity();
-        self.keys.bytes() + self.index.bytes() + 4 * vectors
+        keys!(&self.keys, keys => keys.bytes())
     }
 
     /// The slot of each key; keys not seen before get one.
     pub fn intern(&mut self, keys: &RecordBatch) -> Vec<u32> {
-        let hashes = hash_columns(keys.columns(), keys.num_rows());
-        let mut candidates = Vec::with_capacity(hashes.len());
-        let mut new = Vec::new();
-        for (position, hash) in hashes.iter().enumerate() {
-            let mut row = self.index.head(*hash);
-            if row == END {
-                row = self.index.len() as u32;
-                self.index.push(*hash);
-                new.push(position as u32);
-            }
-            candidates.push(row);
-        }
-        if new.len() == keys.num_rows() {
-            self.store(keys);
-        } else if !new.is_empty() {
-            let new = take_rows(keys, &UInt32Array::from(new));
-            self.store(&new);
-        }
-        self.resolve_collisions(keys, &hashes, &mut candidates);
-        candidates.iter().map(|row| self.slots[*row as usize]).collect()
-    }
-
-    /// Stores keys whose index entries are already there.
-    fn store(&mut self, keys: &RecordBatch) {
-        self.keys.push(keys, |_| 0);
-        for _ in 0..keys.num_rows() {
-            let row = self.slots.len() as u32;
-            let slot = match self.free.pop() {
-                Some(slot) => {
-                    self.rows[slot as usize] = row;
-                    slot
-                }
-                None => {
-                    self.rows.push(row);
-                    self.rows.len() as u32 - 1
-                }
-            };
-            self.slots.push(slot);
-        }
-    }
-
-    /// Replaces candidates whose hash, but not whose key, is the right one.
-    fn resolve_collisions(&mut self, keys: &RecordBatch, hashes: &[u64], candidates: &mut [u32]) {
-        let all = (0..keys.num_rows() as u32).collect::<Vec<_>>();
-        let equal = self.keys.equal(&self.columns, candidates, keys.columns(), &all);
-        for position in (0..equal.len()).filter(|position| !equal[*position]) {
-            let mut row = self.index.head(hashes[position]);
-            let at = [position as u32];
-            while row != END && !self.keys.equal(&self.columns, &[row], keys.columns(), &at)[0] {
-                row = self.index.next(row);
-            }
-            if row == END {
-                row = self.index.len() as u32;
-                self.index.push(hashes[position]);
-                self.store(&keys.slice(position, 1));
-            }
-            candidates[position] = row;
-        }
+        keys!(&mut self.keys, table => table.intern(keys))
     }
 
     /// The given columns of the keys of the given slots.
     pub fn gather(&self, columns: &[usize], slots: &[u32]) -> Vec<ArrayRef> {
-        let rows = slots.iter().map(|slot| self.rows[*slot as usize]).collect::<Vec<_>>();
-        self.keys.gather(columns, &rows)
+        keys!(&self.keys, keys => keys.gather(columns, slots))
     }
 
     /// Whole keys of the given slots.
     pub fn keys(&self, slots: &[u32]) -> RecordBatch {
-        let rows = slots.iter().map(|slot| self.rows[*slot as usize]).collect::<Vec<_>>();
-        self.keys.gather_rows(&rows)
+        let columns = self.gather(&(0..self.schema.fields().len()).collect::<Vec<_>>(), slots);
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(slots.len()));
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+            .expect("gathered columns have the schema's types")
     }
 
     /// Forgets the keys of these slots, each named once.
     pub fn release(&mut self, slots: &[u32]) {
-        if slots.is_empty() {
-            return;
-        }
-        let keys = self.keys(slots);
-        let hashes = hash_columns(keys.columns(), keys.num_rows());
-        for (slot, hash) in slots.iter().zip(hashes) {
-            let row = self.rows[*slot as usize];
-            self.index.unlink(hash, row);
-            self.slots[row as usize] = END;
-            self.free.push(*slot);
-        }
-        let stored = self.slots.len();
-        if stored >= MIN_COMPACTION && self.len() * 2 < stored {
-            self.compact();
-        }
-    }
-
-    /// Drops the stored keys of no slot. Slots stay.
-    fn compact(&mut self) {
-        let live = BooleanBuffer::collect_bool(self.slots.len(), |row| self.slots[row] != END);
-        self.keys.retain(&live, |_| 0);
-        self.slots.retain(|slot| *slot != END);
-        self.slots.shrink_to_fit();
-        for (row, slot) in self.slots.iter().enumerate() {
-            self.rows[*slot as usize] = row as u32;
-        }
-        self.index = HashIndex::new(true);
-        for part in self.keys.parts() {
-            self.index.push_all(&hash_columns(part.rows.columns(), part.rows.num_rows()));
-        }
+        keys!(&mut self.keys, keys => keys.release(slots));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{AsArray, Int64Array};
-    use arrow::datatypes::Int64Type;
+    use arrow::array::{BooleanArray, Date32Array, Int64Array, StringArray};
     use std::collections::HashMap;
     use std::sync::Arc;
 
-    fn batch(keys: &[Option<i64>]) -> RecordBatch {
+    fn narrow(keys: &[Option<i64>]) -> RecordBatch {
         let column: ArrayRef = Arc::new(Int64Array::from(keys.to_vec()));
-        RecordBatch::try_from_iter_with_nullable([("k", column, true)]).unwrap()
+        let days = keys.iter().map(|key| key.map(|key| -(key as i32)));
+        let flags = keys.iter().map(|key| Some(key.is_some_and(|key| key % 2 == 0)));
+        let days: ArrayRef = Arc::new(days.collect::<Date32Array>());
+        let flags: ArrayRef = Arc::new(flags.collect::<BooleanArray>());
+        RecordBatch::try_from_iter_with_nullable([("k", column, true), ("d", days, true), ("b", flags, true)])
+            .unwrap()
+    }
+
+    fn wide(keys: &[Option<i64>]) -> RecordBatch {
+        let column: ArrayRef = Arc::new(Int64Array::from(keys.to_vec()));
+        let texts: ArrayRef =
+            Arc::new(keys.iter().map(|key| key.map(|key| key.to_string())).collect::<StringArray>());
+        RecordBatch::try_from_iter_with_nullable([("k", column, true), ("t", texts, true)]).unwrap()
     }
 
     #[test]
     fn slots_are_dense_stable_and_reused() {
+        check(narrow);
+        check(wide);
+    }
+
+    fn check(batch: fn(&[Option<i64>]) -> RecordBatch) {
         let seed = fastrand::u64(..);
         let mut random = fastrand::Rng::with_seed(seed);
         let mut table = KeyTable::new(batch(&[]).schema());
@@ -190,8 +134,7 @@ mod tests {
             table.release(&slots);
             assert_eq!(table.len(), expect.len(), "seed {seed}");
             let (keys, slots): (Vec<_>, Vec<_>) = expect.iter().map(|(key, slot)| (*key, *slot)).unzip();
-            let found = table.gather(&[0], &slots);
-            assert_eq!(found[0].as_primitive::<Int64Type>(), &Int64Array::from(keys), "seed {seed}");
+            assert_eq!(table.keys(&slots), batch(&keys), "seed {seed}");
         }
         assert!(table.slots() < 1000, "seed {seed}: {} slots", table.slots());
     }

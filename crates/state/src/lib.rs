@@ -1,4 +1,4 @@
-//! Indexed Z-sets: hashed ([`IndexedZSet`], [`KeyTable`]), ordered ([`OrderedWeights`]), and versioned for
+//! Indexed Z-sets: hashed ([`IndexedZSet`], [`KeyTable`]), ordered ([`OrderedWeights`], [`OrderedZSet`]), and versioned for
 //! readers ([`Relation`]).
 //!
 //! Rows live in append-only columnar chunks and are named by their position; a weight per row and chains
@@ -12,11 +12,15 @@ mod equality;
 mod hash_index;
 mod indexed;
 mod key_table;
+mod narrow_keys;
 mod normalize;
+mod order;
 mod ordered;
+mod ordered_zset;
 mod relation;
 mod shard;
 mod store;
+mod wide_keys;
 
 pub use consolidate::consolidate;
 pub use equality::equal_pairs;
@@ -24,4 +28,5 @@ pub use indexed::{Cursor, IndexedZSet, Matches};
 pub use key_table::KeyTable;
 pub use normalize::normalize_floats;
 pub use ordered::OrderedWeights;
+pub use ordered_zset::OrderedZSet;
 pub use relation::{LookedUp, Relation};

@@ -253,6 +253,16 @@ impl Store {
         }
     }
 
+    /// Lets a row of a store without indexes die.
+    pub(crate) fn drop_row(&mut self, row: u32) {
+        debug_assert!(self.by_key.is_none() && self.by_row.is_none(), "a row that an index leads to");
+        let weight = std::mem::take(&mut self.weights[row as usize]);
+        if weight == 1 {
+            self.chunks.mark(row, true);
+        }
+        self.dead += usize::from(weight != 0);
+    }
+
     /// Drops the dead rows for which `keep` is false, and returns the position before which each dropped
     /// row lay, as the number of rows kept before each old position. O(rows).
     pub(crate) fn compact(&mut self, keep: impl Fn(u32) -> bool) -> Vec<u32> {

@@ -8,6 +8,7 @@ mod epoch;
 mod error;
 pub mod hash;
 mod ids;
+mod sort_column;
 mod sql_type;
 mod zbatch;
 
@@ -15,5 +16,6 @@ pub use bytea::bytea_text;
 pub use epoch::Epoch;
 pub use error::{ErrorDelta, Result, SqlError, SqlState};
 pub use ids::{RelationId, WorkerIndex};
+pub use sort_column::SortColumn;
 pub use sql_type::{SqlType, UNCONSTRAINED_NUMERIC};
 pub use zbatch::{ZBatch, take_rows};

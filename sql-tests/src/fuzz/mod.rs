@@ -8,6 +8,7 @@ mod history;
 mod kind;
 mod query;
 mod shrink;
+mod window;
 
 pub use case::{Case, End, Step};
 pub use check::{Failure, Stats, run};

@@ -47,7 +47,9 @@ impl<'a> Generator<'a> {
 
     /// Any query of the maintained constructs; `depth` bounds how deeply queries nest.
     pub(super) fn query(&mut self, depth: u32) -> Query {
-        match self.rng.u8(..10) {
+        match self.rng.u8(..13) {
+            10 | 11 => self.windowed(depth),
+            12 => self.limited(depth),
             0 | 1 if depth > 0 => self.union(depth),
             2 if depth > 0 => self.with(depth),
             3 => self.risky().unwrap_or_else(|| self.select(depth, None)),
@@ -230,7 +232,7 @@ impl<'a> Generator<'a> {
     }
 
     /// The WHERE clause, or nothing. Conditions of comma joins always get in.
-    fn filter(&mut self, from: &mut From) -> String {
+    pub(super) fn filter(&mut self, from: &mut From) -> String {
         let mut conditions = std::mem::take(&mut from.conditions);
         if self.one_in(2) {
             let depth = self.rng.u32(..3);
@@ -259,7 +261,7 @@ impl<'a> Generator<'a> {
     }
 
     /// Mostly the kind of some column, so that expressions have something to work on.
-    fn kind_of(&mut self, columns: &[Column]) -> Kind {
+    pub(super) fn kind_of(&mut self, columns: &[Column]) -> Kind {
         if columns.is_empty() || self.one_in(8) {
             return Kind::any(self.rng);
         }
@@ -268,7 +270,7 @@ impl<'a> Generator<'a> {
 }
 
 /// A select list whose columns are called c0, c1, and so on.
-fn list(items: &[String]) -> String {
+pub(super) fn list(items: &[String]) -> String {
     items
         .iter()
         .enumerate()

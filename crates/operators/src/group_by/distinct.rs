@@ -1,74 +1,155 @@
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use springtide_state::{KeyTable, normalize_floats};
+use springtide_types::ZBatch;
 
-use super::accumulator::{Accumulator, Evaluation};
+use super::accumulator::Accumulator;
+use super::inputs::passes;
 
-/// An aggregate over the distinct values of each group: a value goes into the inner accumulator when its
-/// weight becomes positive, and out when it ceases to be. O(1) per changed row; state: one counter per
-/// distinct (group, value).
-pub(super) struct Distinct {
-    inner: Box<dyn Accumulator>,
+/// What all aggregates over the distinct values of one argument share: how often each value is there. Per aggregate
+/// a value counts the rows that pass its filter; it goes into the aggregate's accumulator when that count becomes
+/// positive, and out when it ceases to be. O(1) per changed row, and per aggregate; state: one counter per distinct
+/// (group, value), and one more per aggregate with a filter.
+pub(super) struct DistinctValues {
+    argument: usize,
     schema: SchemaRef,
     pairs: KeyTable,
-    weights: Vec<i64>,
+    /// Rows of each pair, whatever the filters say.
+    rows: Vec<i64>,
+    members: Vec<Member>,
 }
 
-impl Distinct {
-    pub(super) fn new(inner: Box<dyn Accumulator>, argument: &DataType) -> Distinct {
+/// One aggregate over the values.
+struct Member {
+    /// Which accumulator it is.
+    aggregate: usize,
+    /// A column and how many rows of each pair pass it; without one, `rows` counts.
+    filter: Option<(usize, Vec<i64>)>,
+}
+
+impl DistinctValues {
+    pub(super) fn new(argument: usize, data_type: &DataType) -> DistinctValues {
         let group = Field::new("group", DataType::UInt32, false);
-        let value = Field::new("value", argument.clone(), true);
+        let value = Field::new("value", data_type.clone(), true);
         let schema = Arc::new(Schema::new(vec![group, value]));
-        Distinct { inner, schema: schema.clone(), pairs: KeyTable::new(schema), weights: Vec::new() }
-    }
-}
-
-impl Accumulator for Distinct {
-    fn resize(&mut self, groups: usize) {
-        self.inner.resize(groups);
+        let pairs = KeyTable::new(schema.clone());
+        DistinctValues { argument, schema, pairs, rows: Vec::new(), members: Vec::new() }
     }
 
-    fn update(&mut self, groups: &[u32], values: &ArrayRef, weights: &[i64]) {
+    /// The column whose values these are.
+    pub(super) fn argument(&self) -> usize {
+        self.argument
+    }
+
+    /// Lets an aggregate take part before there are any rows.
+    pub(super) fn add_member(&mut self, aggregate: usize, filter: Option<usize>) {
+        self.members.push(Member { aggregate, filter: filter.map(|column| (column, Vec::new())) });
+    }
+
+    /// Adds a delta; values that come or go are passed on to the accumulators.
+    pub(super) fn update(
+        &mut self,
+        groups: &[u32],
+        delta: &ZBatch,
+        accumulators: &mut [Box<dyn Accumulator>],
+    ) {
+        let column = &delta.columns()[self.argument];
+        match column.logical_nulls().filter(|nulls| nulls.null_count() > 0) {
+            None => self.add(groups, delta, column, accumulators),
+            Some(nulls) => {
+                let rows =
+                    (0..delta.len() as u32).filter(|row| nulls.is_valid(*row as usize)).collect::<Vec<_>>();
+                let groups = rows.iter().map(|row| groups[*row as usize]).collect::<Vec<_>>();
+                let delta = delta.take(&UInt32Array::from(rows));
+                self.add(&groups, &delta, &delta.columns()[self.argument], accumulators);
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        groups: &[u32],
+        delta: &ZBatch,
+        values: &ArrayRef,
+        accumulators: &mut [Box<dyn Accumulator>],
+    ) {
         let values = normalize_floats(values);
         let group_column: ArrayRef = Arc::new(UInt32Array::from(groups.to_vec()));
         let pairs = RecordBatch::try_new(self.schema.clone(), vec![group_column, values.clone()])
             .expect("a group and a value per row");
         let pairs = self.pairs.intern(&pairs);
-        self.weights.resize(self.pairs.slots(), 0);
-        let (mut rows, mut changed, mut changes) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, (pair, weight)) in pairs.iter().zip(weights).enumerate() {
-            let total = &mut self.weights[*pair as usize];
-            let was_there = *total > 0;
-            *total += weight;
-            let is_there = *total > 0;
-            if was_there != is_there {
-                rows.push(row as u32);
-                changed.push(groups[row]);
-                changes.push(if is_there { 1 } else { -1 });
-            }
+        let slots = self.pairs.slots();
+        self.rows.resize(slots, 0);
+        let weights = delta.weights().values();
+        for member in self.members.iter_mut() {
+            let Some((filter, counts)) = &mut member.filter else { continue };
+            counts.resize(slots, 0);
+            let filter = delta.columns()[*filter].clone();
+            let changes = turns(counts, &pairs, weights, |row| passes(&filter, row));
+            changes.pass_on(groups, &values, &mut accumulators[member.aggregate]);
         }
-        let values = take(&values, &UInt32Array::from(rows), None).expect("rows are in bounds");
-        self.inner.update(&changed, &values, &changes);
-
-        let mut gone = pairs;
-        gone.retain(|pair| self.weights[*pair as usize] == 0);
-        gone.sort_unstable();
-        gone.dedup();
-        self.pairs.release(&gone);
+        let changes = turns(&mut self.rows, &pairs, weights, |_| true);
+        for member in self.members.iter().filter(|member| member.filter.is_none()) {
+            changes.pass_on(groups, &values, &mut accumulators[member.aggregate]);
+        }
+        if !delta.is_insert_only() {
+            self.release(pairs);
+        }
     }
 
-    fn evaluate(&self, groups: &[u32]) -> Evaluation {
-        self.inner.evaluate(groups)
+    /// Forgets those of these pairs of which there is no row.
+    fn release(&mut self, mut pairs: Vec<u32>) {
+        let filters = || self.members.iter().filter_map(|member| member.filter.as_ref());
+        pairs.retain(|pair| {
+            let pair = *pair as usize;
+            self.rows[pair] == 0 && filters().all(|(_, counts)| counts[pair] == 0)
+        });
+        pairs.sort_unstable();
+        pairs.dedup();
+        self.pairs.release(&pairs);
     }
 
-    fn clear(&mut self, group: u32) {
-        self.inner.clear(group);
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        let counts = self.members.iter().filter_map(|member| Some(member.filter.as_ref()?.1.capacity()));
+        self.pairs.bytes() + 8 * (self.rows.capacity() + counts.sum::<usize>())
     }
+}
 
-    fn bytes(&self) -> usize {
-        self.inner.bytes() + self.pairs.bytes() + self.weights.capacity() * 8
+/// Rows with which a value comes or goes, and which of both.
+struct Turns {
+    rows: Vec<u32>,
+    weights: Vec<i64>,
+}
+
+/// Adds the weights of the rows that count, and finds where a count turns positive or ceases to be.
+fn turns(counts: &mut [i64], pairs: &[u32], weights: &[i64], counts_row: impl Fn(usize) -> bool) -> Turns {
+    let mut turns = Turns { rows: Vec::new(), weights: Vec::new() };
+    for (row, (pair, weight)) in pairs.iter().zip(weights).enumerate() {
+        if !counts_row(row) {
+            continue;
+        }
+        let count = &mut counts[*pair as usize];
+        let was_there = *count > 0;
+        *count += weight;
+        if was_there != (*count > 0) {
+            turns.rows.push(row as u32);
+            turns.weights.push(if was_there { -1 } else { 1 });
+        }
+    }
+    turns
+}
+
+impl Turns {
+    fn pass_on(&self, groups: &[u32], values: &ArrayRef, accumulator: &mut Box<dyn Accumulator>) {
+        if self.rows.is_empty() {
+            return;
+        }
+        let groups = self.rows.iter().map(|row| groups[*row as usize]).collect::<Vec<_>>();
+        let values = take(values, &UInt32Array::from(self.rows.clone()), None).expect("rows are in bounds");
+        accumulator.update(&groups, &values, &self.weights);
     }
 }

@@ -4,6 +4,7 @@ mod accumulator;
 mod count;
 mod distinct;
 mod extremum;
+mod inputs;
 mod operator;
 mod order_key;
 mod sum;

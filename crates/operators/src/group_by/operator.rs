@@ -7,7 +7,7 @@ use springtide_plan::GroupBy;
 use springtide_state::{KeyTable, equal_pairs, normalize_floats};
 use springtide_types::{SqlError, ZBatch};
 
-use super::accumulator;
+use super::inputs::Inputs;
 use crate::render::row_text;
 use crate::{Input, Operator, Output, Status};
 
@@ -24,7 +24,7 @@ pub struct GroupByOperator {
     keys: Vec<usize>,
     key_schema: SchemaRef,
     schema: SchemaRef,
-    aggregates: Vec<accumulator::Input>,
+    aggregates: Inputs,
     groups: KeyTable,
     /// Rows in each group.
     rows: Vec<i64>,
@@ -66,10 +66,9 @@ impl GroupByOperator {
         let input = plan.input.schema();
         let append_only = plan.input.properties().append_only;
         let key_schema = Arc::new(input.project(&plan.keys).unwrap_or_else(|_| Schema::empty()));
-        let aggregates = plan.aggregates.iter().map(|a| accumulator::Input::new(a, &input, append_only));
-        let (aggregates, invalid) = match aggregates.collect::<Result<Vec<_>, _>>() {
+        let (aggregates, invalid) = match Inputs::new(&plan.aggregates, &input, append_only) {
             Ok(aggregates) => (aggregates, None),
-            Err(error) => (Vec::new(), Some(error)),
+            Err(error) => (Inputs::none(), Some(error)),
         };
         let owns = plan.keys.is_empty() && owns_global_group;
         GroupByOperator {
@@ -93,8 +92,8 @@ impl GroupByOperator {
         let groups = self.groups.intern(&record_batch(self.key_schema.clone(), keys, rows)?);
         self.rows.resize(self.groups.slots(), 0);
         self.touched.resize(self.groups.slots(), false);
-        for aggregate in &mut self.aggregates {
-            aggregate.accumulator_mut().resize(self.groups.slots());
+        for accumulator in self.aggregates.accumulators_mut() {
+            accumulator.resize(self.groups.slots());
         }
         Ok(groups)
     }
@@ -114,8 +113,8 @@ impl GroupByOperator {
         let stands = self.global == Global::Standing;
         let exists = groups.iter().map(|group| stands || self.rows[*group as usize] > 0).collect();
         let mut errors = vec![None; groups.len()];
-        let columns = self.aggregates.iter().map(|aggregate| {
-            let evaluation = aggregate.accumulator().evaluate(&groups);
+        let columns = self.aggregates.accumulators().iter().map(|accumulator| {
+            let evaluation = accumulator.evaluate(&groups);
             for (position, error) in evaluation.errors {
                 errors[position].get_or_insert(error);
             }
@@ -134,9 +133,7 @@ impl GroupByOperator {
         }
         // `count(*)` has no argument: it counts any column that is never NULL.
         let group_column: ArrayRef = Arc::new(UInt32Array::from(groups.clone()));
-        for aggregate in &mut self.aggregates {
-            aggregate.update(&groups, delta, &group_column);
-        }
+        self.aggregates.update(&groups, delta, &group_column);
         Ok(())
     }
 
@@ -228,8 +225,8 @@ impl GroupByOperator {
                 }
             }
         }
-        for aggregate in &mut self.aggregates {
-            empty.iter().for_each(|group| aggregate.accumulator_mut().clear(*group));
+        for accumulator in self.aggregates.accumulators_mut() {
+            empty.iter().for_each(|group| accumulator.clear(*group));
         }
         self.groups.release(&empty);
     }
@@ -261,7 +258,6 @@ impl Operator for GroupByOperator {
     }
 
     fn state_bytes(&self) -> usize {
-        let accumulators = self.aggregates.iter().map(|aggregate| aggregate.accumulator().bytes());
-        self.groups.bytes() + self.rows.capacity() * 9 + accumulators.sum::<usize>()
+        self.groups.bytes() + self.rows.capacity() * 9 + self.aggregates.bytes()
     }
 }

@@ -7,7 +7,9 @@ mod join;
 mod optimize;
 mod refuse;
 mod source;
+mod top_k;
 mod union;
+mod window;
 
 use std::sync::Arc;
 
@@ -50,12 +52,13 @@ impl Lowering<'_> {
             LogicalPlan::EmptyRelation(empty) => constant::empty(empty),
             LogicalPlan::Values(values) => constant::values(values),
             LogicalPlan::SubqueryAlias(alias) => self.lower(&alias.input),
+            LogicalPlan::Filter(filter) if top_k::ranks(filter).is_some() => self.top_of_groups(filter),
             LogicalPlan::Filter(filter) => {
                 let predicate = expr::physical(&filter.predicate, filter.input.schema())?;
                 Ok(Node::Filter(Box::new(Filter { input: self.lower(&filter.input)?, predicate })))
             }
             LogicalPlan::Projection(projection) => {
-                let input = self.lower(&projection.input)?;
+                let input = top_k::without_rank(self.lower(&projection.input)?, projection);
                 expr::project(
                     input,
                     projection.input.schema(),
@@ -67,6 +70,8 @@ impl Lowering<'_> {
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
             LogicalPlan::Distinct(Distinct::All(input)) => Ok(distinct(self.lower(input)?)),
             LogicalPlan::Union(union) => self.union(union),
+            LogicalPlan::Limit(limit) => self.limit(limit),
+            LogicalPlan::Window(window) => self.window(window),
             // A view has no order; a LIMIT above would have made the order matter.
             LogicalPlan::Sort(sort) if sort.fetch.is_none() => self.lower(&sort.input),
             other => Err(refuse::plan(other)),

@@ -2,7 +2,7 @@
 
 use datafusion::common::NullEquality;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Distinct, Expr, Join, JoinType, LogicalPlan, Volatility};
+use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, Volatility};
 use springtide_types::{SqlError, SqlState};
 
 use crate::errors::{external, plan_error};
@@ -71,10 +71,7 @@ pub(super) fn in_view(construct: impl std::fmt::Display) -> SqlError {
 /// The error for a plan node that has no counterpart.
 pub(super) fn plan(plan: &LogicalPlan) -> SqlError {
     in_view(match plan {
-        LogicalPlan::Limit(_) | LogicalPlan::Sort(_) => "LIMIT",
-        LogicalPlan::Window(_) => "a window function",
         LogicalPlan::RecursiveQuery(_) => "WITH RECURSIVE",
-        LogicalPlan::Distinct(Distinct::On(_)) => "DISTINCT ON",
         LogicalPlan::Unnest(_) => "unnest()",
         LogicalPlan::Subquery(_) => "a correlated subquery",
         other => return in_view(other.display()),

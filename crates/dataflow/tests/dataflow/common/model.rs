@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
-use springtide_plan::{AggregateFunction, GroupBy, Join, Node};
+use springtide_plan::{AggregateFunction, GroupBy, Join, Node, TopK};
 use springtide_types::{RelationId, ZBatch};
 
 use super::integers;
@@ -84,6 +84,8 @@ pub fn evaluate(node: &Node, contents: &impl Fn(RelationId) -> Bag) -> Bag {
         Node::GroupBy(node) => group_by(node, contents),
         Node::Distinct(input) => evaluate(input, contents).into_keys().map(|row| (row, 1)).collect(),
         Node::Union(inputs) => collect(inputs.iter().flat_map(|input| evaluate(input, contents))),
+        Node::TopK(node) => top_k(node, contents),
+        Node::Window(_) => panic!("window functions are tested from SQL"),
     }
 }
 
@@ -143,4 +145,27 @@ fn group_by(node: &GroupBy, contents: &impl Fn(RelationId) -> Bag) -> Bag {
         (key, 1)
     };
     groups.into_iter().map(with_aggregates).collect()
+}
+
+fn top_k(node: &TopK, contents: &impl Fn(RelationId) -> Bag) -> Bag {
+    let mut groups = BTreeMap::<Row, Vec<(Row, i64)>>::new();
+    for (row, weight) in evaluate(&node.input, contents) {
+        groups.entry(node.group.iter().map(|column| row[*column]).collect()).or_default().push((row, weight));
+    }
+    let mut first = Bag::new();
+    for mut rows in groups.into_values() {
+        rows.sort_by_key(|(row, _)| {
+            let sign = |descending: bool| if descending { -1 } else { 1 };
+            let keys = node.order.iter().map(|sort| match row[sort.column] {
+                None => (if sort.nulls_first { -1 } else { 1 }, 0),
+                Some(value) => (0, value * sign(sort.descending)),
+            });
+            let rest = row.iter().map(|value| value.map_or((1, 0), |value| (0, value)));
+            keys.chain(rest).collect::<Vec<_>>()
+        });
+        let copies = rows.into_iter().flat_map(|(row, weight)| std::iter::repeat_n(row, weight as usize));
+        let wanted = copies.skip(node.offset as usize).take(node.limit as usize);
+        wanted.for_each(|row| add(&mut first, row, 1));
+    }
+    first
 }

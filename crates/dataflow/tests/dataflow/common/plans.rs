@@ -7,9 +7,9 @@ use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 use springtide_plan::{
-    Aggregate, AggregateFunction, Filter, GroupBy, Join, Node, Project, ScalarExpr, Source,
+    Aggregate, AggregateFunction, Filter, GroupBy, Join, Node, Project, ScalarExpr, Source, TopK,
 };
-use springtide_types::RelationId;
+use springtide_types::{RelationId, SortColumn};
 
 use super::Harness;
 
@@ -85,4 +85,9 @@ pub fn group_by(input: Node, keys: &[usize], functions: &[(AggregateFunction, Op
 
 pub fn distinct(input: Node) -> Node {
     Node::Distinct(Box::new(input))
+}
+
+pub fn top_k(input: Node, group: &[usize], order: SortColumn, limit: u64) -> Node {
+    let (group, order, schema) = (group.to_vec(), vec![order], input.schema());
+    Node::TopK(Box::new(TopK { input, group, order, offset: 0, limit, with_rank: false, schema }))
 }

@@ -1,0 +1,127 @@
+//! Which rows of a delta go into which accumulator.
+
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::Schema;
+use springtide_plan::Aggregate;
+use springtide_types::{SqlError, ZBatch};
+
+use super::accumulator::{Accumulator, create};
+use super::distinct::DistinctValues;
+
+/// The accumulators of all aggregates, and what feeds them.
+pub(super) struct Inputs {
+    accumulators: Vec<Box<dyn Accumulator>>,
+    plain: Vec<Plain>,
+    distinct: Vec<DistinctValues>,
+}
+
+/// The rows of an aggregate over all values.
+struct Plain {
+    aggregate: usize,
+    /// NULLs of this column do not count; `count(*)` counts the rows of any column.
+    argument: Option<usize>,
+    filter: Option<usize>,
+}
+
+impl Inputs {
+    /// The accumulators for aggregates over rows of this schema.
+    pub(super) fn new(
+        aggregates: &[Aggregate],
+        input: &Schema,
+        append_only: bool,
+    ) -> Result<Inputs, SqlError> {
+        let mut inputs = Inputs { accumulators: Vec::new(), plain: Vec::new(), distinct: Vec::new() };
+        for (position, aggregate) in aggregates.iter().enumerate() {
+            let argument = aggregate.argument.map(|column| input.field(column).data_type());
+            inputs.accumulators.push(create(aggregate, argument, append_only)?);
+            match aggregate.argument.filter(|_| aggregate.distinct) {
+                Some(column) => {
+                    let values = inputs.distinct_values(column, input);
+                    values.add_member(position, aggregate.filter);
+                }
+                None => {
+                    let (argument, filter) = (aggregate.argument, aggregate.filter);
+                    inputs.plain.push(Plain { aggregate: position, argument, filter });
+                }
+            }
+        }
+        Ok(inputs)
+    }
+
+    /// No aggregates.
+    pub(super) fn none() -> Inputs {
+        Inputs { accumulators: Vec::new(), plain: Vec::new(), distinct: Vec::new() }
+    }
+
+    fn distinct_values(&mut self, column: usize, input: &Schema) -> &mut DistinctValues {
+        let known = self.distinct.iter().position(|values| values.argument() == column);
+        let position = known.unwrap_or_else(|| {
+            self.distinct.push(DistinctValues::new(column, input.field(column).data_type()));
+            self.distinct.len() - 1
+        });
+        &mut self.distinct[position]
+    }
+
+    /// One accumulator per aggregate.
+    pub(super) fn accumulators(&self) -> &[Box<dyn Accumulator>] {
+        &self.accumulators
+    }
+
+    /// See [`Inputs::accumulators`].
+    pub(super) fn accumulators_mut(&mut self) -> &mut [Box<dyn Accumulator>] {
+        &mut self.accumulators
+    }
+
+    /// Adds the rows of a delta.
+    pub(super) fn update(&mut self, groups: &[u32], delta: &ZBatch, group_column: &ArrayRef) {
+        for plain in &self.plain {
+            plain.update(groups, delta, group_column, self.accumulators[plain.aggregate].as_mut());
+        }
+        for values in &mut self.distinct {
+            values.update(groups, delta, &mut self.accumulators);
+        }
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        let accumulators = self.accumulators.iter().map(|accumulator| accumulator.bytes()).sum::<usize>();
+        accumulators + self.distinct.iter().map(DistinctValues::bytes).sum::<usize>()
+    }
+}
+
+impl Plain {
+    /// Adds the rows that pass the filter and whose argument is not NULL.
+    fn update(
+        &self,
+        groups: &[u32],
+        delta: &ZBatch,
+        group_column: &ArrayRef,
+        accumulator: &mut dyn Accumulator,
+    ) {
+        let values = self.argument.map_or(group_column, |column| &delta.columns()[column]);
+        let weights = delta.weights().values();
+        let filter = self.filter.map(|column| &delta.columns()[column]);
+        if filter.is_none() && values.logical_null_count() == 0 {
+            accumulator.update(groups, values, weights);
+            return;
+        }
+        let nulls = values.logical_nulls();
+        let counts = |row: &u32| {
+            let row = *row as usize;
+            nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))
+                && filter.is_none_or(|mask| passes(mask, row))
+        };
+        let rows = (0..delta.len() as u32).filter(counts).collect::<Vec<_>>();
+        let groups = rows.iter().map(|row| groups[*row as usize]).collect::<Vec<_>>();
+        let weights = rows.iter().map(|row| weights[*row as usize]).collect::<Vec<_>>();
+        let values = take(values, &UInt32Array::from(rows), None).expect("rows are in bounds");
+        accumulator.update(&groups, &values, &weights);
+    }
+}
+
+/// Whether a filter, a column of booleans, is true for a row.
+pub(super) fn passes(filter: &ArrayRef, row: usize) -> bool {
+    let filter = filter.as_boolean();
+    filter.is_valid(row) && filter.value(row)
+}

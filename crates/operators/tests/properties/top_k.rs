@@ -1,0 +1,144 @@
+//! The first rows of groups, with and without retractions, ranks and offsets.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use springtide_operators::{Input, Operator, TopKOperator};
+use springtide_plan::TopK;
+use springtide_types::{SortColumn, ZBatch};
+
+use crate::history::*;
+
+fn plan(random: &mut fastrand::Rng, append_only: bool) -> TopK {
+    let input = source(append_only, vec![]);
+    let group = [vec![], vec![0], vec![0, 4]][random.usize(0..3)].clone();
+    let mut order = Vec::new();
+    for column in [2, 3, 1] {
+        if random.bool() {
+            order.push(SortColumn { column, descending: random.bool(), nulls_first: random.bool() });
+        }
+    }
+    let with_rank = random.bool();
+    let mut fields = input.schema().fields().to_vec();
+    if with_rank {
+        fields.push(Arc::new(Field::new("rank", DataType::Int64, true)));
+    }
+    TopK {
+        group,
+        order,
+        offset: random.u64(0..3),
+        limit: random.u64(1..5),
+        with_rank,
+        schema: Arc::new(Schema::new(fields)),
+        input,
+    }
+}
+
+fn value_order(left: &Row, right: &Row, column: usize) -> Ordering {
+    let float = |bits: Option<u64>| f64::from_bits(bits.unwrap_or(0));
+    match column {
+        0 => left.k.cmp(&right.k),
+        1 => left.v.cmp(&right.v),
+        2 => {
+            let (left, right) = (float(left.f), float(right.f));
+            left.is_nan().cmp(&right.is_nan()).then(left.partial_cmp(&right).unwrap_or(Ordering::Equal))
+        }
+        3 => left.t.cmp(&right.t),
+        _ => left.b.cmp(&right.b),
+    }
+}
+
+fn order(left: &Row, right: &Row, sort: &SortColumn) -> Ordering {
+    let is_null =
+        |row: &Row| [row.k.is_none(), row.v.is_none(), row.f.is_none(), row.t.is_none(), row.b.is_none()];
+    let (left_null, right_null) = (is_null(left)[sort.column], is_null(right)[sort.column]);
+    if left_null || right_null {
+        let nulls = left_null.cmp(&right_null);
+        return if sort.nulls_first { nulls.reverse() } else { nulls };
+    }
+    let values = value_order(left, right, sort.column);
+    if sort.descending { values.reverse() } else { values }
+}
+
+fn expect(plan: &TopK, rows: &Multiset) -> Contents {
+    type Key = (Option<i64>, Option<bool>);
+    let mut groups: BTreeMap<Key, Vec<(&Row, i64)>> = BTreeMap::new();
+    for (row, weight) in rows {
+        let key = (row.k.filter(|_| plan.group.contains(&0)), row.b.filter(|_| plan.group.contains(&4)));
+        groups.entry(key).or_default().push((row, *weight));
+    }
+    let others = (0..5).map(SortColumn::ascending);
+    let orders = plan.order.iter().copied().chain(others).collect::<Vec<_>>();
+    let mut contents = Contents::default();
+    for mut rows in groups.into_values() {
+        rows.sort_by(|(left, _), (right, _)| {
+            orders.iter().fold(Ordering::Equal, |found, sort| found.then_with(|| order(left, right, sort)))
+        });
+        let copies = rows.iter().flat_map(|(row, weight)| (0..*weight).map(|_| (*row).clone()));
+        let wanted = copies.enumerate().skip(plan.offset as usize).take(plan.limit as usize);
+        for (before, row) in wanted {
+            let input = batch(&mut fastrand::Rng::with_seed(0), &[(row, 1)]);
+            let mut columns = input.columns().to_vec();
+            if plan.with_rank {
+                let rank: ArrayRef = Arc::new(Int64Array::from(vec![before as i64 + 1]));
+                columns.push(rank);
+            }
+            let row = RecordBatch::try_new(plan.schema.clone(), columns).unwrap();
+            contents.add(&ZBatch::inserts(row));
+        }
+    }
+    contents
+}
+
+fn run(append_only: bool) {
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..60 {
+        let plan = plan(&mut random, append_only);
+        let mut operator = TopKOperator::new(&plan);
+        let (mut rows, mut contents) = (Multiset::new(), Contents::default());
+        for epoch in 0..20 {
+            for delta in random_epoch(&mut random, &mut rows, append_only) {
+                feed(&mut operator, Input::Delta(0, delta), &mut contents);
+            }
+            feed(&mut operator, Input::EndOfEpoch(epoch), &mut contents);
+            assert_eq!(contents, expect(&plan, &rows), "seed {seed}, epoch {epoch}, {plan:?}");
+        }
+    }
+}
+
+#[test]
+fn rows_come_and_go() {
+    run(false);
+}
+
+#[test]
+fn rows_only_come() {
+    run(true);
+}
+
+/// Many rows of one group, then all of them gone: state is dropped, and merges of long lists are right.
+#[test]
+fn state_follows_the_rows() {
+    let input = source(false, vec![]);
+    let order = vec![SortColumn { column: 1, descending: true, nulls_first: true }];
+    let schema = input.schema();
+    let plan = TopK { input, group: vec![0], order, offset: 0, limit: 3, with_rank: false, schema };
+    let mut operator = TopKOperator::new(&plan);
+    let row = |v| Row { k: Some(1), v: Some(v), f: None, t: None, b: None };
+    let mut contents = Contents::default();
+    let random = &mut fastrand::Rng::with_seed(1);
+    let epochs = [(0..5000, 1), (0..4999, -1), (6000..7000, 1), (6000..7000, -1), (4999..5000, -1)];
+    for (epoch, (values, weight)) in epochs.into_iter().enumerate() {
+        let rows = values.map(|value| (row((value * 7919) % 10007), weight)).collect::<Vec<_>>();
+        for rows in rows.chunks(300) {
+            feed(&mut operator, Input::Delta(0, batch(random, rows)), &mut contents);
+        }
+        feed(&mut operator, Input::EndOfEpoch(epoch as u64), &mut contents);
+        assert_eq!(contents.rows.len(), [3, 1, 3, 1, 0][epoch]);
+    }
+    assert!(operator.state_bytes() < 100_000, "{} bytes", operator.state_bytes());
+}

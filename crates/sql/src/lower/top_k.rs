@@ -1,0 +1,193 @@
+//! LIMIT, and a filter on ROW_NUMBER(), as top-k.
+
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::utils::{conjunction, split_conjunction};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, FetchType, Filter as LogicalFilter, Limit, LogicalPlan, Operator, Projection, SkipType,
+    Window as LogicalWindow,
+};
+use springtide_plan::{Filter, Node, TopK};
+use springtide_types::{Result, SqlError, SqlState};
+
+use super::refuse::in_view;
+use super::{Lowering, arrow_schema, expr, window};
+
+/// A filter on ROW_NUMBER().
+pub(super) struct Ranks<'a> {
+    window: &'a LogicalWindow,
+    /// The greatest rank that passes.
+    last: u64,
+    /// What else the filter asks for.
+    rest: Option<Expr>,
+}
+
+/// What a filter over one ROW_NUMBER() keeps, if it sets an upper bound to it.
+pub(super) fn ranks(filter: &LogicalFilter) -> Option<Ranks<'_>> {
+    let LogicalPlan::Window(window) = filter.input.as_ref() else { return None };
+    let [call] = window.window_expr.as_slice() else { return None };
+    let Expr::WindowFunction(function) = call else { return None };
+    if function.fun.name() != "row_number" {
+        return None;
+    }
+    let rank = window.schema.fields().len() - 1;
+    let is_rank = |expr: &Expr| is_column(expr, rank, window);
+    let mut last = None;
+    let mut rest = Vec::new();
+    for term in split_conjunction(&filter.predicate) {
+        let (bound, exact) =
+            bound(term, is_rank).map_or((None, false), |(bound, exact)| (Some(bound), exact));
+        last = [last, bound].into_iter().flatten().min();
+        if !exact {
+            rest.push(term.clone());
+        }
+    }
+    Some(Ranks { window, last: last?, rest: conjunction(rest) })
+}
+
+fn is_column(expr: &Expr, position: usize, window: &LogicalWindow) -> bool {
+    match expr {
+        Expr::Cast(cast) => is_column(&cast.expr, position, window),
+        other => expr::column(other, &window.schema) == Some(position),
+    }
+}
+
+/// The upper bound that a term sets, and whether it says no more than that.
+fn bound(term: &Expr, is_rank: impl Fn(&Expr) -> bool) -> Option<(u64, bool)> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = term else { return None };
+    let (op, value) = match (is_rank(left), is_rank(right)) {
+        (true, false) => (*op, literal(right)?),
+        (false, true) => (op.swap()?, literal(left)?),
+        _ => return None,
+    };
+    let at_least_zero = |value: i64| u64::try_from(value).unwrap_or(0);
+    match op {
+        Operator::LtEq => Some((at_least_zero(value), true)),
+        Operator::Lt => Some((at_least_zero(value.saturating_sub(1)), true)),
+        Operator::Eq => Some((at_least_zero(value), value == 1)),
+        _ => None,
+    }
+}
+
+fn literal(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Cast(cast) => literal(&cast.expr),
+        Expr::Literal(value, _) => match value.cast_to(&arrow::datatypes::DataType::Int64).ok()? {
+            ScalarValue::Int64(value) => value,
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The node without the rank that a projection over it does not read.
+pub(super) fn without_rank(node: Node, projection: &Projection) -> Node {
+    let Node::TopK(mut top_k) = node else { return node };
+    let rank = top_k.schema.fields().len() - 1;
+    let schema = projection.input.schema();
+    let mut read = projection.expr.iter().flat_map(Expr::column_refs);
+    if top_k.with_rank && read.all(|column| schema.maybe_index_of_column(column) != Some(rank)) {
+        top_k.with_rank = false;
+        top_k.schema = Arc::new(Schema::new(top_k.schema.fields()[..rank].to_vec()));
+    }
+    Node::TopK(top_k)
+}
+
+impl Lowering<'_> {
+    /// A filter for which [`ranks`] has found an upper bound.
+    pub(super) fn top_of_groups(&self, filter: &LogicalFilter) -> Result<Node> {
+        let Some(Ranks { window, last, rest }) = ranks(filter) else {
+            return Err(in_view(&filter.predicate));
+        };
+        let schema = window.input.schema();
+        let params = window::params(&window.window_expr[0])?;
+        let read = params.partition_by.iter().chain(params.order_by.iter().map(|sort| &sort.expr));
+        let (input, computed) = window::with_computed(self.lower(&window.input)?, schema, read)?;
+        let (group, order) = window::places(params, schema, &computed)?;
+        let rank = window.schema.fields()[schema.fields().len()].as_ref().clone();
+        let fields = input.schema().fields().iter().cloned().chain([Arc::new(rank)]).collect::<Vec<_>>();
+        let schema_with_rank = Arc::new(Schema::new(fields));
+        let top_k =
+            TopK { input, group, order, offset: 0, limit: last, with_rank: true, schema: schema_with_rank };
+        let mut node = Node::TopK(Box::new(top_k));
+        if !computed.is_empty() {
+            let mut columns = expr::all_columns(&node.schema());
+            columns.drain(schema.fields().len()..schema.fields().len() + computed.len());
+            node = expr::project_physical(node, columns, &arrow_schema(&window.schema))?;
+        }
+        match rest {
+            None => Ok(node),
+            Some(rest) => {
+                let predicate = expr::physical(&rest, &window.schema)?;
+                Ok(Node::Filter(Box::new(Filter { input: node, predicate })))
+            }
+        }
+    }
+
+    /// LIMIT and OFFSET, which are about the order of the input.
+    pub(super) fn limit(&self, limit: &Limit) -> Result<Node> {
+        let bounds = bounds(limit)?;
+        match limit.input.as_ref() {
+            // Row by row, so the rows may as well be picked first.
+            LogicalPlan::Projection(projection) => match projection.input.as_ref() {
+                LogicalPlan::Sort(_) => {
+                    let input = self.first(&projection.input, bounds)?;
+                    let schema = arrow_schema(&projection.schema);
+                    expr::project(input, projection.input.schema(), &projection.expr, &schema)
+                }
+                _ => self.first(&limit.input, bounds),
+            },
+            input => self.first(input, bounds),
+        }
+    }
+
+    /// The first rows of a plan, which may be a sort.
+    fn first(&self, plan: &LogicalPlan, (offset, limit): (u64, u64)) -> Result<Node> {
+        let (input, order_by) = match plan {
+            LogicalPlan::Sort(sort) if sort.fetch.is_none() => (sort.input.as_ref(), sort.expr.as_slice()),
+            other => (other, [].as_slice()),
+        };
+        let schema = input.schema();
+        let read = order_by.iter().map(|sort| &sort.expr);
+        let (node, computed) = window::with_computed(self.lower(input)?, schema, read)?;
+        let order = window::order(order_by, schema, &computed)?;
+        let top_k = TopK {
+            schema: node.schema(),
+            input: node,
+            group: vec![],
+            order,
+            offset,
+            limit,
+            with_rank: false,
+        };
+        let node = Node::TopK(Box::new(top_k));
+        if computed.is_empty() {
+            return Ok(node);
+        }
+        let mut columns = expr::all_columns(&node.schema());
+        columns.truncate(schema.fields().len());
+        expr::project_physical(node, columns, &arrow_schema(schema))
+    }
+}
+
+/// Rows to skip, and rows to take after them.
+fn bounds(limit: &Limit) -> Result<(u64, u64)> {
+    let skip = match limit.get_skip_type() {
+        Ok(SkipType::Literal(skip)) => skip as u64,
+        _ => return Err(negative_or_computed()),
+    };
+    match limit.get_fetch_type() {
+        Ok(FetchType::Literal(fetch)) => Ok((skip, fetch.map_or(u64::MAX, |fetch| fetch as u64))),
+        _ => Err(negative_or_computed()),
+    }
+}
+
+fn negative_or_computed() -> SqlError {
+    SqlError::new(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        "LIMIT or OFFSET by other than a number in a materialized view",
+    )
+    .with_hint("Write the number itself.")
+}

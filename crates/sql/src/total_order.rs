@@ -1,0 +1,100 @@
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::{Sort as SortExpr, WindowFunction};
+use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrameBound, WindowFrameUnits};
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+/// Lets rows that tie in an ORDER BY follow each other by their other columns, wherever that decides which rows
+/// there are or what they hold: under LIMIT, and for functions of the position of a row. A query then has one
+/// result, the one of a view over it.
+#[derive(Debug)]
+pub(crate) struct TotalOrder;
+
+impl OptimizerRule for TotalOrder {
+    fn name(&self) -> &str {
+        "total_order"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::TopDown)
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        match plan {
+            LogicalPlan::Limit(_) => plan.transform_down(|node| match node {
+                LogicalPlan::Limit(_) | LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => {
+                    Ok(Transformed::no(node))
+                }
+                LogicalPlan::Sort(mut sort) => {
+                    let changed = complete(&mut sort.expr, sort.input.schema(), &[]);
+                    Ok(Transformed::new(LogicalPlan::Sort(sort), changed, TreeNodeRecursion::Jump))
+                }
+                other => Ok(Transformed::new(other, false, TreeNodeRecursion::Jump)),
+            }),
+            LogicalPlan::Sort(mut sort) if sort.fetch.is_some() => {
+                let changed = complete(&mut sort.expr, sort.input.schema(), &[]);
+                Ok(Transformed::new_transformed(LogicalPlan::Sort(sort), changed))
+            }
+            LogicalPlan::Window(window) => complete_window(window),
+            other => Ok(Transformed::no(other)),
+        }
+    }
+}
+
+fn complete_window(mut window: Window) -> Result<Transformed<LogicalPlan>> {
+    let mut changed = false;
+    for call in &mut window.window_expr {
+        let name = call.schema_name().to_string();
+        let function = match call {
+            Expr::WindowFunction(function) => function,
+            Expr::Alias(alias) => match alias.expr.as_mut() {
+                Expr::WindowFunction(function) => function,
+                _ => continue,
+            },
+            _ => continue,
+        };
+        if !is_positional(function) {
+            continue;
+        }
+        let params = &mut function.params;
+        if complete(&mut params.order_by, window.input.schema(), &params.partition_by) {
+            changed = true;
+            if let Expr::WindowFunction(_) = call {
+                *call = call.clone().alias(name);
+            }
+        }
+    }
+    if !changed {
+        return Ok(Transformed::no(LogicalPlan::Window(window)));
+    }
+    Window::try_new(window.window_expr, window.input)
+        .map(|window| Transformed::yes(LogicalPlan::Window(window)))
+}
+
+/// Whether the result for a row depends on where among its peers it stands.
+fn is_positional(function: &WindowFunction) -> bool {
+    let frame = &function.params.window_frame;
+    match function.fun.name() {
+        "row_number" | "ntile" | "lag" | "lead" => true,
+        "rank" | "dense_rank" | "percent_rank" | "cume_dist" => false,
+        // The first row of a partition is the same whatever the end of the frame is.
+        "first_value" if matches!(&frame.start_bound, WindowFrameBound::Preceding(rows) if rows.is_null()) => {
+            true
+        }
+        _ => frame.units == WindowFrameUnits::Rows,
+    }
+}
+
+/// Appends the columns that are not named yet, by name. Returns whether there were any.
+fn complete(order: &mut Vec<SortExpr>, schema: &DFSchema, constant: &[Expr]) -> bool {
+    let mut columns = schema.columns();
+    columns.sort_by_cached_key(|column| column.flat_name());
+    let before = order.len();
+    for column in columns {
+        let column = Expr::Column(column);
+        if !constant.contains(&column) && order.iter().all(|sort| sort.expr != column) {
+            order.push(column.sort(true, false));
+        }
+    }
+    order.len() > before
+}

@@ -1,0 +1,184 @@
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayData, ArrayRef, AsArray, BooleanArray, make_array};
+use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
+use arrow::datatypes::{ArrowNativeType, DataType, Schema};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+/// Keys of fixed-width columns, sixteen bytes in all at most, packed into two words. A look-up compares the words
+/// themselves, and so touches one place in memory.
+#[derive(Debug)]
+pub(crate) struct NarrowKeys {
+    columns: Vec<Packed>,
+    table: HashTable<(Key, u32)>,
+    /// The key of each slot.
+    keys: Vec<Key>,
+    free: Vec<u32>,
+}
+
+/// Where a column lies in a key.
+#[derive(Debug)]
+struct Packed {
+    data_type: DataType,
+    /// Bytes of a value.
+    width: usize,
+    word: usize,
+    shift: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Key {
+    words: [u64; 2],
+    /// One bit per column that is NULL; its value is then 0.
+    nulls: u64,
+}
+
+impl Key {
+    /// Folded multiplication, as in wyhash.
+    #[inline]
+    fn hash(&self) -> u64 {
+        let left = self.words[0] ^ 0x9e37_79b9_7f4a_7c15;
+        let right = self.words[1] ^ self.nulls.rotate_left(32) ^ 0xd6e8_feb8_6659_fd93;
+        let product = u128::from(left) * u128::from(right);
+        let folded = (product as u64) ^ ((product >> 64) as u64);
+        folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (folded >> 29)
+    }
+}
+
+impl NarrowKeys {
+    /// An empty table, if keys of this schema are narrow.
+    pub(crate) fn new(schema: &Schema) -> Option<NarrowKeys> {
+        let mut used = [0, 0];
+        let columns = schema.fields().iter().map(|field| {
+            let width = width(field.data_type())?;
+            let word = (0..2).find(|word| used[*word] + width <= 8)?;
+            let shift = 8 * used[word] as u32;
+            used[word] += width;
+            Some(Packed { data_type: field.data_type().clone(), width, word, shift })
+        });
+        let columns = columns.collect::<Option<Vec<_>>>()?;
+        Some(NarrowKeys { columns, table: HashTable::new(), keys: Vec::new(), free: Vec::new() })
+    }
+
+    pub(crate) fn slots(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len() - self.free.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let keys = self.keys.capacity() * size_of::<Key>() + 4 * self.free.capacity();
+        self.table.allocation_size() + keys
+    }
+
+    pub(crate) fn intern(&mut self, rows: &arrow::array::RecordBatch) -> Vec<u32> {
+        let keys = self.pack(rows.columns(), rows.num_rows());
+        let slots = keys.into_iter().map(|key| {
+            match self.table.entry(key.hash(), |(other, _)| *other == key, |(other, _)| other.hash()) {
+                Entry::Occupied(entry) => entry.get().1,
+                Entry::Vacant(entry) => {
+                    let slot = match self.free.pop() {
+                        Some(slot) => {
+                            self.keys[slot as usize] = key;
+                            slot
+                        }
+                        None => {
+                            self.keys.push(key);
+                            self.keys.len() as u32 - 1
+                        }
+                    };
+                    entry.insert((key, slot));
+                    slot
+                }
+            }
+        });
+        slots.collect()
+    }
+
+    fn pack(&self, columns: &[ArrayRef], rows: usize) -> Vec<Key> {
+        let mut keys = vec![Key::default(); rows];
+        for (position, (column, packed)) in columns.iter().zip(&self.columns).enumerate() {
+            let nulls = column.nulls().filter(|nulls| nulls.null_count() > 0);
+            for (row, (key, value)) in keys.iter_mut().zip(packed.values(column)).enumerate() {
+                if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                    key.nulls |= 1 << position;
+                } else {
+                    key.words[packed.word] |= value << packed.shift;
+                }
+            }
+        }
+        keys
+    }
+
+    pub(crate) fn gather(&self, columns: &[usize], slots: &[u32]) -> Vec<ArrayRef> {
+        columns.iter().map(|column| self.column(*column, slots)).collect()
+    }
+
+    fn column(&self, position: usize, slots: &[u32]) -> ArrayRef {
+        let packed = &self.columns[position];
+        let keys = slots.iter().map(|slot| &self.keys[*slot as usize]);
+        let valid = keys.clone().map(|key| key.nulls & (1 << position) == 0);
+        let nulls = Some(NullBuffer::from_iter(valid)).filter(|nulls| nulls.null_count() > 0);
+        packed.column(keys.map(|key| key.words[packed.word] >> packed.shift), slots.len(), nulls)
+    }
+
+    pub(crate) fn release(&mut self, slots: &[u32]) {
+        for slot in slots {
+            let key = self.keys[*slot as usize];
+            if let Ok(entry) = self.table.find_entry(key.hash(), |(other, _)| *other == key) {
+                entry.remove();
+                self.free.push(*slot);
+            }
+        }
+    }
+}
+
+/// Bytes of a value, of types whose values are equal if and only if their bits are.
+fn width(data_type: &DataType) -> Option<usize> {
+    match data_type {
+        DataType::Boolean => Some(1),
+        data_type if data_type.is_integer() => data_type.primitive_width(),
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => data_type.primitive_width(),
+        DataType::Time32(_) | DataType::Time64(_) => data_type.primitive_width(),
+        _ => None,
+    }
+}
+
+impl Packed {
+    /// The bits of each value.
+    fn values(&self, column: &ArrayRef) -> Vec<u64> {
+        fn bits<T: ArrowNativeType>(column: &ArrayRef, bits: impl Fn(T) -> u64) -> Vec<u64> {
+            let data = column.to_data();
+            let values = ScalarBuffer::<T>::new(data.buffers()[0].clone(), data.offset(), data.len());
+            values.iter().map(|value| bits(*value)).collect()
+        }
+        match (&self.data_type, self.width) {
+            (DataType::Boolean, _) => column.as_boolean().values().iter().map(u64::from).collect(),
+            (_, 1) => bits::<u8>(column, u64::from),
+            (_, 2) => bits::<u16>(column, u64::from),
+            (_, 4) => bits::<u32>(column, u64::from),
+            _ => bits::<u64>(column, |value| value),
+        }
+    }
+
+    /// The column of values with these bits, and perhaps others further up.
+    fn column(&self, bits: impl Iterator<Item = u64>, rows: usize, nulls: Option<NullBuffer>) -> ArrayRef {
+        let values = match (&self.data_type, self.width) {
+            (DataType::Boolean, _) => {
+                return Arc::new(BooleanArray::new(
+                    bits.map(|bits| bits & 1 == 1).collect::<Vec<_>>().into(),
+                    nulls,
+                ));
+            }
+            (_, 1) => Buffer::from_vec(bits.map(|bits| bits as u8).collect::<Vec<_>>()),
+            (_, 2) => Buffer::from_vec(bits.map(|bits| bits as u16).collect::<Vec<_>>()),
+            (_, 4) => Buffer::from_vec(bits.map(|bits| bits as u32).collect::<Vec<_>>()),
+            _ => Buffer::from_vec(bits.collect::<Vec<_>>()),
+        };
+        let data = ArrayData::builder(self.data_type.clone()).len(rows).add_buffer(values).nulls(nulls);
+        make_array(data.build().expect("one value of the type's width per row"))
+    }
+}

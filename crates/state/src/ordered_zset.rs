@@ -1,0 +1,255 @@
+use std::cmp::Ordering;
+
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::datatypes::{Schema, SchemaRef};
+use smallvec::SmallVec;
+use springtide_types::{SortColumn, ZBatch};
+
+use crate::indexed::MIN_COMPACTION;
+use crate::key_table::KeyTable;
+use crate::normalize::normalize_floats;
+use crate::order::{compare_cells, sort_words};
+use crate::store::{Access, Store};
+
+/// A Z-set in groups, the rows of each in order: what top-k and window functions need.
+///
+/// Rows lie in columnar chunks; a group is a list of row positions. A row has a word that sorts it as the first
+/// column of the order does, so that columns are only compared where words are equal. One change costs O(log group)
+/// comparisons and the shift of O(group) 4-byte positions; a delta of many rows is sorted and merged in one pass.
+#[derive(Debug)]
+pub struct OrderedZSet {
+    store: Store,
+    groups: KeyTable,
+    group_columns: Vec<usize>,
+    /// Of all columns, so that only equal rows tie.
+    order: Vec<SortColumn>,
+    words: Vec<u64>,
+    /// Positions of the rows of each group, in order.
+    lists: Vec<List>,
+    /// Of rows that are never retracted, only so many are kept per group.
+    keep: Option<usize>,
+}
+
+type List = SmallVec<[u32; 4]>;
+
+impl OrderedZSet {
+    /// An empty Z-set grouped by some columns and ordered by others. Columns that the order does not name come
+    /// last in it. With `keep`, the rows must never be retracted, and only the first `keep` of each group are kept.
+    pub fn new(
+        schema: SchemaRef,
+        group: Vec<usize>,
+        mut order: Vec<SortColumn>,
+        keep: Option<usize>,
+    ) -> OrderedZSet {
+        for column in 0..schema.fields().len() {
+            if !group.contains(&column) && order.iter().all(|sort| sort.column != column) {
+                order.push(SortColumn::ascending(column));
+            }
+        }
+        let keys = schema.project(&group).unwrap_or_else(|_| Schema::empty());
+        let access = if keep.is_some() {
+            Access::Scan
+        } else {
+            Access::Key { columns: (0..schema.fields().len()).collect(), append_only: false }
+        };
+        OrderedZSet {
+            store: Store::new(schema, access),
+            groups: KeyTable::new(keys.into()),
+            group_columns: group,
+            order,
+            words: Vec::new(),
+            lists: Vec::new(),
+            keep,
+        }
+    }
+
+    /// The groups of these rows, as small numbers that are used again once released.
+    pub fn groups_of(&mut self, rows: &RecordBatch) -> Vec<u32> {
+        let keys = self.group_columns.iter().map(|column| normalize_floats(rows.column(*column))).collect();
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let keys = RecordBatch::try_new_with_options(self.groups.schema().clone(), keys, &options)
+            .expect("the group columns are columns of the rows");
+        let groups = self.groups.intern(&keys);
+        self.lists.resize_with(self.groups.slots(), List::new);
+        groups
+    }
+
+    /// One more than the greatest group in use.
+    pub fn group_count(&self) -> usize {
+        self.lists.len()
+    }
+
+    /// Positions and weights of the rows of a group, in order. Positions stay valid, also of rows that are
+    /// retracted, until [`OrderedZSet::tidy`].
+    pub fn rows_of(&self, group: u32) -> impl Iterator<Item = (u32, i64)> + '_ {
+        self.lists[group as usize].iter().map(|row| (*row, self.store.weights()[*row as usize]))
+    }
+
+    /// All columns of the given rows.
+    pub fn gather(&self, rows: &[u32]) -> RecordBatch {
+        self.store.chunks().gather_rows(rows)
+    }
+
+    /// Adds a delta the groups of whose rows are known.
+    pub fn apply(&mut self, delta: &ZBatch, groups: &[u32]) {
+        match self.keep {
+            Some(keep) => self.add(delta, groups, keep),
+            None => self.change(delta, groups),
+        }
+    }
+
+    /// Adds rows that stay, as far as they are among the first of their group.
+    fn add(&mut self, delta: &ZBatch, groups: &[u32], keep: usize) {
+        debug_assert!(delta.is_insert_only(), "a retraction from rows that are never retracted");
+        let words = self.words_of(delta.rows());
+        let is_candidate = |row: usize| {
+            let list = &self.lists[groups[row] as usize];
+            list.len() < keep || list.last().is_some_and(|last| words[row] <= self.words[*last as usize])
+        };
+        let candidates =
+            (0..delta.len()).filter(|row| is_candidate(*row)).map(|row| row as u32).collect::<Vec<_>>();
+        if candidates.is_empty() {
+            return;
+        }
+        let first = self.store.weights().len() as u32;
+        let all = candidates.len() == delta.len();
+        let added = if all { delta.clone() } else { delta.take(&UInt32Array::from(candidates.clone())) };
+        self.store.apply(&added, None, &mut Vec::new());
+        self.words.extend(candidates.iter().map(|row| words[*row as usize]));
+        let new =
+            candidates.iter().zip(first..).map(|(row, position)| (groups[*row as usize], position)).collect();
+        for (group, rows) in self.sorted(new) {
+            let mut list = std::mem::take(&mut self.lists[group as usize]);
+            self.merge(&mut list, &rows);
+            for row in list.drain(keep.min(list.len())..) {
+                self.store.drop_row(row);
+            }
+            self.lists[group as usize] = list;
+        }
+    }
+
+    /// Adds and retracts rows.
+    fn change(&mut self, delta: &ZBatch, groups: &[u32]) {
+        let first = self.store.weights().len();
+        let mut changes = Vec::new();
+        self.store.apply(delta, None, &mut changes);
+        let added = (first as u32..self.store.weights().len() as u32).collect::<Vec<_>>();
+        let added_groups = if changes.is_empty() && added.len() == delta.len() && delta.is_insert_only() {
+            groups.to_vec()
+        } else {
+            let rows = self.gather(&added);
+            self.groups_of(&rows)
+        };
+        if !added.is_empty() {
+            let rows = self.gather(&added);
+            let words = self.words_of(&rows);
+            self.words.extend(words);
+        }
+        let mut gone =
+            changes.iter().map(|(row, _)| *row).filter(|row| self.store.weights()[*row as usize] == 0);
+        let mut gone = gone.by_ref().collect::<Vec<_>>();
+        gone.sort_unstable();
+        gone.dedup();
+        self.unlist(&gone);
+        for (group, rows) in self.sorted(added_groups.into_iter().zip(added).collect()) {
+            let mut list = std::mem::take(&mut self.lists[group as usize]);
+            self.merge(&mut list, &rows);
+            self.lists[group as usize] = list;
+        }
+    }
+
+    /// Takes rows off the lists of their groups.
+    fn unlist(&mut self, gone: &[u32]) {
+        if gone.is_empty() {
+            return;
+        }
+        let rows = self.gather(gone);
+        let mut gone = self.groups_of(&rows).into_iter().zip(gone.iter().copied()).collect::<Vec<_>>();
+        gone.sort_unstable();
+        for of_group in gone.chunk_by(|left, right| left.0 == right.0) {
+            let group = of_group[0].0 as usize;
+            let mut list = std::mem::take(&mut self.lists[group]);
+            if let [(_, row)] = of_group {
+                let at = list.partition_point(|other| self.compare(*other, *row) == Ordering::Less);
+                let offset = list[at..].iter().position(|other| other == row).expect("a row is on its list");
+                list.remove(at + offset);
+            } else {
+                list.retain(|row| of_group.binary_search_by_key(row, |(_, row)| *row).is_err());
+            }
+            self.lists[group] = list;
+        }
+    }
+
+    /// (group, row) pairs by group, the rows of each in order.
+    fn sorted(&self, mut rows: Vec<(u32, u32)>) -> Vec<(u32, Vec<u32>)> {
+        rows.sort_unstable_by(|left, right| left.0.cmp(&right.0).then_with(|| self.compare(left.1, right.1)));
+        let of_groups = rows.chunk_by(|left, right| left.0 == right.0);
+        of_groups.map(|rows| (rows[0].0, rows.iter().map(|(_, row)| *row).collect())).collect()
+    }
+
+    /// Merges rows into a list; both are in order.
+    fn merge(&self, list: &mut List, rows: &[u32]) {
+        if let [row] = rows {
+            let at = list.partition_point(|other| self.compare(*other, *row) != Ordering::Greater);
+            list.insert(at, *row);
+            return;
+        }
+        let old = std::mem::take(list);
+        list.reserve(old.len() + rows.len());
+        let mut rest = old.iter().copied().peekable();
+        for row in rows {
+            while let Some(other) = rest.next_if(|other| self.compare(*other, *row) != Ordering::Greater) {
+                list.push(other);
+            }
+            list.push(*row);
+        }
+        list.extend(rest);
+    }
+
+    fn words_of(&self, rows: &RecordBatch) -> Vec<u64> {
+        match self.order.first() {
+            Some(sort) => sort_words(rows.column(sort.column), *sort),
+            None => vec![0; rows.num_rows()],
+        }
+    }
+
+    /// The order of two rows.
+    fn compare(&self, left: u32, right: u32) -> Ordering {
+        let words = self.words[left as usize].cmp(&self.words[right as usize]);
+        if words != Ordering::Equal || left == right {
+            return words;
+        }
+        let ((left, i), (right, j)) = (self.store.chunks().row(left), self.store.chunks().row(right));
+        let mut columns = self.order.iter();
+        columns
+            .find_map(|sort| {
+                let (left, right): (&ArrayRef, &ArrayRef) =
+                    (left.column(sort.column), right.column(sort.column));
+                Some(compare_cells(left, i, right, j, *sort)).filter(|ordering| *ordering != Ordering::Equal)
+            })
+            .unwrap_or(Ordering::Equal)
+    }
+
+    /// Releases those of these groups that are empty, and drops retracted rows once they are many.
+    pub fn tidy(&mut self, groups: &[u32]) {
+        let empty = groups.iter().copied().filter(|group| self.lists[*group as usize].is_empty());
+        self.groups.release(&empty.collect::<Vec<_>>());
+        let (rows, dead) = (self.store.weights().len(), self.store.dead());
+        if rows < MIN_COMPACTION || dead * 2 <= rows {
+            return;
+        }
+        let mut weights = self.store.weights().iter();
+        self.words.retain(|_| weights.next().is_some_and(|weight| *weight != 0));
+        self.words.shrink_to_fit();
+        let moved = self.store.compact(|_| false);
+        self.lists.iter_mut().flatten().for_each(|row| *row = moved[*row as usize]);
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let spilled =
+            self.lists.iter().filter(|list| list.spilled()).map(|list| 4 * list.capacity()).sum::<usize>();
+        let lists = self.lists.capacity() * size_of::<List>() + spilled;
+        self.store.bytes() + self.groups.bytes() + 8 * self.words.capacity() + lists
+    }
+}
