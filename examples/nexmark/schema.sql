@@ -31,5 +31,6 @@ CREATE TABLE bid (
     channel varchar NOT NULL,
     url varchar NOT NULL,
     date_time timestamp NOT NULL,
-    extra varchar NOT NULL
+    extra varchar NOT NULL,
+    arrived timestamptz NOT NULL DEFAULT now()
 ) WITH (append_only = true);

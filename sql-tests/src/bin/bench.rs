@@ -41,6 +41,9 @@ enum What {
     Change,
 }
 
+/// Of event time, as in the reference generator.
+const EVENTS_PER_SECOND: u64 = 10_000_000;
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
@@ -57,7 +60,7 @@ async fn measure_nexmark(arguments: &Arguments) -> Result<()> {
     println!("Nexmark, {} events, median of {}", arguments.events, arguments.runs);
     println!("query  epoch    workers  events/s    events/cpu-s  wall s  cpu s  rows");
     for size in &arguments.epochs {
-        let epochs = nexmark::generate(arguments.events, *size);
+        let epochs = nexmark::generate(arguments.events, *size, EVENTS_PER_SECOND);
         for (name, definition) in QUERIES {
             if !arguments.queries.is_empty() && !arguments.queries.iter().any(|query| query == name) {
                 continue;

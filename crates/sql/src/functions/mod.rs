@@ -7,6 +7,7 @@ mod cast;
 mod decimal;
 mod distinct_sum;
 mod extract;
+mod extremum;
 mod guard;
 mod labelled;
 mod session;
@@ -62,7 +63,8 @@ impl Functions {
         }
         let mut aggregate = HashMap::new();
         let sum = Arc::new(AggregateUDF::from(sum::Sum::new()));
-        for function in SessionStateDefaults::default_aggregate_functions().into_iter().chain([sum]) {
+        let own = extremum::functions().into_iter().chain([sum]);
+        for function in SessionStateDefaults::default_aggregate_functions().into_iter().chain(own) {
             for alias in function.aliases() {
                 aggregate.insert(alias.clone(), function.clone());
             }

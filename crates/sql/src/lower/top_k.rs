@@ -111,12 +111,8 @@ impl Lowering<'_> {
         let schema_with_rank = Arc::new(Schema::new(fields));
         let top_k =
             TopK { input, group, order, offset: 0, limit: last, with_rank: true, schema: schema_with_rank };
-        let mut node = Node::TopK(Box::new(top_k));
-        if !computed.is_empty() {
-            let mut columns = expr::all_columns(&node.schema());
-            columns.drain(schema.fields().len()..schema.fields().len() + computed.len());
-            node = expr::project_physical(node, columns, &arrow_schema(&window.schema))?;
-        }
+        let node = Node::TopK(Box::new(top_k));
+        let node = window::without_computed(node, schema.fields().len(), &arrow_schema(&window.schema))?;
         match rest {
             None => Ok(node),
             Some(rest) => {
@@ -166,9 +162,7 @@ impl Lowering<'_> {
         if computed.is_empty() {
             return Ok(node);
         }
-        let mut columns = expr::all_columns(&node.schema());
-        columns.truncate(schema.fields().len());
-        expr::project_physical(node, columns, &arrow_schema(schema))
+        window::without_computed(node, schema.fields().len(), &arrow_schema(schema))
     }
 }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::expr::{Sort, WindowFunctionParams};
@@ -45,13 +45,20 @@ impl Lowering<'_> {
                 schema: Arc::new(Schema::new(fields)),
             }));
         }
-        if computed.is_empty() {
-            return Ok(node);
-        }
-        let mut columns = expr::all_columns(&node.schema());
-        columns.drain(schema.fields().len()..schema.fields().len() + computed.len());
-        expr::project_physical(node, columns, &arrow_schema(&window.schema))
+        without_computed(node, schema.fields().len(), &arrow_schema(&window.schema))
     }
+}
+
+/// The first `own` columns of a node and as many from its end as the output has more.
+pub(super) fn without_computed(node: Node, own: usize, output: &SchemaRef) -> Result<Node> {
+    let mut columns = expr::all_columns(&node.schema());
+    let results = columns.split_off(columns.len() - (output.fields().len() - own));
+    columns.truncate(own);
+    columns.extend(results);
+    if columns.len() == node.schema().fields().len() {
+        return Ok(node);
+    }
+    expr::project_physical(node, columns, output)
 }
 
 /// What a window function is called with.

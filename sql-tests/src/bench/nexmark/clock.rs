@@ -8,9 +8,6 @@ pub(super) const EVENTS: u64 = 50;
 /// Auctions that are open at a time.
 pub(super) const IN_FLIGHT: u64 = 100;
 
-/// Events in a second of event time.
-const EVENTS_PER_SECOND: u64 = 10_000_000;
-
 /// 2024-01-01 00:00:00 in milliseconds.
 const START_MILLIS: i64 = 1_704_067_200_000;
 
@@ -46,16 +43,25 @@ pub(super) fn last_auction(event: u64) -> u64 {
     }
 }
 
-/// The time of an event in milliseconds, which is as fine as Nexmark goes.
-pub(super) fn millis(event: u64) -> i64 {
-    START_MILLIS + (event * 1_000 / EVENTS_PER_SECOND) as i64
+/// How fast event time goes by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    /// Events in a second of event time.
+    pub(super) events_per_second: u64,
 }
 
-/// The longest time, in milliseconds, that an auction opened by `event` may run: twice as long as it takes until
-/// [`IN_FLIGHT`] more have opened.
-pub(super) fn longest_auction(event: u64) -> u64 {
-    let horizon = millis(event + IN_FLIGHT * EVENTS / AUCTIONS) - millis(event);
-    (horizon as u64 * 2).max(1)
+impl Clock {
+    /// The time of an event in milliseconds, which is as fine as Nexmark goes.
+    pub(super) fn millis(self, event: u64) -> i64 {
+        START_MILLIS + (event * 1_000 / self.events_per_second) as i64
+    }
+
+    /// The longest time, in milliseconds, that an auction opened by `event` may run: twice as long as it takes until
+    /// [`IN_FLIGHT`] more have opened.
+    pub(super) fn longest_auction(self, event: u64) -> u64 {
+        let horizon = self.millis(event + IN_FLIGHT * EVENTS / AUCTIONS) - self.millis(event);
+        (horizon as u64 * 2).max(1)
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringBuilder, Timestamp
 use arrow::datatypes::{Field, Schema};
 use fastrand::Rng;
 
-use super::clock::{self, Stream};
+use super::clock::{self, Clock, Stream};
 use super::text;
 
 const FIRST_ID: u64 = 1_000;
@@ -41,26 +41,28 @@ pub struct Epoch {
     pub bid: RecordBatch,
 }
 
-/// The first `events` events, in epochs of `size`. The same arguments give the same events always.
-pub fn generate(events: u64, size: u64) -> Vec<Epoch> {
+/// The first `events` events, in epochs of `size`; event time passes at `events_per_second`. The same arguments
+/// give the same events always.
+pub fn generate(events: u64, size: u64, events_per_second: u64) -> Vec<Epoch> {
+    let clock = Clock { events_per_second };
     let mut rng = Rng::with_seed(0);
     let mut epochs = Vec::new();
     let mut from = 0;
     while from < events {
         let to = (from + size).min(events);
-        epochs.push(epoch(&mut rng, from, to));
+        epochs.push(epoch(clock, &mut rng, from, to));
         from = to;
     }
     epochs
 }
 
-fn epoch(rng: &mut Rng, from: u64, to: u64) -> Epoch {
+fn epoch(clock: Clock, rng: &mut Rng, from: u64, to: u64) -> Epoch {
     let (mut people, mut auctions, mut bids) = (People::default(), Auctions::default(), Bids::default());
     for event in from..to {
         match clock::stream(event) {
-            Stream::Person => people.push(rng, event),
-            Stream::Auction => auctions.push(rng, event),
-            Stream::Bid => bids.push(rng, event),
+            Stream::Person => people.push(clock, rng, event),
+            Stream::Auction => auctions.push(clock, rng, event),
+            Stream::Bid => bids.push(clock, rng, event),
         }
     }
     Epoch { events: to - from, person: people.finish(), auction: auctions.finish(), bid: bids.finish() }
@@ -111,7 +113,7 @@ struct People {
 }
 
 impl People {
-    fn push(&mut self, rng: &mut Rng, event: u64) {
+    fn push(&mut self, clock: Clock, rng: &mut Rng, event: u64) {
         let (name, email, card) = (text::name(rng), text::email(rng), text::credit_card(rng));
         let (city, state) = (text::pick(rng, &text::CITIES), text::pick(rng, &text::STATES));
         let size = 8 + name.len() + email.len() + card.len() + city.len() + state.len();
@@ -121,7 +123,7 @@ impl People {
         self.credit_card.append_value(card);
         self.city.append_value(city);
         self.state.append_value(state);
-        self.date_time.append_value(clock::millis(event) * 1_000);
+        self.date_time.append_value(clock.millis(event) * 1_000);
         self.extra.append_value(text::filler(rng, size, PERSON_BYTES));
     }
 
@@ -154,22 +156,22 @@ struct Auctions {
 }
 
 impl Auctions {
-    fn push(&mut self, rng: &mut Rng, event: u64) {
+    fn push(&mut self, clock: Clock, rng: &mut Rng, event: u64) {
         let seller = match rng.u64(..HOT_SELLERS) {
             0 => any_person(rng, event),
             _ => hot(clock::last_person(event)),
         };
         let (item_name, description) = (text::word(rng, 20), text::word(rng, 100));
         let initial_bid = price(rng);
-        let length = 1 + rng.u64(..clock::longest_auction(event)) as i64;
+        let length = 1 + rng.u64(..clock.longest_auction(event)) as i64;
         let size = 8 * 6 + item_name.len() + description.len();
         self.id.append_value(id(clock::last_auction(event)));
         self.item_name.append_value(item_name);
         self.description.append_value(description);
         self.initial_bid.append_value(initial_bid);
         self.reserve.append_value(initial_bid + price(rng));
-        self.date_time.append_value(clock::millis(event) * 1_000);
-        self.expires.append_value((clock::millis(event) + length) * 1_000);
+        self.date_time.append_value(clock.millis(event) * 1_000);
+        self.expires.append_value((clock.millis(event) + length) * 1_000);
         self.seller.append_value(id(seller));
         self.category.append_value(FIRST_CATEGORY + rng.i64(0..CATEGORIES));
         self.extra.append_value(text::filler(rng, size, AUCTION_BYTES));
@@ -200,10 +202,11 @@ struct Bids {
     url: StringBuilder,
     date_time: TimestampMicrosecondBuilder,
     extra: StringBuilder,
+    arrived: TimestampMicrosecondBuilder,
 }
 
 impl Bids {
-    fn push(&mut self, rng: &mut Rng, event: u64) {
+    fn push(&mut self, clock: Clock, rng: &mut Rng, event: u64) {
         let auction = match rng.u64(..HOT_AUCTIONS) {
             0 => any_auction(rng, event),
             _ => hot(clock::last_auction(event)),
@@ -219,8 +222,10 @@ impl Bids {
         self.price.append_value(price(rng));
         self.channel.append_value(channel);
         self.url.append_value(url);
-        self.date_time.append_value(clock::millis(event) * 1_000);
+        self.date_time.append_value(clock.millis(event) * 1_000);
         self.extra.append_value(text::filler(rng, 8 * 4, BID_BYTES));
+        // Nothing is late here.
+        self.arrived.append_value(clock.millis(event) * 1_000);
     }
 
     fn finish(mut self) -> RecordBatch {
@@ -232,6 +237,7 @@ impl Bids {
             ("url", Arc::new(self.url.finish())),
             ("date_time", Arc::new(self.date_time.finish())),
             ("extra", Arc::new(self.extra.finish())),
+            ("arrived", Arc::new(self.arrived.finish().with_timezone("+00:00"))),
         ])
     }
 }
@@ -242,7 +248,7 @@ mod tests {
 
     #[test]
     fn events_come_in_the_usual_proportions() {
-        let epochs = generate(5_000, 1_000);
+        let epochs = generate(5_000, 1_000, 1_000);
         assert_eq!(epochs.len(), 5);
         for epoch in epochs {
             let rows = [epoch.person.num_rows(), epoch.auction.num_rows(), epoch.bid.num_rows()];

@@ -1,4 +1,4 @@
-//! Nexmark q0–q4 and q8 through the embedded API, from batches made beforehand.
+//! Nexmark q0–q22 through the embedded API, from batches made beforehand.
 
 mod clock;
 mod generator;
@@ -6,4 +6,4 @@ mod run;
 mod text;
 
 pub use generator::{Epoch, generate};
-pub use run::{QUERIES, Sample, median_of, run};
+pub use run::{QUERIES, SCHEMA, Sample, append, median_of, run};

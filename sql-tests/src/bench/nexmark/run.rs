@@ -7,17 +7,20 @@ use super::generator::Epoch;
 use crate::bench::{cpu, median};
 use crate::client::Client;
 
-const SCHEMA: &str = include_str!("../../../../examples/nexmark/schema.sql");
+/// The three streams.
+pub const SCHEMA: &str = include_str!("../../../../examples/nexmark/schema.sql");
 
-/// Name and definition of each view.
-pub const QUERIES: [(&str, &str); 6] = [
-    ("q0", include_str!("../../../../examples/nexmark/q0.sql")),
-    ("q1", include_str!("../../../../examples/nexmark/q1.sql")),
-    ("q2", include_str!("../../../../examples/nexmark/q2.sql")),
-    ("q3", include_str!("../../../../examples/nexmark/q3.sql")),
-    ("q4", include_str!("../../../../examples/nexmark/q4.sql")),
-    ("q8", include_str!("../../../../examples/nexmark/q8.sql")),
-];
+macro_rules! queries {
+    ($($name:literal)*) => {
+        [$(($name, include_str!(concat!("../../../../examples/nexmark/", $name, ".sql")))),*]
+    };
+}
+
+/// Name and definition of each view, with whatever else it needs.
+pub const QUERIES: [(&str, &str); 23] = queries!(
+    "q0" "q1" "q2" "q3" "q4" "q5" "q6" "q7" "q8" "q9" "q10" "q11" "q12" "q13" "q14" "q15" "q16" "q17" "q18" "q19"
+    "q20" "q21" "q22"
+);
 
 /// What one run took.
 #[derive(Clone, Copy, Debug)]
@@ -59,13 +62,7 @@ pub async fn run(name: &str, definition: &str, epochs: &[Epoch], workers: usize)
     client.run(definition).await?;
     let (cpu, start) = (cpu::time(), Instant::now());
     for epoch in epochs {
-        let Epoch { person, auction, bid, .. } = epoch.clone();
-        // Appends that wait together are committed together.
-        futures::try_join!(
-            database.append("person", person),
-            database.append("auction", auction),
-            database.append("bid", bid),
-        )?;
+        append(&database, epoch).await?;
     }
     // Any row will do: a SELECT waits until the view is complete.
     client.query(&format!("SELECT * FROM {name} LIMIT 1")).await?;
@@ -74,4 +71,16 @@ pub async fn run(name: &str, definition: &str, epochs: &[Epoch], workers: usize)
     let rows = batches.iter().map(|batch| batch.num_rows()).sum();
     database.shutdown().await;
     Ok(Sample { events: epochs.iter().map(|epoch| epoch.events).sum(), wall, cpu, rows })
+}
+
+/// Commits the events of an epoch.
+pub async fn append(database: &Database, epoch: &Epoch) -> Result<()> {
+    let Epoch { person, auction, bid, .. } = epoch.clone();
+    // Appends that wait together are committed together.
+    futures::try_join!(
+        database.append("person", person),
+        database.append("auction", auction),
+        database.append("bid", bid),
+    )?;
+    Ok(())
 }
