@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use springtide_operators::{
-    DistinctOperator, FilterOperator, GroupByOperator, JoinOperator, Operator, ProjectOperator,
+    DistinctOperator, FilterOperator, GroupByOperator, JoinOperator, Operator, OuterJoinOperator,
+    ProjectOperator, SemiJoinOperator, SetOperationOperator,
 };
-use springtide_plan::{Filter, GroupBy, Join, Node, Project, Source};
+use springtide_plan::{Filter, GroupBy, Join, JoinKind, Node, Project, SetOperation, Source};
 use springtide_types::hash::{hash_columns, worker_of};
 use springtide_types::{Epoch, ZBatch};
 use timely::container::NoopBuilder;
@@ -59,6 +60,7 @@ impl<'s> Renderer<'_, 's> {
             Node::GroupBy(group_by) => self.group_by(group_by),
             Node::Distinct(input) => self.distinct(input),
             Node::Union(inputs) => self.union(inputs),
+            Node::SetOperation(operation) => self.set_operation(operation),
         }
     }
 
@@ -109,7 +111,11 @@ impl<'s> Renderer<'_, 's> {
             (left, co_locate(&left_partitioning, &join.left_keys)),
             (right, co_locate(&right_partitioning, &join.right_keys)),
         ];
-        let operator = Box::new(JoinOperator::new(join));
+        let operator: Box<dyn Operator> = match join.kind {
+            JoinKind::Inner => Box::new(JoinOperator::new(join)),
+            kind if kind.is_existence() && join.filter.is_none() => Box::new(SemiJoinOperator::new(join)),
+            _ => Box::new(OuterJoinOperator::new(join)),
+        };
         (self.operate("Join", Kind::Stateful, operator, inputs), joined(join))
     }
 
@@ -133,6 +139,16 @@ impl<'s> Renderer<'_, 's> {
     fn union(&mut self, inputs: &[Node]) -> (Rows<'s>, Partitioning) {
         let (streams, partitionings): (Vec<_>, Vec<_>) = inputs.iter().map(|input| self.node(input)).unzip();
         (self.scope.concatenate(streams), united(partitionings))
+    }
+
+    fn set_operation(&mut self, operation: &SetOperation) -> (Rows<'s>, Partitioning) {
+        let columns = all_columns(&operation.left);
+        let inputs = [&operation.left, &operation.right].map(|input| {
+            let (rows, partitioning) = self.node(input);
+            (rows, co_locate(&partitioning, &columns))
+        });
+        let operator = Box::new(SetOperationOperator::new(operation));
+        (self.operate("SetOperation", Kind::Stateful, operator, inputs.into()), Some(columns))
     }
 
     fn operate(

@@ -41,6 +41,7 @@ mod planner;
 mod relation_table;
 mod scope;
 mod sql_types;
+mod three_valued_in;
 mod using;
 mod walk;
 

@@ -35,6 +35,7 @@ use crate::merge_join::MergeOrderedInputs;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::sql_types::{PostgresTypePlanner, declared_type};
+use crate::three_valued_in::ThreeValuedIn;
 use crate::using::merge_columns;
 
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
@@ -274,6 +275,8 @@ fn session_state(partitions: usize) -> SessionState {
     // After DataFusion's own rule, which does better where the correlation is an equality.
     let after = rules.iter().position(|rule| rule.name() == "scalar_subquery_to_join").map_or(0, |at| at + 1);
     rules.insert(after, Arc::new(DecorrelateScalarAggregate));
+    let before = rules.iter().position(|rule| rule.name() == "decorrelate_predicate_subquery").unwrap_or(0);
+    rules.insert(before, Arc::new(ThreeValuedIn::WHERE_NEEDED));
     let mut physical_rules = PhysicalOptimizer::new().rules;
     // Where it puts a constant in the place of an aggregate, projections above may lose their columns.
     physical_rules.retain(|rule| rule.name() != "aggregate_statistics");

@@ -30,6 +30,11 @@ impl KeyTable {
         KeyTable { keys: Chunks::new(schema), columns, index: HashIndex::new(true), slots, rows, free }
     }
 
+    /// Schema of the keys.
+    pub fn schema(&self) -> &SchemaRef {
+        self.keys.schema()
+    }
+
     /// One more than the greatest slot ever given.
     pub fn slots(&self) -> usize {
         self.rows.len()
@@ -73,6 +78,28 @@ impl KeyTable {
         }
         self.resolve_collisions(keys, &hashes, &mut candidates);
         candidates.iter().map(|row| self.slots[*row as usize]).collect()
+    }
+
+    /// The slot of each key that has one.
+    pub fn find(&self, keys: &RecordBatch) -> Vec<Option<u32>> {
+        let hashes = hash_columns(keys.columns(), keys.num_rows());
+        let mut slots = vec![None; hashes.len()];
+        let mut chains = hashes.iter().map(|hash| self.index.head(*hash)).collect::<Vec<_>>();
+        let mut pending = (0..hashes.len() as u32).collect::<Vec<_>>();
+        // A second round is only needed for different keys of one hash.
+        loop {
+            pending.retain(|position| chains[*position as usize] != END);
+            if pending.is_empty() {
+                return slots;
+            }
+            let rows = pending.iter().map(|position| chains[*position as usize]).collect::<Vec<_>>();
+            let equal = self.keys.equal(&self.columns, &rows, keys.columns(), &pending);
+            for ((position, row), equal) in pending.iter().zip(&rows).zip(equal) {
+                let position = *position as usize;
+                slots[position] = equal.then(|| self.slots[*row as usize]);
+                chains[position] = if equal { END } else { self.index.next(*row) };
+            }
+        }
     }
 
     /// Stores keys whose index entries are already there.
@@ -182,6 +209,9 @@ mod tests {
         for _ in 0..300 {
             let mut key = || (random.u8(..) > 3).then(|| random.i64(0..2000));
             let keys = (0..20).map(|_| key()).collect::<Vec<_>>();
+            let found = table.find(&batch(&keys));
+            let known = keys.iter().map(|key| expect.get(key).copied()).collect::<Vec<_>>();
+            assert_eq!(found, known, "seed {seed}");
             for (key, slot) in keys.iter().zip(table.intern(&batch(&keys))) {
                 assert_eq!(*expect.entry(*key).or_insert(slot), slot, "seed {seed}");
             }

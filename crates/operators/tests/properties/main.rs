@@ -4,3 +4,4 @@ mod group_by;
 mod history;
 mod join;
 mod linear;
+mod set_operation;

@@ -18,20 +18,14 @@ use springtide_catalog::Catalog;
 use springtide_plan::{Filter, Node, ViewPlan};
 use springtide_types::{Result, SqlError};
 
-use self::optimize::Subqueries;
 use crate::{BoundQuery, Planner};
 
 impl Planner {
     /// The plan that maintains the query's result, or `0A000` naming the construct that has none.
     pub fn lower(&self, query: &BoundQuery, catalog: &Catalog) -> Result<ViewPlan> {
         refuse::check(&query.plan)?;
-        let lower = |subqueries| {
-            let plan = optimize::optimize(self, (*query.plan).clone(), subqueries)?;
-            Lowering { catalog }.lower(&plan)
-        };
-        // DataFusion's joins for correlated subqueries are cheaper, but may come out as outer joins.
-        let lowered =
-            lower(Subqueries::AsJoins).or_else(|error| lower(Subqueries::AsGroups).map_err(|_| error))?;
+        let plan = optimize::optimize(self, (*query.plan).clone())?;
+        let lowered = Lowering { catalog }.lower(&plan)?;
         let columns = query.columns.iter().map(|column| (column.name.clone(), column.sql_type.arrow()));
         Ok(ViewPlan { root: expr::rename(lowered, columns.collect())? })
     }
