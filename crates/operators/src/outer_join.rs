@@ -14,10 +14,11 @@ use crate::{Input, JoinOperator, Operator, Output, SemiJoinOperator, Status};
 /// there is no filter, and otherwise for whole rows of U = π_L(J); the other kinds are made of the same parts:
 ///
 /// ```text
-///   L ──┬────► ⋈ ──┬──────────────────► +
-///   R ──┼─┬──►     └─ π_L ─► ▷ ─► pad ─►
-///       └─│────────────────► ▲
-///         └─ (no filter) ────┘
+///   L ──┬──────────► ▷ ── pad ──► +
+///       │            ▲ U          ▲
+///       │    ┌─ π_L ─┘            │
+///       └─► ⋈ ────────────────────┘
+///   R ─────►
 /// ```
 ///
 /// Cost: O(matches) per changed row; state: that of the join, and again each side that is kept.

@@ -31,6 +31,7 @@ mod input;
 mod interval;
 mod lower;
 mod merge_join;
+mod multisets;
 mod names;
 mod operators;
 mod output_names;

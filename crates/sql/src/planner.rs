@@ -32,6 +32,7 @@ use crate::flatten::flatten;
 use crate::functions::Functions;
 use crate::inline::{inline_calls, value_of};
 use crate::merge_join::MergeOrderedInputs;
+use crate::multisets;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::sql_types::{PostgresTypePlanner, declared_type};
@@ -179,7 +180,9 @@ impl Planner {
     }
 
     pub(crate) fn optimize(&self, state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
-        state.optimizer().optimize(plan, state, |_, _| {}).map_err(|error| plan_error(&error))
+        multisets::numbered(plan)
+            .and_then(|plan| state.optimizer().optimize(plan, state, |_, _| {}))
+            .map_err(|error| plan_error(&error))
     }
 
     /// The query of a plain view, with the names and types that the view gives its columns.
@@ -280,6 +283,8 @@ fn session_state(partitions: usize) -> SessionState {
     let mut physical_rules = PhysicalOptimizer::new().rules;
     // Where it puts a constant in the place of an aggregate, projections above may lose their columns.
     physical_rules.retain(|rule| rule.name() != "aggregate_statistics");
+    // It confuses columns of one name on the two sides of an outer join.
+    physical_rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
     if partitions == 1 {
         // Rows that several processors share out come in no order anyway.
         physical_rules.insert(0, Arc::new(MergeOrderedInputs));

@@ -111,6 +111,8 @@ fn by_value(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     Ok(rewritten.data)
 }
 
+const MEMBER: &str = "__member";
+
 /// The rows of the subquery of an `IN` that decide it.
 struct Found {
     /// If there are any, `IN` is true.
@@ -129,11 +131,12 @@ impl Found {
             return Ok(None);
         }
         let value = from_inside(&member.expr, schema)?;
-        let rows = member.subquery.subquery.as_ref();
-        let (qualifier, field) = rows.schema().qualified_field(0);
-        let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-        let only =
-            |condition: Expr| LogicalPlanBuilder::from(rows.clone()).filter(condition)?.build().map(Arc::new);
+        let (qualifier, field) = member.subquery.subquery.schema().qualified_field(0);
+        // Under a name of its own, for the value may be a column of the same name.
+        let column = Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(MEMBER);
+        let rows = LogicalPlanBuilder::from(member.subquery.subquery.clone()).project([column])?;
+        let column = Expr::Column(Column::new_unqualified(MEMBER));
+        let only = |condition: Expr| rows.clone().filter(condition)?.build().map(Arc::new);
         let mut unknown = Vec::new();
         if field.is_nullable() {
             unknown.push(only(column.clone().is_null())?);

@@ -30,10 +30,10 @@ fn weights_are_those_of_the_multisets() {
         // Rows that occur on one side are likely to come on the other.
         let mut known = Vec::<Row>::new();
         for epoch in 0..60 {
-            for port in 0..2 {
-                let mut deltas = random_epoch(random, &mut sides[port], false);
+            for (port, side) in sides.iter_mut().enumerate() {
+                let mut deltas = random_epoch(random, side, false);
                 for row in random.choose_multiple(&known, 2) {
-                    add(&mut sides[port], row, 2);
+                    add(side, row, 2);
                     deltas.push(batch(random, &[(row.clone(), 2)]));
                 }
                 for delta in deltas {

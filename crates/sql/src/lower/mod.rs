@@ -6,6 +6,7 @@ mod expr;
 mod join;
 mod optimize;
 mod refuse;
+mod set_operation;
 mod source;
 mod union;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::{Distinct, LogicalPlan};
+use datafusion::logical_expr::{Distinct, Extension, LogicalPlan};
 use springtide_catalog::Catalog;
 use springtide_plan::{Filter, Node, ViewPlan};
 use springtide_types::{Result, SqlError};
@@ -61,6 +62,7 @@ impl Lowering<'_> {
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
             LogicalPlan::Distinct(Distinct::All(input)) => Ok(distinct(self.lower(input)?)),
             LogicalPlan::Union(union) => self.union(union),
+            LogicalPlan::Extension(Extension { node }) => self.set_operation(node.as_ref()),
             // A view has no order; a LIMIT above would have made the order matter.
             LogicalPlan::Sort(sort) if sort.fetch.is_none() => self.lower(&sort.input),
             other => Err(refuse::plan(other)),

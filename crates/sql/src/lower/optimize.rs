@@ -19,6 +19,7 @@ use springtide_types::Result;
 use crate::Planner;
 use crate::decorrelate::DecorrelateScalarAggregate;
 use crate::errors::plan_error;
+use crate::multisets;
 use crate::three_valued_in::ThreeValuedIn;
 
 /// Rewrites the plan into joins, aggregates and unions over narrow inputs. Only rules that hold for changing
@@ -43,5 +44,7 @@ pub(super) fn optimize(planner: &Planner, plan: LogicalPlan) -> Result<LogicalPl
     options.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
     let context =
         OptimizerContext::new_with_config_options(Arc::new(options)).without_query_execution_start_time();
-    Optimizer::with_rules(rules).optimize(plan, &context, |_, _| {}).map_err(|error| plan_error(&error))
+    multisets::as_nodes(plan)
+        .and_then(|plan| Optimizer::with_rules(rules).optimize(plan, &context, |_, _| {}))
+        .map_err(|error| plan_error(&error))
 }
