@@ -1,4 +1,4 @@
-use springtide_plan::{Join, Node, Project};
+use springtide_plan::{Join, JoinKind, Node, Project};
 
 use crate::route::Route;
 
@@ -34,9 +34,17 @@ pub(crate) fn co_locate(input: &Partitioning, keys: &[usize]) -> Route {
     if input.as_deref() == Some(keys) { Route::Stay } else { Route::Hash(keys.to_vec()) }
 }
 
-/// A joined row lies where its keys do, which are columns of the left side.
+/// A joined row lies where its keys do. Those of the left side come first, but a row that is padded has NULLs
+/// for them where it is the right side's.
 pub(crate) fn joined(join: &Join) -> Partitioning {
-    Some(join.left_keys.clone())
+    match join.kind {
+        JoinKind::Right => {
+            let offset = join.left.schema().fields().len();
+            Some(join.right_keys.iter().map(|key| key + offset).collect())
+        }
+        JoinKind::Full => None,
+        _ => Some(join.left_keys.clone()),
+    }
 }
 
 /// A group lies where its keys do: input columns become output columns by their place in the key.

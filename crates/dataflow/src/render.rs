@@ -2,10 +2,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use springtide_operators::{
-    DistinctOperator, FilterOperator, GroupByOperator, JoinOperator, Operator, ProjectOperator, TopKOperator,
-    WindowOperator,
+    DistinctOperator, FilterOperator, GroupByOperator, JoinOperator, Operator, OuterJoinOperator,
+    ProjectOperator, SemiJoinOperator, SetOperationOperator, TopKOperator, WindowOperator,
 };
-use springtide_plan::{Filter, GroupBy, Join, Node, Project, Source, TopK, Window};
+use springtide_plan::{Filter, GroupBy, Join, JoinKind, Node, Project, SetOperation, Source, TopK, Window};
 use springtide_types::hash::{hash_columns, worker_of};
 use springtide_types::{Epoch, ZBatch};
 use timely::container::NoopBuilder;
@@ -44,7 +44,8 @@ pub(crate) fn render(scope: Scope<'_, Epoch>, view: &Blueprint, hubs: &mut Hubs,
 fn has_state(node: &Node) -> bool {
     match node {
         Node::Source(_) | Node::Constant(_) | Node::Filter(_) | Node::Project(_) | Node::Union(_) => false,
-        Node::Join(_) | Node::GroupBy(_) | Node::Distinct(_) | Node::TopK(_) | Node::Window(_) => true,
+        Node::Join(_) | Node::GroupBy(_) | Node::Distinct(_) => true,
+        Node::SetOperation(_) | Node::TopK(_) | Node::Window(_) => true,
     }
 }
 
@@ -94,6 +95,7 @@ impl<'s> Renderer<'_, 's> {
             Node::GroupBy(group_by) => self.group_by(group_by),
             Node::Distinct(input) => self.distinct(input),
             Node::Union(inputs) => self.union(inputs),
+            Node::SetOperation(operation) => self.set_operation(operation),
             Node::TopK(top_k) => self.top_k(top_k),
             Node::Window(window) => self.window(window),
         }
@@ -146,7 +148,11 @@ impl<'s> Renderer<'_, 's> {
             (left, co_locate(&left_partitioning, &join.left_keys)),
             (right, co_locate(&right_partitioning, &join.right_keys)),
         ];
-        let operator = Box::new(JoinOperator::new(join));
+        let operator: Box<dyn Operator> = match join.kind {
+            JoinKind::Inner => Box::new(JoinOperator::new(join)),
+            kind if kind.is_existence() && join.filter.is_none() => Box::new(SemiJoinOperator::new(join)),
+            _ => Box::new(OuterJoinOperator::new(join)),
+        };
         (self.operate("Join", Kind::Stateful, operator, inputs), joined(join))
     }
 
@@ -184,6 +190,16 @@ impl<'s> Renderer<'_, 's> {
         let (route, partitioning) = gather(&partitioning, &window.partition);
         let operator = Box::new(WindowOperator::new(window));
         (self.operate("Window", Kind::Stateful, operator, vec![(rows, route)]), partitioning)
+    }
+
+    fn set_operation(&mut self, operation: &SetOperation) -> (Rows<'s>, Partitioning) {
+        let columns = all_columns(&operation.left);
+        let inputs = [&operation.left, &operation.right].map(|input| {
+            let (rows, partitioning) = self.node(input);
+            (rows, co_locate(&partitioning, &columns))
+        });
+        let operator = Box::new(SetOperationOperator::new(operation));
+        (self.operate("SetOperation", Kind::Stateful, operator, inputs.into()), Some(columns))
     }
 
     fn operate(

@@ -61,12 +61,12 @@ impl Side {
 }
 
 impl JoinOperator {
-    /// The operator of this plan node.
+    /// The pairs that this plan node is made of, whatever its kind.
     pub fn new(plan: &Join) -> JoinOperator {
         JoinOperator {
             sides: [Side::new(&plan.left, &plan.left_keys), Side::new(&plan.right, &plan.right_keys)],
             filter: plan.filter.clone(),
-            schema: plan.schema.clone(),
+            schema: plan.pair_schema(),
             null_equals_null: plan.null_equals_null,
             pending: None,
         }
@@ -74,14 +74,8 @@ impl JoinOperator {
 
     fn begin(&self, port: usize, delta: ZBatch) -> Pending {
         let columns = &self.sides[port].keys;
-        let keys_of =
-            |delta: &ZBatch| columns.iter().map(|c| delta.columns()[*c].clone()).collect::<Vec<_>>();
-        let mut keys = keys_of(&delta);
-        let mut delta = delta;
-        if !self.null_equals_null && keys.iter().any(|key| key.logical_null_count() > 0) {
-            delta = without_nulls(&delta, &keys);
-            keys = keys_of(&delta);
-        }
+        let delta = if self.null_equals_null { delta } else { without_nulls(delta, columns) };
+        let keys = key_columns(&delta, columns);
         let hashes = IndexedZSet::hashes(&keys, delta.len());
         Pending { port, delta, keys, hashes, cursor: Cursor::default() }
     }
@@ -133,9 +127,18 @@ impl JoinOperator {
     }
 }
 
+/// The key columns of a delta.
+pub(crate) fn key_columns(delta: &ZBatch, keys: &[usize]) -> Vec<ArrayRef> {
+    keys.iter().map(|column| delta.columns()[*column].clone()).collect()
+}
+
 /// The rows none of whose keys is NULL.
-fn without_nulls(delta: &ZBatch, keys: &[ArrayRef]) -> ZBatch {
-    let nulls = keys.iter().filter_map(|key| key.logical_nulls()).collect::<Vec<_>>();
+pub(crate) fn without_nulls(delta: ZBatch, keys: &[usize]) -> ZBatch {
+    let nulls = keys.iter().filter_map(|key| delta.columns()[*key].logical_nulls());
+    let nulls = nulls.filter(|nulls| nulls.null_count() > 0).collect::<Vec<_>>();
+    if nulls.is_empty() {
+        return delta;
+    }
     let valid = |row: usize| nulls.iter().all(|nulls| nulls.is_valid(row));
     delta.filter(&(0..delta.len()).map(|row| Some(valid(row))).collect::<BooleanArray>())
 }

@@ -4,7 +4,7 @@ use arrow::datatypes::Schema;
 
 use springtide_types::SortColumn;
 
-use crate::{Aggregate, Node, ViewPlan};
+use crate::{Aggregate, Join, JoinKind, Node, SetOperator, ViewPlan};
 
 /// The plan as indented text, one line a node: what it does, what it relies on, and what one changed row
 /// costs it.
@@ -39,21 +39,7 @@ fn describe(node: &Node) -> String {
             });
             format!("Project {}", columns.collect::<Vec<_>>().join(", "))
         }
-        Node::Join(join) => {
-            let (left, right) = (join.left.schema(), join.right.schema());
-            let equals = if join.null_equals_null { "IS NOT DISTINCT FROM" } else { "=" };
-            let keys = join
-                .left_keys
-                .iter()
-                .zip(&join.right_keys)
-                .map(|(l, r)| format!("{} {equals} {}", left.field(*l).name(), right.field(*r).name()));
-            let keys = keys.collect::<Vec<_>>().join(" AND ");
-            let mut line = if keys.is_empty() { "CrossJoin".to_owned() } else { format!("InnerJoin {keys}") };
-            if let Some(filter) = &join.filter {
-                write!(line, " filter {filter}").expect("writing to a String");
-            }
-            line
-        }
+        Node::Join(join) => describe_join(join),
         Node::GroupBy(group_by) => {
             let input = group_by.input.schema();
             let aggregates =
@@ -63,6 +49,10 @@ fn describe(node: &Node) -> String {
         }
         Node::Distinct(_) => "Distinct".to_owned(),
         Node::Union(inputs) => format!("UnionAll ({} inputs)", inputs.len()),
+        Node::SetOperation(operation) => match operation.operator {
+            SetOperator::IntersectAll => "IntersectAll".to_owned(),
+            SetOperator::ExceptAll => "ExceptAll".to_owned(),
+        },
         Node::TopK(top_k) => {
             let schema = top_k.input.schema();
             let mut line = format!("TopK {}", top_k.limit);
@@ -94,6 +84,32 @@ fn groups(schema: &Schema, by: &str, group: &[usize], order: &[SortColumn]) -> S
     let order = order.collect::<Vec<_>>().join(", ");
     let group = if group.is_empty() { String::new() } else { format!(" {by} [{}]", names(schema, group)) };
     if order.is_empty() { group } else { format!("{group} order [{order}]") }
+}
+
+fn describe_join(join: &Join) -> String {
+    let (left, right) = (join.left.schema(), join.right.schema());
+    let equals = if join.null_equals_null { "IS NOT DISTINCT FROM" } else { "=" };
+    let keys = join
+        .left_keys
+        .iter()
+        .zip(&join.right_keys)
+        .map(|(l, r)| format!("{} {equals} {}", left.field(*l).name(), right.field(*r).name()));
+    let keys = keys.collect::<Vec<_>>().join(" AND ");
+    let name = match join.kind {
+        JoinKind::Inner if keys.is_empty() => "CrossJoin",
+        JoinKind::Inner => "InnerJoin",
+        JoinKind::Left => "LeftJoin",
+        JoinKind::Right => "RightJoin",
+        JoinKind::Full => "FullJoin",
+        JoinKind::Semi => "SemiJoin",
+        JoinKind::Anti => "AntiJoin",
+        JoinKind::Mark => "MarkJoin",
+    };
+    let mut line = format!("{name} {keys}").trim_end().to_owned();
+    if let Some(filter) = &join.filter {
+        write!(line, " filter {filter}").expect("writing to a String");
+    }
+    line
 }
 
 fn describe_aggregate(aggregate: &Aggregate, input: &Schema) -> String {

@@ -14,5 +14,8 @@ pub use aggregate::{Aggregate, AggregateFunction};
 pub use error::{arrow_error, sql_error};
 pub use explain::explain;
 pub use fingerprint::fingerprint;
-pub use node::{Filter, GroupBy, Join, Node, Project, ScalarExpr, Source, TopK, ViewPlan, Window};
+pub use node::{
+    Filter, GroupBy, Join, JoinKind, Node, Project, ScalarExpr, SetOperation, SetOperator, Source, TopK,
+    ViewPlan, Window,
+};
 pub use properties::{CostClass, Properties};

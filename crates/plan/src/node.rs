@@ -44,7 +44,7 @@ pub enum Node {
     Filter(Box<Filter>),
     /// One expression per output column.
     Project(Box<Project>),
-    /// Inner join on equal keys; without keys, a cross product.
+    /// A join on equal keys; without keys, every row meets every other.
     Join(Box<Join>),
     /// GROUP BY; without keys, one row always.
     GroupBy(Box<GroupBy>),
@@ -52,6 +52,8 @@ pub enum Node {
     Distinct(Box<Node>),
     /// All rows of all inputs, which share one schema.
     Union(Vec<Node>),
+    /// INTERSECT ALL or EXCEPT ALL.
+    SetOperation(Box<SetOperation>),
     /// The first rows of each group in an order.
     TopK(Box<TopK>),
     /// Window functions.
@@ -112,9 +114,37 @@ pub struct Project {
     pub schema: SchemaRef,
 }
 
+/// Which rows a [`Join`] emits. Rows match if their keys are equal and the filter holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinKind {
+    /// Pairs of rows that match.
+    Inner,
+    /// These, and the rows of the left side that match none, padded with NULLs.
+    Left,
+    /// Pairs, and the rows of the right side that match none.
+    Right,
+    /// Pairs, and the rows of either side that match none.
+    Full,
+    /// The rows of the left side that match any, as they are.
+    Semi,
+    /// The rows of the left side that match none, as they are.
+    Anti,
+    /// All rows of the left side, and whether they match any.
+    Mark,
+}
+
+impl JoinKind {
+    /// Whether a row of the left side comes out at most once, whatever it matches.
+    pub fn is_existence(self) -> bool {
+        matches!(self, JoinKind::Semi | JoinKind::Anti | JoinKind::Mark)
+    }
+}
+
 /// See [`Node::Join`].
 #[derive(Clone, Debug)]
 pub struct Join {
+    /// Which rows come out.
+    pub kind: JoinKind,
     /// Left input.
     pub left: Node,
     /// Right input.
@@ -127,8 +157,37 @@ pub struct Join {
     pub null_equals_null: bool,
     /// A further condition over the columns of left, then right.
     pub filter: Option<Arc<dyn PhysicalExpr>>,
-    /// The columns of left, then those of right.
+    /// The columns of left, then those of right. For kinds that emit rows of left alone: its columns,
+    /// followed by a boolean for [`JoinKind::Mark`].
     pub schema: SchemaRef,
+}
+
+impl Join {
+    /// The columns of left, then those of right: what `filter` is evaluated over.
+    pub fn pair_schema(&self) -> SchemaRef {
+        let (left, right) = (self.left.schema(), self.right.schema());
+        Arc::new(Schema::new(left.fields().iter().chain(right.fields()).cloned().collect::<Vec<_>>()))
+    }
+}
+
+/// How often a row comes out that the left side has `l` times and the right side `r` times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetOperator {
+    /// min(l, r).
+    IntersectAll,
+    /// max(l − r, 0).
+    ExceptAll,
+}
+
+/// See [`Node::SetOperation`].
+#[derive(Clone, Debug)]
+pub struct SetOperation {
+    /// What is computed.
+    pub operator: SetOperator,
+    /// Left input; its schema is the output's.
+    pub left: Node,
+    /// Right input, of the same types.
+    pub right: Node,
 }
 
 /// See [`Node::GroupBy`].
@@ -190,6 +249,7 @@ impl Node {
             Node::GroupBy(group_by) => group_by.schema.clone(),
             Node::Distinct(input) => input.schema(),
             Node::Union(inputs) => inputs.first().map_or_else(|| Arc::new(Schema::empty()), Node::schema),
+            Node::SetOperation(operation) => operation.left.schema(),
             Node::TopK(top_k) => top_k.schema.clone(),
             Node::Window(window) => window.schema.clone(),
         }
@@ -205,6 +265,7 @@ impl Node {
             Node::GroupBy(group_by) => vec![&group_by.input],
             Node::Distinct(input) => vec![input],
             Node::Union(inputs) => inputs.iter().collect(),
+            Node::SetOperation(operation) => vec![&operation.left, &operation.right],
             Node::TopK(top_k) => vec![&top_k.input],
             Node::Window(window) => vec![&window.input],
         }

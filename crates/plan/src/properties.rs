@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{AggregateFunction, Node};
+use crate::{AggregateFunction, Join, JoinKind, Node, SetOperator};
 
 /// What can be relied on of a node's output, derived from the plan alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +70,10 @@ impl Node {
             }
             Node::Join(join) => {
                 let (left, right) = (join.left.properties(), join.right.properties());
+                // A match that comes takes back what was said of a row without one.
+                let only_matches = matches!(join.kind, JoinKind::Inner | JoinKind::Semi);
                 Properties {
-                    append_only: left.append_only && right.append_only,
+                    append_only: only_matches && left.append_only && right.append_only,
                     unique_keys: joined_keys(join, &left, &right),
                 }
             }
@@ -89,6 +91,14 @@ impl Node {
                 append_only: inputs.iter().all(|input| input.properties().append_only),
                 unique_keys: vec![],
             },
+            Node::SetOperation(operation) => {
+                let (left, right) = (operation.left.properties(), operation.right.properties());
+                let intersects = operation.operator == SetOperator::IntersectAll;
+                Properties {
+                    append_only: intersects && left.append_only && right.append_only,
+                    unique_keys: left.unique_keys,
+                }
+            }
             Node::TopK(top_k) => {
                 let mut unique_keys = top_k.input.properties().unique_keys;
                 if top_k.limit == 1 {
@@ -108,7 +118,7 @@ impl Node {
     /// What one changed input row costs this node alone, in rows touched.
     pub fn cost(&self) -> CostClass {
         match self {
-            Node::Join(join) if join.left_keys.is_empty() => CostClass::OtherInput,
+            Node::Join(join) if join.left_keys.is_empty() && !tests_existence(join) => CostClass::OtherInput,
             Node::Join(_) => CostClass::Matches,
             Node::GroupBy(group_by) => {
                 let searches = group_by.aggregates.iter().any(|aggregate| {
@@ -127,17 +137,32 @@ impl Node {
     }
 }
 
+/// Whether all that counts is whether the right side has a row of the key at all.
+fn tests_existence(join: &Join) -> bool {
+    join.kind.is_existence() && join.filter.is_none()
+}
+
 /// Two keys together identify a pair; one side's key alone does where the other side is joined on a key
-/// of its own.
-fn joined_keys(join: &crate::Join, left: &Properties, right: &Properties) -> Vec<Vec<usize>> {
+/// of its own. Rows that are padded have NULLs for the key of the other side.
+fn joined_keys(join: &Join, left: &Properties, right: &Properties) -> Vec<Vec<usize>> {
+    if join.kind.is_existence() {
+        return left.unique_keys.clone();
+    }
     let offset = join.left.schema().fields().len();
     let shift = |key: &[usize]| key.iter().map(|column| column + offset).collect::<Vec<_>>();
     let covers = |keys: &[usize], unique: &[usize]| unique.iter().all(|column| keys.contains(column));
+    let (left_stands, right_stands) = match join.kind {
+        JoinKind::Left => (true, false),
+        JoinKind::Right => (false, true),
+        // Padded rows of both sides may have NULLs for all keys.
+        JoinKind::Full => return Vec::new(),
+        _ => (true, true),
+    };
     let mut keys = Vec::new();
-    if right.unique_keys.iter().any(|unique| covers(&join.right_keys, unique)) {
+    if left_stands && right.unique_keys.iter().any(|unique| covers(&join.right_keys, unique)) {
         keys.extend(left.unique_keys.iter().cloned());
     }
-    if left.unique_keys.iter().any(|unique| covers(&join.left_keys, unique)) {
+    if right_stands && left.unique_keys.iter().any(|unique| covers(&join.left_keys, unique)) {
         keys.extend(right.unique_keys.iter().map(|key| shift(key)));
     }
     if let (true, Some(left), Some(right)) =

@@ -31,7 +31,7 @@ impl VisitorMut for Desugar {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         query.locks.clear();
-        flow(refuse_multisets(&query.body).and_then(|()| fetch_as_limit(query)))
+        flow(fetch_as_limit(query))
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
@@ -272,16 +272,6 @@ fn interval_text(interval: &Interval) -> Option<String> {
         Some(unit) if text.trim().parse::<f64>().is_ok() => format!("{text} {unit}").to_lowercase(),
         _ => text.clone(),
     })
-}
-
-/// DataFusion runs INTERSECT ALL and EXCEPT ALL, but does not count how often a row occurs.
-fn refuse_multisets(body: &SetExpr) -> Result<()> {
-    let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { return Ok(()) };
-    if *set_quantifier == SetQuantifier::All && matches!(op, SetOperator::Intersect | SetOperator::Except) {
-        return Err(SqlError::unsupported(format!("{op} ALL")));
-    }
-    refuse_multisets(left)?;
-    refuse_multisets(right)
 }
 
 /// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.

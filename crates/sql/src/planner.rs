@@ -33,9 +33,11 @@ use crate::flatten::flatten;
 use crate::functions::Functions;
 use crate::inline::{inline_calls, value_of};
 use crate::merge_join::MergeOrderedInputs;
+use crate::multisets;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::sql_types::{PostgresTypePlanner, declared_type};
+use crate::three_valued_in::ThreeValuedIn;
 use crate::total_order::TotalOrder;
 use crate::using::merge_columns;
 
@@ -181,7 +183,9 @@ impl Planner {
     }
 
     pub(crate) fn optimize(&self, state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
-        state.optimizer().optimize(plan, state, |_, _| {}).map_err(|error| plan_error(&error))
+        multisets::numbered(plan)
+            .and_then(|plan| state.optimizer().optimize(plan, state, |_, _| {}))
+            .map_err(|error| plan_error(&error))
     }
 
     /// The query of a plain view, with the names and types that the view gives its columns.
@@ -277,10 +281,14 @@ fn session_state(partitions: usize) -> SessionState {
     // After DataFusion's own rule, which does better where the correlation is an equality.
     let after = rules.iter().position(|rule| rule.name() == "scalar_subquery_to_join").map_or(0, |at| at + 1);
     rules.insert(after, Arc::new(DecorrelateScalarAggregate));
+    let before = rules.iter().position(|rule| rule.name() == "decorrelate_predicate_subquery").unwrap_or(0);
+    rules.insert(before, Arc::new(ThreeValuedIn::WHERE_NEEDED));
     rules.push(Arc::new(TotalOrder));
     let mut physical_rules = PhysicalOptimizer::new().rules;
     // Where it puts a constant in the place of an aggregate, projections above may lose their columns.
     physical_rules.retain(|rule| rule.name() != "aggregate_statistics");
+    // It confuses columns of one name on the two sides of an outer join.
+    physical_rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
     if partitions == 1 {
         // Rows that several processors share out come in no order anyway.
         physical_rules.insert(0, Arc::new(MergeOrderedInputs));

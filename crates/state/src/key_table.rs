@@ -69,6 +69,11 @@ impl KeyTable {
         keys!(&mut self.keys, table => table.intern(keys))
     }
 
+    /// The slot of each key that has one.
+    pub fn find(&self, keys: &RecordBatch) -> Vec<Option<u32>> {
+        keys!(&self.keys, table => table.find(keys))
+    }
+
     /// The given columns of the keys of the given slots.
     pub fn gather(&self, columns: &[usize], slots: &[u32]) -> Vec<ArrayRef> {
         keys!(&self.keys, keys => keys.gather(columns, slots))
@@ -126,6 +131,9 @@ mod tests {
         for _ in 0..300 {
             let mut key = || (random.u8(..) > 3).then(|| random.i64(0..2000));
             let keys = (0..20).map(|_| key()).collect::<Vec<_>>();
+            let found = table.find(&batch(&keys));
+            let known = keys.iter().map(|key| expect.get(key).copied()).collect::<Vec<_>>();
+            assert_eq!(found, known, "seed {seed}");
             for (key, slot) in keys.iter().zip(table.intern(&batch(&keys))) {
                 assert_eq!(*expect.entry(*key).or_insert(slot), slot, "seed {seed}");
             }

@@ -98,6 +98,12 @@ impl NarrowKeys {
         slots.collect()
     }
 
+    pub(crate) fn find(&self, rows: &arrow::array::RecordBatch) -> Vec<Option<u32>> {
+        let keys = self.pack(rows.columns(), rows.num_rows());
+        let slot = |key: &Key| self.table.find(key.hash(), |(other, _)| other == key).map(|(_, slot)| *slot);
+        keys.iter().map(slot).collect()
+    }
+
     fn pack(&self, columns: &[ArrayRef], rows: usize) -> Vec<Key> {
         let mut keys = vec![Key::default(); rows];
         for (position, (column, packed)) in columns.iter().zip(&self.columns).enumerate() {

@@ -69,6 +69,27 @@ impl WideKeys {
         candidates.iter().map(|row| self.slots[*row as usize]).collect()
     }
 
+    pub(crate) fn find(&self, keys: &RecordBatch) -> Vec<Option<u32>> {
+        let hashes = hash_columns(keys.columns(), keys.num_rows());
+        let mut slots = vec![None; hashes.len()];
+        let mut chains = hashes.iter().map(|hash| self.index.head(*hash)).collect::<Vec<_>>();
+        let mut pending = (0..hashes.len() as u32).collect::<Vec<_>>();
+        // A second round is only needed for different keys of one hash.
+        loop {
+            pending.retain(|position| chains[*position as usize] != END);
+            if pending.is_empty() {
+                return slots;
+            }
+            let rows = pending.iter().map(|position| chains[*position as usize]).collect::<Vec<_>>();
+            let equal = self.keys.equal(&self.columns, &rows, keys.columns(), &pending);
+            for ((position, row), equal) in pending.iter().zip(&rows).zip(equal) {
+                let position = *position as usize;
+                slots[position] = equal.then(|| self.slots[*row as usize]);
+                chains[position] = if equal { END } else { self.index.next(*row) };
+            }
+        }
+    }
+
     /// Stores keys whose index entries are already there.
     fn store(&mut self, keys: &RecordBatch) {
         self.keys.push(keys, |_| 0);

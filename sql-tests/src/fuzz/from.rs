@@ -56,7 +56,8 @@ impl Generator<'_> {
             let sql = match pairs.first() {
                 Some((l, r)) if l.kind != Bool && choice > 0 => {
                     let operator = ["<", "<=", "<>", ">"][self.rng.usize(..4)];
-                    format!("{} JOIN {} ON {} {operator} {}", left.sql, right.sql, l.sql, r.sql)
+                    let join = self.join_word();
+                    format!("{} {join} {} ON {} {operator} {}", left.sql, right.sql, l.sql, r.sql)
                 }
                 _ => format!("{} CROSS JOIN {}", left.sql, right.sql),
             };
@@ -72,9 +73,13 @@ impl Generator<'_> {
             conditions.append(&mut equal);
             format!("{} CROSS JOIN {}", left.sql, right.sql)
         } else {
-            format!("{} JOIN {} ON {}", left.sql, right.sql, equal.join(" AND "))
+            format!("{} {} {} ON {}", left.sql, self.join_word(), right.sql, equal.join(" AND "))
         };
         From { sql, columns, conditions, rows: product / 4.0 }
+    }
+
+    fn join_word(&mut self) -> &'static str {
+        ["JOIN", "JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"][self.rng.usize(..6)]
     }
 }
 

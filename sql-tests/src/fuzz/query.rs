@@ -24,6 +24,9 @@ impl Relation {
     }
 }
 
+const SET_OPERATORS: [&str; 8] =
+    ["UNION ALL", "UNION ALL", "UNION ALL", "UNION", "INTERSECT", "INTERSECT ALL", "EXCEPT", "EXCEPT ALL"];
+
 /// A query and what comes out of it.
 pub(super) struct Query {
     pub(super) sql: String,
@@ -70,7 +73,7 @@ impl<'a> Generator<'a> {
         let mut query = self.select(depth - 1, None);
         for _ in 0..self.rng.usize(1..3) {
             let other = self.select(depth - 1, Some(&query.kinds.clone()));
-            let operator = if self.one_in(5) { "UNION" } else { "UNION ALL" };
+            let operator = SET_OPERATORS[self.rng.usize(..SET_OPERATORS.len())];
             query.sql = format!("{} {operator} {}", query.sql, other.sql);
             query.rows += other.rows;
         }
@@ -238,7 +241,7 @@ impl<'a> Generator<'a> {
             let depth = self.rng.u32(..3);
             conditions.push(predicate(self.rng, &from.columns, depth));
         }
-        if self.one_in(8) {
+        if self.one_in(5) {
             conditions.extend(self.membership(&from.columns));
         }
         if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
@@ -253,10 +256,33 @@ impl<'a> Generator<'a> {
         let inner = inside.iter().find(|inner| inner.kind == kind)?.sql.clone();
         let from = format!("{} AS {alias}", relation.name);
         let condition = if self.one_in(2) { predicate(self.rng, &inside, 0) } else { "true".to_owned() };
-        Some(match self.rng.u8(..4) {
-            0 => format!("EXISTS (SELECT 1 FROM {from} WHERE {inner} = {sql} AND {condition})"),
-            1 if kind != Bool => format!("{sql} = (SELECT max({inner}) FROM {from} WHERE {condition})"),
-            _ => format!("{sql} IN (SELECT {inner} FROM {from} WHERE {condition})"),
+        let negation = if self.one_in(2) { "NOT " } else { "" };
+        let operator = match kind {
+            Bool | Interval => "=",
+            _ => ["=", "=", "=", "<", ">="][self.rng.usize(..5)],
+        };
+        let test = match self.rng.u8(..5) {
+            0 | 1 => {
+                format!(
+                    "{negation}EXISTS (SELECT 1 FROM {from} WHERE {inner} {operator} {sql} AND {condition})"
+                )
+            }
+            2 if kind != Bool => {
+                return Some(format!("{sql} {operator} (SELECT max({inner}) FROM {from} WHERE {condition})"));
+            }
+            // Correlated by whatever column the condition likes.
+            3 => {
+                let both = [columns, &inside].concat();
+                let condition = predicate(self.rng, &both, 0);
+                format!("{sql} {negation}IN (SELECT {inner} FROM {from} WHERE {condition})")
+            }
+            _ => format!("{sql} {negation}IN (SELECT {inner} FROM {from} WHERE {condition})"),
+        };
+        Some(match self.rng.u8(..6) {
+            0 => format!("({test} OR {})", predicate(self.rng, columns, 0)),
+            1 => format!("NOT ({test} AND {})", predicate(self.rng, columns, 0)),
+            2 => format!("({test}) IS NOT TRUE"),
+            _ => test,
         })
     }
 

@@ -4,12 +4,12 @@
 use crate::common::Harness;
 use crate::common::model::{Bag, Row};
 use crate::common::plans::{
-    binary, column, distinct, filter, group_by, join, number, project, source, top_k,
+    binary, column, distinct, filter, group_by, join, join_of, number, project, set_operation, source, top_k,
 };
 use datafusion::logical_expr::Operator;
 use fastrand::Rng;
 use springtide_plan::AggregateFunction::{Count, Max, Min, Sum};
-use springtide_plan::Node;
+use springtide_plan::{JoinKind, Node, SetOperator};
 use springtide_types::{Epoch, RelationId, SortColumn};
 
 const STEPS: usize = 60;
@@ -21,7 +21,7 @@ fn plan(rng: &mut Rng, harness: &Harness, relations: &[RelationId], depth: usize
         let columns = if rng.bool() { [0, 1] } else { [1, 0] };
         return source(harness, relation, &columns, false);
     }
-    let kind = rng.usize(..10);
+    let kind = rng.usize(..14);
     let a = plan(rng, harness, relations, depth - 1);
     match kind {
         0 => filter(a, binary(column(0), Operator::Gt, number(1))),
@@ -31,12 +31,29 @@ fn plan(rng: &mut Rng, harness: &Harness, relations: &[RelationId], depth: usize
         4 => group_by(a, &[], &[(Min, Some(0)), (Count, Some(1))]),
         5 => project(group_by(a, &[0, 1], &[(Sum, Some(1))]), vec![column(0), column(1)]),
         6 => distinct(a),
-        7 => {
+        7 => Node::Union(vec![a, plan(rng, harness, relations, depth - 1)]),
+        8 => {
+            let kind = if rng.bool() { JoinKind::Semi } else { JoinKind::Anti };
+            join_of(kind, a, plan(rng, harness, relations, depth - 1), &[1], &[0])
+        }
+        9 => {
+            let b = plan(rng, harness, relations, depth - 1);
+            project(join_of(JoinKind::Mark, a, b, &[0], &[0]), vec![column(0), column(1)])
+        }
+        10 => {
+            let kind = [JoinKind::Left, JoinKind::Right, JoinKind::Full][rng.usize(..3)];
+            let b = plan(rng, harness, relations, depth - 1);
+            distinct(project(join_of(kind, a, b, &[0], &[1]), vec![column(1), column(2)]))
+        }
+        11 => {
+            let operator = if rng.bool() { SetOperator::IntersectAll } else { SetOperator::ExceptAll };
+            set_operation(operator, a, plan(rng, harness, relations, depth - 1))
+        }
+        12 => {
             let order = SortColumn { column: 1, descending: rng.bool(), nulls_first: rng.bool() };
             let group: &[usize] = if rng.bool() { &[0] } else { &[] };
             top_k(a, group, order, rng.u64(1..4))
         }
-        8 => Node::Union(vec![a, plan(rng, harness, relations, depth - 1)]),
         _ => {
             let b = plan(rng, harness, relations, depth - 1);
             distinct(project(join(a, b, &[0], &[1]), vec![column(1), column(2)]))

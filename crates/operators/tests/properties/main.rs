@@ -4,4 +4,5 @@ mod group_by;
 mod history;
 mod join;
 mod linear;
+mod set_operation;
 mod top_k;

@@ -1,83 +1,84 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{DFSchema, NullEquality};
-use datafusion::logical_expr::{Expr, Join as LogicalJoin, JoinType, LogicalPlan};
-use springtide_plan::{Aggregate, AggregateFunction, Filter, GroupBy, Join, Node};
+use datafusion::common::{DFSchema, NullEquality, ScalarValue};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction};
+use datafusion::logical_expr::{Expr, Join as LogicalJoin, JoinType, LogicalPlan, lit};
+use datafusion::physical_expr::PhysicalExpr;
+use springtide_plan::{Join, JoinKind, Node};
 use springtide_types::{Result, SqlError};
 
-use super::{Lowering, arrow_schema, distinct, expr, refuse};
+use super::{Lowering, arrow_schema, expr, refuse};
 use crate::errors::plan_error;
 
 impl Lowering<'_> {
     pub(super) fn join(&self, join: &LogicalJoin) -> Result<Node> {
-        match join.join_type {
-            JoinType::Inner => self.inner(join),
-            JoinType::LeftSemi => self.semi(join),
+        if join.null_aware {
+            return Err(refuse::in_view("NOT IN (SELECT ...)"));
+        }
+        let condition = Condition::of(join);
+        let kind = match join.join_type {
             // The one row of an aggregate without GROUP BY joins with every row on the left.
-            JoinType::Left if join.on.is_empty() && always_holds(join) && is_one_row(&join.right) => {
-                self.inner(join)
-            }
-            _ => Err(refuse::join(join)),
-        }
-    }
-
-    fn inner(&self, join: &LogicalJoin) -> Result<Node> {
-        let left = Side::new("left", self.lower(&join.left)?, &join.left, left_keys(join))?;
-        let right = Side::new("right", self.lower(&join.right)?, &join.right, right_keys(join))?;
-        let null_equals_null = join.null_equality == NullEquality::NullEqualsNull;
+            JoinType::Left if condition.is_none() && is_one_row(&join.right) => JoinKind::Inner,
+            JoinType::Inner => JoinKind::Inner,
+            JoinType::Left => JoinKind::Left,
+            JoinType::Right => JoinKind::Right,
+            JoinType::Full => JoinKind::Full,
+            JoinType::LeftSemi | JoinType::RightSemi => JoinKind::Semi,
+            JoinType::LeftAnti | JoinType::RightAnti => JoinKind::Anti,
+            JoinType::LeftMark | JoinType::RightMark => JoinKind::Mark,
+        };
+        let left = Side::new("left", self.lower(&join.left)?, &join.left, &condition.left_keys)?;
+        let right = Side::new("right", self.lower(&join.right)?, &join.right, &condition.right_keys)?;
+        let from_right =
+            matches!(join.join_type, JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark);
+        let (left, right) = if from_right { (right, left) } else { (left, right) };
         let wide = left.schema.join(&right.schema).map_err(|error| plan_error(&error))?;
-        let filter = join.filter.as_ref().map(|filter| expr::physical(filter, &wide)).transpose()?;
-        // Computed keys have done their work.
-        let kept = left.columns().chain(right.columns().map(|column| column + left.width()));
-        let kept = kept.collect::<Vec<_>>();
-        let node = inner_join(left, right, null_equals_null, filter)?;
-        keep(node, &kept, &arrow_schema(&join.schema))
-    }
-
-    /// `EXISTS` and `IN` keep a row of the left side once, however many partners it has: a join with the
-    /// distinct keys of the right side.
-    fn semi(&self, join: &LogicalJoin) -> Result<Node> {
-        let left = self.lower(&join.left)?;
-        let right = self.lower(&join.right)?;
-        if !always_holds(join) {
-            return Err(refuse::join(join));
-        }
+        let filter = condition.filter.map(|filter| expr::physical(&filter, &wide)).transpose()?;
         let output = arrow_schema(&join.schema);
-        let left = Side::new("left", left, &join.left, left_keys(join))?;
-        let kept = left.columns().collect::<Vec<_>>();
-        if join.on.is_empty() {
-            let right = Side { schema: DFSchema::empty(), own: 0, keys: vec![], node: any_row(right)? };
-            return keep(inner_join(left, right, false, None)?, &kept, &output);
+        // Computed keys have done their work.
+        let mut kept = left.columns().collect::<Vec<_>>();
+        match kind {
+            JoinKind::Semi | JoinKind::Anti => {}
+            JoinKind::Mark => kept.push(left.width()),
+            _ => kept.extend(right.columns().map(|column| column + left.width())),
         }
-        let right = Side::new("right", right, &join.right, right_keys(join))?;
-        let fields = right.keys.iter().enumerate().map(|(position, key)| {
-            Field::new(format!("key {position}"), right.node.schema().field(*key).data_type().clone(), true)
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let keys = distinct(keep(right.node, &right.keys, &schema)?);
-        let right =
-            Side { schema: DFSchema::empty(), own: 0, keys: (0..right.keys.len()).collect(), node: keys };
         let null_equals_null = join.null_equality == NullEquality::NullEqualsNull;
-        keep(inner_join(left, right, null_equals_null, None)?, &kept, &output)
+        keep(join_node(kind, left, right, null_equals_null, filter)?, &kept, &output)
     }
 }
 
-fn left_keys(join: &LogicalJoin) -> impl Iterator<Item = &Expr> {
-    join.on.iter().map(|(left, _)| left)
+/// When rows of the two sides match.
+struct Condition {
+    left_keys: Vec<Expr>,
+    right_keys: Vec<Expr>,
+    filter: Option<Expr>,
 }
 
-fn right_keys(join: &LogicalJoin) -> impl Iterator<Item = &Expr> {
-    join.on.iter().map(|(_, right)| right)
-}
+impl Condition {
+    fn of(join: &LogicalJoin) -> Condition {
+        let (mut left_keys, mut right_keys): (Vec<_>, Vec<_>) = join.on.iter().cloned().unzip();
+        let mut rest = Vec::new();
+        for condition in join.filter.iter().flat_map(split_conjunction) {
+            match condition {
+                Expr::Literal(ScalarValue::Boolean(Some(true)), _) => {}
+                // A test of one side is a key that the other side has always. It must not be able to fail,
+                // for it is made of rows without partners too.
+                Expr::IsNull(column) | Expr::IsNotNull(column)
+                    if matches!(join.join_type, JoinType::LeftAnti | JoinType::LeftMark)
+                        && expr::column(column, join.left.schema()).is_some() =>
+                {
+                    left_keys.push(condition.clone());
+                    right_keys.push(lit(true));
+                }
+                condition => rest.push(condition.clone()),
+            }
+        }
+        Condition { left_keys, right_keys, filter: conjunction(rest) }
+    }
 
-/// Whether the join has no condition but its keys.
-fn always_holds(join: &LogicalJoin) -> bool {
-    use datafusion::common::ScalarValue;
-    match &join.filter {
-        None => true,
-        Some(Expr::Literal(value, _)) => *value == ScalarValue::Boolean(Some(true)),
-        Some(_) => false,
+    fn is_none(&self) -> bool {
+        self.left_keys.is_empty() && self.filter.is_none()
     }
 }
 
@@ -100,12 +101,7 @@ struct Side {
 }
 
 impl Side {
-    fn new<'a>(
-        name: &str,
-        node: Node,
-        plan: &LogicalPlan,
-        on: impl Iterator<Item = &'a Expr>,
-    ) -> Result<Side> {
+    fn new(name: &str, node: Node, plan: &LogicalPlan, on: &[Expr]) -> Result<Side> {
         let own = plan.schema().fields().len();
         let mut exprs = expr::all_columns(&node.schema());
         let mut fields = plan
@@ -151,11 +147,12 @@ impl Side {
     }
 }
 
-fn inner_join(
+fn join_node(
+    kind: JoinKind,
     left: Side,
     right: Side,
     null_equals_null: bool,
-    filter: Option<Arc<dyn datafusion::physical_expr::PhysicalExpr>>,
+    filter: Option<Arc<dyn PhysicalExpr>>,
 ) -> Result<Node> {
     let (left_schema, right_schema) = (left.node.schema(), right.node.schema());
     for (left_key, right_key) in left.keys.iter().zip(&right.keys) {
@@ -165,8 +162,14 @@ fn inner_join(
             return Err(SqlError::internal(format!("join keys of types {one} and {other}")));
         }
     }
-    let fields = left_schema.fields().iter().chain(right_schema.fields()).cloned().collect::<Vec<_>>();
+    let mut fields = left_schema.fields().iter().cloned().collect::<Vec<_>>();
+    match kind {
+        JoinKind::Semi | JoinKind::Anti => {}
+        JoinKind::Mark => fields.push(Arc::new(Field::new("mark", DataType::Boolean, true))),
+        _ => fields.extend(right_schema.fields().iter().cloned()),
+    }
     Ok(Node::Join(Box::new(Join {
+        kind,
         left: left.node,
         right: right.node,
         left_keys: left.keys,
@@ -185,26 +188,4 @@ fn keep(node: Node, positions: &[usize], output: &SchemaRef) -> Result<Node> {
         return Ok(node);
     }
     expr::project_physical(node, positions.iter().map(|position| all[*position].clone()).collect(), output)
-}
-
-/// One row without columns of interest if the input has any row at all, else none.
-fn any_row(input: Node) -> Result<Node> {
-    let schema = Arc::new(Schema::new(vec![Field::new("count", DataType::Int64, true)]));
-    let count = Aggregate {
-        function: AggregateFunction::Count,
-        argument: None,
-        distinct: false,
-        filter: None,
-        output: DataType::Int64,
-    };
-    let input = Node::GroupBy(Box::new(GroupBy {
-        input,
-        keys: vec![],
-        aggregates: vec![count],
-        schema: schema.clone(),
-    }));
-    let named = DFSchema::try_from(schema.as_ref().clone()).map_err(|error| plan_error(&error))?;
-    let positive = datafusion::logical_expr::col("count").gt(datafusion::logical_expr::lit(0_i64));
-    let predicate = expr::physical(&positive, &named)?;
-    Ok(Node::Filter(Box::new(Filter { input, predicate })))
 }

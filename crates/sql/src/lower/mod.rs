@@ -6,6 +6,7 @@ mod expr;
 mod join;
 mod optimize;
 mod refuse;
+mod set_operation;
 mod source;
 mod top_k;
 mod union;
@@ -15,25 +16,19 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::{Distinct, LogicalPlan};
+use datafusion::logical_expr::{Distinct, Extension, LogicalPlan};
 use springtide_catalog::Catalog;
 use springtide_plan::{Filter, Node, ViewPlan};
 use springtide_types::{Result, SqlError};
 
-use self::optimize::Subqueries;
 use crate::{BoundQuery, Planner};
 
 impl Planner {
     /// The plan that maintains the query's result, or `0A000` naming the construct that has none.
     pub fn lower(&self, query: &BoundQuery, catalog: &Catalog) -> Result<ViewPlan> {
         refuse::check(&query.plan)?;
-        let lower = |subqueries| {
-            let plan = optimize::optimize(self, (*query.plan).clone(), subqueries)?;
-            Lowering { catalog }.lower(&plan)
-        };
-        // DataFusion's joins for correlated subqueries are cheaper, but may come out as outer joins.
-        let lowered =
-            lower(Subqueries::AsJoins).or_else(|error| lower(Subqueries::AsGroups).map_err(|_| error))?;
+        let plan = optimize::optimize(self, (*query.plan).clone())?;
+        let lowered = Lowering { catalog }.lower(&plan)?;
         let columns = query.columns.iter().map(|column| (column.name.clone(), column.sql_type.arrow()));
         Ok(ViewPlan { root: expr::rename(lowered, columns.collect())? })
     }
@@ -72,6 +67,7 @@ impl Lowering<'_> {
             LogicalPlan::Union(union) => self.union(union),
             LogicalPlan::Limit(limit) => self.limit(limit),
             LogicalPlan::Window(window) => self.window(window),
+            LogicalPlan::Extension(Extension { node }) => self.set_operation(node.as_ref()),
             // A view has no order; a LIMIT above would have made the order matter.
             LogicalPlan::Sort(sort) if sort.fetch.is_none() => self.lower(&sort.input),
             other => Err(refuse::plan(other)),

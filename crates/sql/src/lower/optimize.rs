@@ -19,24 +19,19 @@ use springtide_types::Result;
 use crate::Planner;
 use crate::decorrelate::DecorrelateScalarAggregate;
 use crate::errors::plan_error;
-
-/// What becomes of correlated scalar subqueries.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Subqueries {
-    /// Joins with the subquery grouped by the columns that correlate it.
-    AsJoins,
-    /// See [`DecorrelateScalarAggregate`].
-    AsGroups,
-}
+use crate::multisets;
+use crate::three_valued_in::ThreeValuedIn;
 
 /// Rewrites the plan into joins, aggregates and unions over narrow inputs. Only rules that hold for changing
 /// inputs are in the list; the order is DataFusion's.
-pub(super) fn optimize(planner: &Planner, plan: LogicalPlan, subqueries: Subqueries) -> Result<LogicalPlan> {
-    let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+pub(super) fn optimize(planner: &Planner, plan: LogicalPlan) -> Result<LogicalPlan> {
+    let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
         Arc::new(OptimizeUnions::new()),
         Arc::new(SimplifyExpressions::new()),
+        Arc::new(ThreeValuedIn::EVERYWHERE),
         Arc::new(DecorrelatePredicateSubquery::new()),
         Arc::new(ScalarSubqueryToJoin::new()),
+        Arc::new(DecorrelateScalarAggregate),
         Arc::new(ExtractEquijoinPredicate::new()),
         Arc::new(EliminateDuplicatedExpr::new()),
         Arc::new(EliminateFilter::new()),
@@ -45,12 +40,11 @@ pub(super) fn optimize(planner: &Planner, plan: LogicalPlan, subqueries: Subquer
         Arc::new(PushDownFilter::new()),
         Arc::new(OptimizeProjections::new()),
     ];
-    let before_joins = rules.iter().position(|rule| rule.name() == "scalar_subquery_to_join").unwrap_or(0);
-    let at = if subqueries == Subqueries::AsGroups { before_joins } else { before_joins + 1 };
-    rules.insert(at, Arc::new(DecorrelateScalarAggregate));
     let mut options: ConfigOptions = planner.options().clone();
     options.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
     let context =
         OptimizerContext::new_with_config_options(Arc::new(options)).without_query_execution_start_time();
-    Optimizer::with_rules(rules).optimize(plan, &context, |_, _| {}).map_err(|error| plan_error(&error))
+    multisets::as_nodes(plan)
+        .and_then(|plan| Optimizer::with_rules(rules).optimize(plan, &context, |_, _| {}))
+        .map_err(|error| plan_error(&error))
 }

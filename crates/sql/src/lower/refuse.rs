@@ -1,8 +1,7 @@
 //! What no incremental plan exists for (yet), by the name that the user knows it by.
 
-use datafusion::common::NullEquality;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, Volatility};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use springtide_types::{SqlError, SqlState};
 
 use crate::errors::{external, plan_error};
@@ -76,27 +75,4 @@ pub(super) fn plan(plan: &LogicalPlan) -> SqlError {
         LogicalPlan::Subquery(_) => "a correlated subquery",
         other => return in_view(other.display()),
     })
-}
-
-/// The error for a kind of join.
-pub(super) fn join(join: &Join) -> SqlError {
-    in_view(match join.join_type {
-        JoinType::Left if is_scalar(&join.right) => "a correlated scalar subquery",
-        JoinType::Left => "LEFT JOIN",
-        JoinType::Right => "RIGHT JOIN",
-        JoinType::Full => "FULL JOIN",
-        JoinType::LeftAnti | JoinType::RightAnti if join.null_aware => "NOT IN (SELECT ...)",
-        JoinType::LeftAnti | JoinType::RightAnti => match join.null_equality {
-            NullEquality::NullEqualsNull => "EXCEPT",
-            NullEquality::NullEqualsNothing => "NOT EXISTS or NOT IN (SELECT ...)",
-        },
-        JoinType::LeftSemi | JoinType::RightSemi => "EXISTS with a condition that is not an equality",
-        JoinType::LeftMark | JoinType::RightMark => "EXISTS or IN (SELECT ...) below OR, NOT or CASE",
-        JoinType::Inner => "this join",
-    })
-}
-
-/// Joins that stand for scalar subqueries name their right side themselves.
-pub(super) fn is_scalar(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::SubqueryAlias(alias) if alias.alias.table().starts_with("__scalar_sq"))
 }

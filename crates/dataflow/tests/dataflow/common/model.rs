@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
-use springtide_plan::{AggregateFunction, GroupBy, Join, Node, TopK};
+use springtide_plan::{AggregateFunction, GroupBy, Join, JoinKind, Node, SetOperation, SetOperator, TopK};
 use springtide_types::{RelationId, ZBatch};
 
 use super::integers;
@@ -84,6 +84,7 @@ pub fn evaluate(node: &Node, contents: &impl Fn(RelationId) -> Bag) -> Bag {
         Node::GroupBy(node) => group_by(node, contents),
         Node::Distinct(input) => evaluate(input, contents).into_keys().map(|row| (row, 1)).collect(),
         Node::Union(inputs) => collect(inputs.iter().flat_map(|input| evaluate(input, contents))),
+        Node::SetOperation(node) => set_operation(node, contents),
         Node::TopK(node) => top_k(node, contents),
         Node::Window(_) => panic!("window functions are tested from SQL"),
     }
@@ -106,18 +107,52 @@ fn rows_of(bag: &Bag) -> ZBatch {
 
 fn join(node: &Join, contents: &impl Fn(RelationId) -> Bag) -> Bag {
     let (left, right) = (evaluate(&node.left, contents), evaluate(&node.right, contents));
+    let matches = |l: &Row, r: &Row| {
+        node.left_keys.iter().zip(&node.right_keys).all(|(left_key, right_key)| {
+            l[*left_key] == r[*right_key] && (node.null_equals_null || l[*left_key].is_some())
+        })
+    };
+    let nulls = |input: &Node| vec![None; input.schema().fields().len()];
     let mut joined = Bag::new();
-    for (l, left_weight) in &left {
-        for (r, right_weight) in &right {
-            let matches = node.left_keys.iter().zip(&node.right_keys).all(|(left_key, right_key)| {
-                l[*left_key] == r[*right_key] && (node.null_equals_null || l[*left_key].is_some())
-            });
-            if matches {
-                add(&mut joined, l.iter().chain(r).copied().collect(), left_weight * right_weight);
+    for (l, weight) in &left {
+        let matched = right.keys().any(|r| matches(l, r));
+        match node.kind {
+            JoinKind::Semi if matched => add(&mut joined, l.clone(), *weight),
+            JoinKind::Anti if !matched => add(&mut joined, l.clone(), *weight),
+            JoinKind::Mark => add(&mut joined, [&l[..], &[Some(i64::from(matched))]].concat(), *weight),
+            JoinKind::Left | JoinKind::Full if !matched => {
+                add(&mut joined, [&l[..], &nulls(&node.right)].concat(), *weight);
             }
+            _ => {}
+        }
+    }
+    if node.kind.is_existence() {
+        return joined;
+    }
+    for (r, right_weight) in &right {
+        for (l, left_weight) in left.iter().filter(|(l, _)| matches(l, r)) {
+            add(&mut joined, [&l[..], r].concat(), left_weight * right_weight);
+        }
+        let keeps = matches!(node.kind, JoinKind::Right | JoinKind::Full);
+        if keeps && !left.keys().any(|l| matches(l, r)) {
+            add(&mut joined, [&nulls(&node.left)[..], r].concat(), *right_weight);
         }
     }
     joined
+}
+
+fn set_operation(node: &SetOperation, contents: &impl Fn(RelationId) -> Bag) -> Bag {
+    let (left, right) = (evaluate(&node.left, contents), evaluate(&node.right, contents));
+    let weight = |row: &Row, left: i64| {
+        let right = right.get(row).copied().unwrap_or(0);
+        match node.operator {
+            SetOperator::IntersectAll => left.min(right),
+            SetOperator::ExceptAll => (left - right).max(0),
+        }
+    };
+    collect(
+        left.iter().map(|(row, left)| (row.clone(), weight(row, *left))).filter(|(_, weight)| *weight != 0),
+    )
 }
 
 fn group_by(node: &GroupBy, contents: &impl Fn(RelationId) -> Bag) -> Bag {

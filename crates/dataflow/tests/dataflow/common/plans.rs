@@ -7,7 +7,8 @@ use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 use springtide_plan::{
-    Aggregate, AggregateFunction, Filter, GroupBy, Join, Node, Project, ScalarExpr, Source, TopK,
+    Aggregate, AggregateFunction, Filter, GroupBy, Join, JoinKind, Node, Project, ScalarExpr, SetOperation,
+    SetOperator, Source, TopK,
 };
 use springtide_types::{RelationId, SortColumn};
 
@@ -54,8 +55,18 @@ pub fn project(input: Node, exprs: Vec<Expr>) -> Node {
 }
 
 pub fn join(left: Node, right: Node, left_keys: &[usize], right_keys: &[usize]) -> Node {
-    let fields = left.schema().fields().iter().chain(right.schema().fields()).cloned().collect::<Vec<_>>();
+    join_of(JoinKind::Inner, left, right, left_keys, right_keys)
+}
+
+pub fn join_of(kind: JoinKind, left: Node, right: Node, left_keys: &[usize], right_keys: &[usize]) -> Node {
+    let mut fields = left.schema().fields().iter().cloned().collect::<Vec<_>>();
+    match kind {
+        JoinKind::Semi | JoinKind::Anti => {}
+        JoinKind::Mark => fields.push(Arc::new(Field::new("mark", DataType::Boolean, true))),
+        _ => fields.extend(right.schema().fields().iter().cloned()),
+    }
     Node::Join(Box::new(Join {
+        kind,
         left,
         right,
         left_keys: left_keys.to_vec(),
@@ -81,6 +92,10 @@ pub fn group_by(input: Node, keys: &[usize], functions: &[(AggregateFunction, Op
     }
     let schema: SchemaRef = Arc::new(Schema::new(fields));
     Node::GroupBy(Box::new(GroupBy { input, keys: keys.to_vec(), aggregates, schema }))
+}
+
+pub fn set_operation(operator: SetOperator, left: Node, right: Node) -> Node {
+    Node::SetOperation(Box::new(SetOperation { operator, left, right }))
 }
 
 pub fn distinct(input: Node) -> Node {
