@@ -45,7 +45,8 @@ fn queries_of_every_shape() {
     check("select 1 where false", &[]);
     check("select * from t where a = 1 fetch first 1 row only", &["1|10|x"]);
     fails("select (select a from t)", "21000 more than one row returned by a subquery used as an expression");
-    fails("select a from t intersect all select a from u", "0A000 INTERSECT ALL is not supported");
+    check("select a from t intersect all select a from u order by a", &["1", "2"]);
+    check("select a from t except all select a from u order by a", &["2", "3"]);
 }
 
 #[test]

@@ -294,9 +294,8 @@ fn existence() {
                   -> Source t [a]
                   -> Project a@0 AS __member
                     -> Source u [a]
-                -> Project a@0 AS __member
-                  -> Filter a@0 IS NULL
-                    -> Source u [a]
+                -> Filter a@0 IS NULL
+                  -> Source u [a]
             -> Project a@0 AS unused right column 0, true AS right key 0
               -> Source u [a]
         ",
