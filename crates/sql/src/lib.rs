@@ -34,6 +34,7 @@ mod merge_join;
 mod names;
 mod operators;
 mod output_names;
+mod overload;
 mod parameter;
 mod parse;
 mod pipeline;
@@ -43,6 +44,7 @@ mod scope;
 mod sql_types;
 mod using;
 mod walk;
+mod windows;
 
 pub use assign::assign;
 pub use bound::BoundQuery;

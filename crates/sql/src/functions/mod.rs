@@ -9,9 +9,15 @@ mod distinct_sum;
 mod extract;
 mod guard;
 mod labelled;
+mod moments;
+mod regexp;
 mod session;
+mod subscript;
 mod sum;
+mod text;
+mod to_char;
 mod totals;
+mod typed;
 mod undecided;
 
 use std::collections::HashMap;
@@ -28,6 +34,9 @@ pub(crate) use cast::{cast_function, cast_target, is_cast};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
 pub(crate) use labelled::LABELLED;
+pub(crate) use regexp::{REGEXP_GROUP, matches};
+pub(crate) use subscript::SUBSCRIPT;
+pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
 
 /// The functions that a query can name.
@@ -101,6 +110,10 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .into_iter()
         .chain(bytes::functions())
         .chain(undecided::functions())
-        .chain([average, labelled])
+        .chain(regexp::functions())
+        .chain(to_char::functions())
+        .chain(text::functions())
+        .chain(moments::functions())
+        .chain([average, labelled, subscript::function()])
         .collect()
 }

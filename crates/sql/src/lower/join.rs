@@ -6,6 +6,7 @@ use datafusion::logical_expr::{Expr, Join as LogicalJoin, JoinType, LogicalPlan}
 use springtide_plan::{Aggregate, AggregateFunction, Filter, GroupBy, Join, Node};
 use springtide_types::{Result, SqlError};
 
+use super::spread::spread;
 use super::{Lowering, arrow_schema, distinct, expr, refuse};
 use crate::errors::plan_error;
 
@@ -31,7 +32,12 @@ impl Lowering<'_> {
         // Computed keys have done their work.
         let kept = left.columns().chain(right.columns().map(|column| column + left.width()));
         let kept = kept.collect::<Vec<_>>();
-        let node = inner_join(left, right, null_equals_null, filter)?;
+        let spread =
+            if join.on.is_empty() { spread(&left.node, &right.node, filter.as_ref())? } else { None };
+        let node = match spread {
+            Some(node) => node,
+            None => inner_join(left, right, null_equals_null, filter)?,
+        };
         keep(node, &kept, &arrow_schema(&join.schema))
     }
 

@@ -7,6 +7,7 @@ mod join;
 mod optimize;
 mod refuse;
 mod source;
+mod spread;
 mod union;
 
 use std::sync::Arc;
