@@ -1,29 +1,37 @@
 //! What a call means for the types of its arguments, where DataFusion would take bytea for text.
 
-use datafusion::common::{DFSchema, DataFusionError, Result};
-use datafusion::logical_expr::Expr;
-use datafusion::logical_expr::expr::ScalarFunction;
-use springtide_types::{SqlError, SqlState, SqlType};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::{Case, ScalarFunction};
+use datafusion::logical_expr::{Expr, lit};
+use springtide_types::SqlType;
 
-use crate::convert::family;
+use crate::convert::{Family, family};
 use crate::errors::external;
-use crate::functions::{byte_parameters, cast_function, is_cast, overload};
-use crate::operators::{as_type, describe, known_type};
+use crate::functions::{byte_parameters, cast_function, decide, is_cast, overload};
+use crate::operators::{as_type, known_type};
+use crate::overload::no_function;
 
 /// The call with its function chosen among those of the name, and its arguments in the types of that.
 pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Result<ScalarFunction> {
     let types = argument_types(&call.args, schema);
-    if let Some(function) = overload(&call, types.first().copied().flatten()) {
+    if let Some(function) = overload(&call, &types) {
         call.func = function;
+    }
+    if let Some(decided) = decide(&call, &types, schema)? {
+        return Ok(decided);
     }
     if let Some((parameters, required)) = byte_parameters(&call) {
         let fit = (required..=parameters.len()).contains(&types.len())
             && types.iter().zip(parameters).all(|(given, parameter)| fits(*given, *parameter));
         if !fit {
-            return Err(no_function(call.name(), &types));
+            return Err(external(no_function(call.name(), &types)));
         }
         let args = call.args.into_iter().zip(parameters);
         call.args = args.map(|(arg, parameter)| as_type(arg, *parameter, schema)).collect::<Result<_>>()?;
+        return Ok(call);
+    }
+    if matches!(call.name(), "concat" | "concat_ws") {
+        call.args = call.args.into_iter().zip(types).map(|(arg, given)| written(arg, given)).collect();
         return Ok(call);
     }
     if !types.contains(&Some(SqlType::Bytea)) || is_cast(&call) {
@@ -31,15 +39,21 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
     }
     match call.name() {
         "guard" | "md5" | "pg_typeof" => Ok(call),
-        "concat" | "concat_ws" => {
-            let as_text = |(arg, given)| match given {
-                Some(SqlType::Bytea) => cast_function(arg, SqlType::Text),
-                _ => arg,
-            };
-            call.args = call.args.into_iter().zip(types).map(as_text).collect();
-            Ok(call)
+        name => Err(external(no_function(name, &types))),
+    }
+}
+
+/// A value as clients see it: a boolean is `t` or `f`, where a cast to text makes `true` or `false` of it.
+fn written(value: Expr, sql_type: Option<SqlType>) -> Expr {
+    match sql_type {
+        None => value,
+        Some(known) if family(known) == Family::Text => value,
+        Some(SqlType::Boolean) => {
+            let letter = |condition: Expr, letter: &str| (Box::new(condition), Box::new(lit(letter)));
+            let letters = vec![letter(value.clone(), "t"), letter(Expr::Not(Box::new(value)), "f")];
+            Expr::Case(Case::new(None, letters, None))
         }
-        name => Err(no_function(name, &types)),
+        Some(_) => cast_function(value, SqlType::Text),
     }
 }
 
@@ -47,7 +61,11 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
 pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
     let types = argument_types(args, schema);
     let takes_any = matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
-    if takes_any || !types.contains(&Some(SqlType::Bytea)) { Ok(()) } else { Err(no_function(name, &types)) }
+    if takes_any || !types.contains(&Some(SqlType::Bytea)) {
+        Ok(())
+    } else {
+        Err(external(no_function(name, &types)))
+    }
 }
 
 /// The types as far as SQL knows them: DataFusion's functions pass lists and the like among themselves.
@@ -62,12 +80,4 @@ fn fits(given: Option<SqlType>, parameter: SqlType) -> bool {
         (Some(given), SqlType::Text) => family(given) == family(parameter),
         (Some(given), parameter) => given == parameter,
     }
-}
-
-fn no_function(name: &str, types: &[Option<SqlType>]) -> DataFusionError {
-    let types = types.iter().map(|sql_type| describe(*sql_type)).collect::<Vec<_>>().join(", ");
-    let message = format!("function {name}({types}) does not exist");
-    external(SqlError::new(SqlState::UNDEFINED_FUNCTION, message).with_hint(
-        "No function matches the given name and argument types. You might need to add explicit type casts.",
-    ))
 }

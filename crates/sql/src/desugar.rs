@@ -4,15 +4,15 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax, Fetch, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval,
-    LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
-    SetExpr, SetOperator, SetQuantifier, Statement, TableFactor, TableWithJoins, UnaryOperator, Value,
-    Values, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
+    AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax,
+    Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
+    Ident, Interval, LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
+    TableWithJoins, UnaryOperator, Value, Values, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
-use crate::functions::AVERAGE;
+use crate::functions::{AVERAGE, REGEXP_GROUP, SUBSCRIPT};
 use crate::names::{fold, object_name};
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::scope::check_table_names;
@@ -111,6 +111,11 @@ impl VisitorMut for Desugar {
                 if let Some(text) = interval_text(interval) {
                     let text = Expr::value(Value::SingleQuotedString(text));
                     *expr = cast(text, DataType::Interval { fields: None, precision: None });
+                }
+            }
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                if let Some(element) = subscripted(root, access_chain) {
+                    *expr = element;
                 }
             }
             Expr::Function(function) => {
@@ -262,7 +267,7 @@ fn spread_bytea(values: &mut Values) {
 }
 
 /// `INTERVAL '1' DAY` says the same as `'1 day'::interval`, which PostgreSQL's input function reads.
-fn interval_text(interval: &Interval) -> Option<String> {
+pub(crate) fn interval_text(interval: &Interval) -> Option<String> {
     let Expr::Value(value) = interval.value.as_ref() else { return None };
     let text = match &value.value {
         Value::SingleQuotedString(text) | Value::Number(text, _) => text,
@@ -419,6 +424,34 @@ fn count_rows(function: &Function) -> Option<Expr> {
     let mut list = list.clone();
     list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];
     Some(Expr::Function(Function { args: FunctionArguments::List(list), ..function.clone() }))
+}
+
+/// `array[n]` as a call. An element of a `regexp_match` needs no array.
+fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
+    let [AccessExpr::Subscript(Subscript::Index { index })] = chain else { return None };
+    let mut array = root;
+    while let Expr::Nested(inner) = array {
+        array = inner;
+    }
+    let of_match = |function: &&Function| {
+        let name = function.name.0.as_slice();
+        matches!(name, [name] if name.as_ident().is_some_and(|name| fold(name) == "regexp_match"))
+    };
+    let mut args = match array {
+        Expr::Function(function) if of_match(&function) => unnamed_arguments(function)?,
+        _ => return Some(call(SUBSCRIPT, vec![array.clone(), index.clone()])),
+    };
+    args.push(index.clone());
+    Some(call(REGEXP_GROUP, args))
+}
+
+fn unnamed_arguments(function: &Function) -> Option<Vec<Expr>> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let exprs = list.args.iter().map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    });
+    exprs.collect()
 }
 
 /// `mod(x, y)` is `x % y`.

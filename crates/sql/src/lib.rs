@@ -36,6 +36,7 @@ mod multisets;
 mod names;
 mod operators;
 mod output_names;
+mod overload;
 mod parameter;
 mod parse;
 mod pipeline;
@@ -47,6 +48,7 @@ mod three_valued_in;
 mod total_order;
 mod using;
 mod walk;
+mod windows;
 
 pub use assign::assign;
 pub use bound::BoundQuery;

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use crate::convert::{Family, family};
 use crate::errors::external;
-use crate::functions::{ArithmeticOp, arithmetic, arithmetic_op, cast_function, extract, guard, substring};
+use crate::functions::{
+    ArithmeticOp, arithmetic, arithmetic_op, cast_function, extract, guard, matches, substring,
+};
 use crate::inline::conditional_call;
 use crate::input::parse_text;
 
@@ -50,6 +52,14 @@ impl ExprPlanner for OperatorPlanner {
                 binary(left, Operator::Or, right)
             }
             StringConcat => plan_concat(left, right, schema)?,
+            PGRegexMatch | PGRegexIMatch | PGRegexNotMatch | PGRegexNotIMatch => {
+                check_texts(&op, &left, &right, schema)?;
+                let matches = matches(left, right, matches!(op, PGRegexIMatch | PGRegexNotIMatch));
+                match op {
+                    PGRegexNotMatch | PGRegexNotIMatch => Expr::Not(Box::new(matches)),
+                    _ => matches,
+                }
+            }
             PGExp => {
                 let power = datafusion::functions::math::power();
                 let args =
@@ -73,6 +83,13 @@ impl ExprPlanner for OperatorPlanner {
         };
         Ok(PlannerResult::Planned(extract(&field, operand)?))
     }
+}
+
+/// Refuses operands that are no text.
+fn check_texts(op: &BinaryOperator, left: &Expr, right: &Expr, schema: &DFSchema) -> Result<()> {
+    let (left, right) = (known_type(left, schema)?, known_type(right, schema)?);
+    let text = |sql_type: Option<SqlType>| sql_type.is_none_or(|known| family(known) == Family::Text);
+    if text(left) && text(right) { Ok(()) } else { Err(no_operator(&op.to_string(), left, right)) }
 }
 
 fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
@@ -352,6 +369,11 @@ pub(crate) fn plan_arithmetic(op: ArithmeticOp, left: Expr, right: Expr, schema:
             (SqlType::Int4, SqlType::Int4)
         }
     };
+    if (op, family(left_type), family(right_type))
+        == (ArithmeticOp::Multiply, Family::Number, Family::Interval)
+    {
+        return plan_arithmetic(op, right, left, schema);
+    }
     let Some((left_type, right_type)) = operand_types(op, left_type, right_type) else {
         return Err(no_operator(&op.to_string(), unknown.0, unknown.1));
     };

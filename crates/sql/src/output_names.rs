@@ -32,6 +32,7 @@ fn figure(expr: &Expr) -> Option<(String, Strength)> {
         Expr::Identifier(ident) => Some((fold(ident), Strength::Strong)),
         Expr::CompoundIdentifier(idents) => Some((fold(idents.last()?), Strength::Strong)),
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => figure(inner),
+        Expr::CompoundFieldAccess { root, .. } => figure(root),
         Expr::Function(function) => Some((fold(function.name.0.last()?.as_ident()?), Strength::Strong)),
         Expr::Cast { expr, data_type, .. } => Some(match figure(expr) {
             Some((name, Strength::Strong)) => (name, Strength::Strong),

@@ -38,7 +38,7 @@ pub fn parser(sql: &str) -> Result<Parser<'static>> {
 }
 
 fn parse_one(dialect: &Postgres, tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
-    let tokens = with_option_values(tokens);
+    let tokens = without_table_words(with_option_values(tokens));
     let mut parser = Parser::new(dialect).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error))?;
     match parser.peek_token().token {
@@ -47,10 +47,33 @@ fn parse_one(dialect: &Postgres, tokens: Vec<TokenWithSpan>) -> Result<ast::Stat
     }
 }
 
+fn is_word(token: &Token, keyword: Keyword) -> bool {
+    matches!(token, Token::Word(word) if word.keyword == keyword)
+}
+
+/// Writes Flink's `TUMBLE(TABLE t, ...)` as `TUMBLE(t, ...)`, which sqlparser knows.
+fn without_table_words(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is_window = |token: &Token| match token {
+        Token::Word(word) => ["tumble", "hop"].iter().any(|name| word.value.eq_ignore_ascii_case(name)),
+        _ => false,
+    };
+    // Whether the last two tokens begin a call, and whether the last one may be its name.
+    let (mut begins_call, mut is_name) = (false, false);
+    let kept = tokens.into_iter().filter(|token| {
+        if matches!(token.token, Token::Whitespace(_)) {
+            return true;
+        }
+        let dropped = begins_call && is_word(&token.token, Keyword::TABLE);
+        begins_call = is_name && token.token == Token::LParen;
+        is_name = is_window(&token.token);
+        !dropped
+    });
+    kept.collect()
+}
+
 /// Writes `WITH (option)` of a CREATE TABLE as `WITH (option = true)`, which is what it means; sqlparser
 /// knows the long form alone.
 fn with_option_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let is_word = |token: &Token, keyword| matches!(token, Token::Word(word) if word.keyword == keyword);
     let mut significant = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
     let creates_table = significant.next().is_some_and(|token| is_word(&token.token, Keyword::CREATE))
         && significant.next().is_some_and(|token| is_word(&token.token, Keyword::TABLE));

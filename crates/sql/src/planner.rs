@@ -40,6 +40,7 @@ use crate::sql_types::{PostgresTypePlanner, declared_type};
 use crate::three_valued_in::ThreeValuedIn;
 use crate::total_order::TotalOrder;
 use crate::using::merge_columns;
+use crate::windows::expand_windows;
 
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
 #[derive(Clone, Debug)]
@@ -251,6 +252,7 @@ fn body_query(function: &Function) -> Result<ast::Query> {
 
 /// The query in the SQL that DataFusion understands as PostgreSQL would.
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
+    expand_windows(&mut query)?;
     merge_columns(&mut query, names.catalog())?;
     desugar(&mut query)?;
     tell_casts_apart(&mut query)?;
@@ -351,13 +353,21 @@ fn output_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
             // Ranks and row numbers.
             DataType::UInt64 => SqlType::Int8,
             DataType::Utf8 => varchar(plan, position).unwrap_or(SqlType::Text),
-            data_type => SqlType::from_arrow(data_type)
-                .ok_or_else(|| SqlError::unsupported(format!("a result of type {data_type}")))?,
+            data_type => SqlType::from_arrow(data_type).ok_or_else(|| no_column_of(data_type))?,
         };
         let name = without_mark(field.name()).to_owned();
         Ok(Column { name, sql_type, nullable: true, default: None })
     });
     columns.collect()
+}
+
+fn no_column_of(data_type: &DataType) -> SqlError {
+    match data_type {
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+            SqlError::unsupported("an array as a column").with_hint("Take elements of it: (array)[1].")
+        }
+        other => SqlError::unsupported(format!("a result of type {other}")),
+    }
 }
 
 /// Gives the output the names and the exact types of `columns`.

@@ -17,6 +17,8 @@ use springtide_types::SqlType::{self, Bytea, Int4, Text};
 use springtide_types::{SqlError, SqlState};
 
 use super::arithmetic::external;
+use super::regexp::substring_of_pattern;
+use super::text::substr_of_text;
 use crate::bytea::Encoding;
 
 /// The functions whose names are theirs alone.
@@ -43,25 +45,39 @@ pub(super) fn overloads() -> Vec<(&'static str, Arc<ScalarUDF>)> {
         overloaded("length", unicode::character_length(), Operation::Length),
         overloaded("octet_length", string::octet_length(), Operation::Length),
         overloaded("bit_length", string::bit_length(), Operation::BitLength),
-        ("substr", SUBSTRING.clone()),
+        ("substr", Arc::new(ScalarUDF::from(Overloaded::new(substr_of_text(), bytes_substring())))),
         ("substring", SUBSTRING.clone()),
     ]
 }
 
 static SUBSTRING: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-    let bytes = ByteFunction::new("substring", Operation::Substring, &[Bytea, Int4, Int4], Bytea);
-    Arc::new(ScalarUDF::from(Overloaded::new(unicode::substr(), Arc::new(ScalarUDF::from(bytes)))))
+    let overloaded = Overloaded::new(substr_of_text(), bytes_substring());
+    Arc::new(ScalarUDF::from(Overloaded { pattern: Some(substring_of_pattern()), ..overloaded }))
 });
+
+fn bytes_substring() -> Arc<ScalarUDF> {
+    let parameters = &[Bytea, Int4, Int4];
+    Arc::new(ScalarUDF::from(ByteFunction::new("substring", Operation::Substring, parameters, Bytea)))
+}
 
 /// `substring(value FROM start FOR length)`
 pub(crate) fn substring(args: Vec<Expr>) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(SUBSTRING.clone(), args))
 }
 
-/// The function that an overloaded name means for a first argument of this type, if it is one.
-pub(crate) fn overload(call: &ScalarFunction, first: Option<SqlType>) -> Option<Arc<ScalarUDF>> {
+/// The function that an overloaded name means for arguments of these types, if it is one.
+pub(crate) fn overload(call: &ScalarFunction, types: &[Option<SqlType>]) -> Option<Arc<ScalarUDF>> {
     let overloaded = call.func.inner().as_ref().downcast_ref::<Overloaded>()?;
-    Some(if first == Some(Bytea) { &overloaded.bytes } else { &overloaded.text }.clone())
+    let by_pattern = match (types, call.args.get(1)) {
+        ([_, Some(Text | SqlType::Varchar(_))], _) => true,
+        ([_, None], Some(Expr::Literal(value, _))) => !value.is_null(),
+        _ => false,
+    };
+    Some(match &overloaded.pattern {
+        _ if types.first() == Some(&Some(Bytea)) => overloaded.bytes.clone(),
+        Some(pattern) if by_pattern => pattern.clone(),
+        _ => overloaded.text.clone(),
+    })
 }
 
 /// The types of the parameters, where the function takes no others, and how many there must be.
@@ -78,12 +94,14 @@ pub(crate) fn byte_parameters(call: &ScalarFunction) -> Option<(&'static [SqlTyp
 struct Overloaded {
     text: Arc<ScalarUDF>,
     bytes: Arc<ScalarUDF>,
+    /// Of a text and a regular expression.
+    pattern: Option<Arc<ScalarUDF>>,
     signature: Signature,
 }
 
 impl Overloaded {
     fn new(text: Arc<ScalarUDF>, bytes: Arc<ScalarUDF>) -> Overloaded {
-        Overloaded { text, bytes, signature: Signature::variadic_any(Volatility::Immutable) }
+        Overloaded { text, bytes, pattern: None, signature: Signature::variadic_any(Volatility::Immutable) }
     }
 }
 
@@ -99,6 +117,7 @@ impl ScalarUDFImpl for Overloaded {
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match types {
             [DataType::Binary, ..] => self.bytes.return_type(types),
+            [_, DataType::Utf8] if self.pattern.is_some() => Ok(DataType::Utf8),
             [_, rest @ ..] => self.text.return_type(&[&[DataType::Utf8], rest].concat()),
             [] => self.text.return_type(types),
         }

@@ -81,6 +81,11 @@ impl Part {
         }
     }
 
+    /// Whether an interval has none.
+    fn needs_date(self) -> bool {
+        matches!(self, Part::IsoYear | Part::Week | Part::DayOfWeek | Part::IsoDayOfWeek | Part::DayOfYear)
+    }
+
     /// The kernel's part, how far to shift what it counts, and whether to divide it, rounding up.
     fn counted(self) -> DatePart {
         match self {
@@ -164,12 +169,21 @@ impl ScalarUDFImpl for Extract {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let operand = args.args[0].to_array(args.number_rows)?;
+        let is_interval = matches!(operand.data_type(), DataType::Interval(_));
+        if is_interval && self.part.needs_date() {
+            let unit = self.name.trim_start_matches("extract_");
+            let message = format!("unit \"{unit}\" not supported for type interval");
+            return Err(external(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)));
+        }
         let value = match self.part {
+            Part::Quarter if is_interval => {
+                let months = operand.as_primitive::<IntervalMonthDayNanoType>();
+                months.unary::<_, Decimal128Type>(|interval| i128::from(interval.months % 12 / 3 + 1))
+            }
             Part::Epoch | Part::Second | Part::Millisecond | Part::Microsecond => self.time(&operand)?,
             part => {
                 let counted = date_part(&operand, part.counted())?;
                 let counted = counted.as_primitive::<Int32Type>();
-                let is_interval = matches!(operand.data_type(), DataType::Interval(_));
                 counted.unary::<_, Decimal128Type>(|counted| match is_interval {
                     true => part.adjust_length(counted),
                     false => part.adjust(counted),

@@ -10,9 +10,15 @@ mod extract;
 mod extremum;
 mod guard;
 mod labelled;
+mod moments;
+mod regexp;
 mod session;
+mod subscript;
 mod sum;
+mod text;
+mod to_char;
 mod totals;
+mod typed;
 mod undecided;
 
 use std::collections::HashMap;
@@ -29,6 +35,9 @@ pub(crate) use cast::{cast_function, cast_target, is_cast};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
 pub(crate) use labelled::LABELLED;
+pub(crate) use regexp::{REGEXP_GROUP, matches};
+pub(crate) use subscript::SUBSCRIPT;
+pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
 
 /// The functions that a query can name.
@@ -103,6 +112,10 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .into_iter()
         .chain(bytes::functions())
         .chain(undecided::functions())
-        .chain([average, labelled])
+        .chain(regexp::functions())
+        .chain(to_char::functions())
+        .chain(text::functions())
+        .chain(moments::functions())
+        .chain([average, labelled, subscript::function()])
         .collect()
 }

@@ -1,4 +1,3 @@
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -9,11 +8,10 @@ use datafusion::logical_expr::{
     TypeSignature, Volatility,
 };
 use springtide_catalog::Function;
-use springtide_types::{SqlError, SqlState, SqlType};
+use springtide_types::{SqlError, SqlType};
 
-use crate::convert::{Family, family};
 use crate::errors::external;
-use crate::operators::describe;
+use crate::overload::choose;
 
 /// What stands for a call of a user's function until the body of the function does. Which of the functions
 /// of that name it is depends on the types of the arguments.
@@ -50,30 +48,9 @@ impl Call {
 
     /// The function that PostgreSQL picks for arguments of these types, of which open ones fit every type.
     pub(super) fn choose(&self, types: &[Option<SqlType>]) -> springtide_types::Result<&Arc<Function>> {
-        let fits = |function: &&Arc<Function>| {
-            let mut pairs = types.iter().zip(function.types());
-            function.parameters.len() == types.len()
-                && pairs.all(|(given, declared)| given.is_none_or(|given| implicit(given, declared)))
-        };
-        let mut fitting = self.candidates.iter().filter(fits).collect::<Vec<_>>();
-        fitting.sort_by_key(|function| Reverse(closeness(function, types)));
-        match fitting.as_slice() {
-            [] => Err(self.error(SqlState::UNDEFINED_FUNCTION, types)),
-            [best, next, ..] if closeness(best, types) == closeness(next, types) => {
-                Err(self.error(SqlState::AMBIGUOUS_FUNCTION, types))
-            }
-            [best, ..] => Ok(best),
-        }
-    }
-
-    fn error(&self, state: SqlState, types: &[Option<SqlType>]) -> SqlError {
-        let types = types.iter().map(|sql_type| describe(*sql_type)).collect::<Vec<_>>().join(", ");
-        let (what, why) = match state {
-            SqlState::AMBIGUOUS_FUNCTION => ("is not unique", "Could not choose a best candidate function."),
-            _ => ("does not exist", "No function matches the given name and argument types."),
-        };
-        SqlError::new(state, format!("function {}({types}) {what}", self.name))
-            .with_hint(format!("{why} You might need to add explicit type casts."))
+        let parameters =
+            self.candidates.iter().map(|function| function.types().collect()).collect::<Vec<_>>();
+        choose(&self.name, &parameters, types).map(|at| &self.candidates[at])
     }
 }
 
@@ -83,47 +60,6 @@ pub(crate) fn conditional_call(function: &ScalarFunction, condition: &Expr) -> O
     call.conditions += 1;
     let arguments = function.args.iter().chain([condition]).cloned().collect();
     Some(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(call)), arguments)))
-}
-
-/// How well the parameters of a function fit: those that need no conversion, then those of the type that
-/// its family prefers, then those of text where the argument is open.
-fn closeness(function: &Function, types: &[Option<SqlType>]) -> (usize, usize, usize) {
-    let pairs = || types.iter().zip(function.types());
-    let exact = |(given, declared): &(&Option<SqlType>, SqlType)| {
-        given.is_some_and(|given| unlimited(given) == unlimited(*declared))
-    };
-    let preferred = |(given, declared): &(&Option<SqlType>, SqlType)| {
-        use SqlType::{Boolean, Float8, Interval, Text, Timestamptz};
-        given.is_some() && matches!(declared, Boolean | Float8 | Interval | Text | Timestamptz)
-    };
-    let text = |(given, declared): &(&Option<SqlType>, SqlType)| {
-        given.is_none() && family(*declared) == Family::Text
-    };
-    let close = pairs().filter(|pair| exact(pair) || preferred(pair)).count();
-    (pairs().filter(exact).count(), close, pairs().filter(text).count())
-}
-
-/// The type as overloads tell it from others: without length or precision, and texts as one.
-fn unlimited(sql_type: SqlType) -> SqlType {
-    match sql_type {
-        SqlType::Varchar(_) => SqlType::Text,
-        other => other.unconstrained(),
-    }
-}
-
-/// Whether PostgreSQL converts without being asked to.
-fn implicit(from: SqlType, to: SqlType) -> bool {
-    use SqlType::{Date, Float4, Float8, Int2, Int4, Int8, Numeric, Timestamp, Timestamptz};
-    let rank = |sql_type| match sql_type {
-        Int2 | Date => 0,
-        Int4 | Timestamp => 1,
-        Int8 | Timestamptz => 2,
-        Numeric(..) => 3,
-        Float4 => 4,
-        Float8 => 5,
-        _ => 0,
-    };
-    family(from) == family(to) && rank(from) <= rank(to)
 }
 
 impl ScalarUDFImpl for Call {

@@ -8,6 +8,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use springtide_plan::{Join, JoinKind, Node};
 use springtide_types::{Result, SqlError};
 
+use super::spread::spread;
 use super::{Lowering, arrow_schema, expr, refuse};
 use crate::errors::plan_error;
 
@@ -35,6 +36,8 @@ impl Lowering<'_> {
         let (left, right) = if from_right { (right, left) } else { (left, right) };
         let wide = left.schema.join(&right.schema).map_err(|error| plan_error(&error))?;
         let filter = condition.filter.map(|filter| expr::physical(&filter, &wide)).transpose()?;
+        let pairs = kind == JoinKind::Inner && left.keys.is_empty();
+        let spread = if pairs { spread(&left.node, &right.node, filter.as_ref())? } else { None };
         let output = arrow_schema(&join.schema);
         // Computed keys have done their work.
         let mut kept = left.columns().collect::<Vec<_>>();
@@ -44,7 +47,11 @@ impl Lowering<'_> {
             _ => kept.extend(right.columns().map(|column| column + left.width())),
         }
         let null_equals_null = join.null_equality == NullEquality::NullEqualsNull;
-        keep(join_node(kind, left, right, null_equals_null, filter)?, &kept, &output)
+        let node = match spread {
+            Some(node) => node,
+            None => join_node(kind, left, right, null_equals_null, filter)?,
+        };
+        keep(node, &kept, &output)
     }
 }
 

@@ -8,6 +8,7 @@ mod optimize;
 mod refuse;
 mod set_operation;
 mod source;
+mod spread;
 mod top_k;
 mod union;
 mod window;

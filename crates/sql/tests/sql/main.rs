@@ -1,6 +1,7 @@
 //! One `check` per way a query can go: to rows, to an error, to an incremental plan.
 
 mod binding;
+mod builtins;
 mod execution;
 mod functions;
 mod lowering;

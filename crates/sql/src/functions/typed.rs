@@ -1,0 +1,248 @@
+//! Functions that declare the types that they take. The binder, which looks functions up by name alone, gets a
+//! [`Typed`] function; the analyzer, which knows the types of the arguments, decides on one of its variants and
+//! brings the arguments to the types of that.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
+};
+use springtide_types::{SqlError, SqlType};
+
+use crate::errors::external;
+use crate::operators::as_type;
+use crate::overload::choose;
+
+/// One of the functions of a name.
+#[derive(Debug)]
+pub(super) struct Variant {
+    pub parameters: &'static [SqlType],
+    /// How many of the parameters must be given.
+    pub required: usize,
+    pub gives: Gives,
+    /// One value per row.
+    pub run: fn(&Args<'_>) -> Result<ArrayRef, SqlError>,
+}
+
+/// The type of a result.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Gives {
+    One(SqlType),
+    /// `text[]`
+    Texts,
+    /// PostgreSQL has the function, this database has not: what to call it.
+    Refused(&'static str),
+}
+
+impl Gives {
+    fn arrow(self) -> DataType {
+        match self {
+            Gives::One(sql_type) => sql_type.arrow(),
+            Gives::Texts => DataType::new_list(DataType::Utf8, true),
+            Gives::Refused(_) => DataType::Null,
+        }
+    }
+}
+
+/// A function that takes all its parameters.
+pub(super) const fn variant(
+    parameters: &'static [SqlType],
+    gives: Gives,
+    run: fn(&Args<'_>) -> Result<ArrayRef, SqlError>,
+) -> Variant {
+    Variant { parameters, required: parameters.len(), gives, run }
+}
+
+/// A function that is not there.
+pub(super) const fn refused(parameters: &'static [SqlType], what: &'static str) -> Variant {
+    variant(parameters, Gives::Refused(what), |_| Err(SqlError::internal("a refused function is run")))
+}
+
+/// The functions of one name.
+#[derive(Debug)]
+pub(super) struct Typed {
+    name: &'static str,
+    variants: &'static [Variant],
+    decided: Option<&'static Variant>,
+    signature: Signature,
+}
+
+impl Typed {
+    pub(super) fn udf(name: &'static str, variants: &'static [Variant]) -> Arc<ScalarUDF> {
+        Arc::new(ScalarUDF::from(Typed::new(name, variants, None)))
+    }
+
+    fn new(name: &'static str, variants: &'static [Variant], decided: Option<&'static Variant>) -> Typed {
+        let any = TypeSignature::OneOf(vec![TypeSignature::Nullary, TypeSignature::VariadicAny]);
+        Typed { name, variants, decided, signature: Signature::new(any, Volatility::Immutable) }
+    }
+
+    fn choose(&self, given: &[Option<SqlType>]) -> springtide_types::Result<&'static Variant> {
+        if let Some(variant) = self.decided {
+            return Ok(variant);
+        }
+        let takes = |variant: &&Variant| (variant.required..=variant.parameters.len()).contains(&given.len());
+        let fitting = self.variants.iter().filter(takes).collect::<Vec<_>>();
+        let parameters = fitting.iter().map(|variant| variant.parameters[..given.len()].to_vec());
+        match fitting[choose(self.name, &parameters.collect::<Vec<_>>(), given)?] {
+            Variant { gives: Gives::Refused(what), .. } => Err(SqlError::unsupported(*what)),
+            variant => Ok(variant),
+        }
+    }
+}
+
+/// The call decided for arguments of these types, if its function is to be.
+pub(crate) fn decide(
+    call: &ScalarFunction,
+    types: &[Option<SqlType>],
+    schema: &DFSchema,
+) -> Result<Option<ScalarFunction>> {
+    let Some(typed) = call.func.inner().as_ref().downcast_ref::<Typed>() else { return Ok(None) };
+    let variant = typed.choose(types).map_err(external)?;
+    let func = match typed.decided {
+        Some(_) => call.func.clone(),
+        None => Arc::new(ScalarUDF::from(Typed::new(typed.name, typed.variants, Some(variant)))),
+    };
+    let args = call.args.iter().cloned().zip(variant.parameters);
+    let args = args.map(|(arg, parameter)| as_type(arg, *parameter, schema)).collect::<Result<Vec<_>>>()?;
+    Ok(Some(ScalarFunction::new_udf(func, args)))
+}
+
+impl PartialEq for Typed {
+    fn eq(&self, other: &Typed) -> bool {
+        let decided = |typed: &Typed| typed.decided.map(std::ptr::from_ref);
+        self.name == other.name && decided(self) == decided(other)
+    }
+}
+
+impl Eq for Typed {}
+
+impl Hash for Typed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Typed {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        let known = |given: &DataType| SqlType::from_arrow(given).filter(|_| !given.is_null());
+        let types = types.iter().map(known).collect::<Vec<_>>();
+        self.choose(&types).map(|variant| variant.gives.arrow()).map_err(external)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let types =
+            args.arg_fields.iter().zip(args.scalar_arguments).map(|(field, constant)| match constant {
+                // The type of a string literal is open.
+                Some(ScalarValue::Utf8(_)) => None,
+                _ if field.data_type().is_null() => None,
+                _ => SqlType::from_arrow(field.data_type()),
+            });
+        let variant = self.choose(&types.collect::<Vec<_>>()).map_err(external)?;
+        Ok(Arc::new(Field::new(self.name, variant.gives.arrow(), true)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let Some(variant) = self.decided else {
+            return datafusion::common::internal_err!("the analyzer decides which {} is meant", self.name);
+        };
+        let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if constant { 1 } else { args.number_rows };
+        let values = (variant.run)(&Args { values: &args.args, rows }).map_err(external)?;
+        Ok(if constant {
+            ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?)
+        } else {
+            ColumnarValue::Array(values)
+        })
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+}
+
+/// The arguments of a call, in the types of the parameters.
+pub(super) struct Args<'a> {
+    values: &'a [ColumnarValue],
+    pub rows: usize,
+}
+
+impl Args<'_> {
+    /// How many arguments there are.
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(super) fn text(&self, position: usize) -> Texts<'_> {
+        match &self.values[position] {
+            ColumnarValue::Array(array) => Texts::Column(array.as_string::<i32>()),
+            ColumnarValue::Scalar(value) => Texts::Constant(value.try_as_str().flatten()),
+        }
+    }
+
+    /// The text argument if it is given, else `default` for every row.
+    pub(super) fn text_or<'a>(&'a self, position: usize, default: &'a str) -> Texts<'a> {
+        if position < self.len() { self.text(position) } else { Texts::Constant(Some(default)) }
+    }
+
+    pub(super) fn array(&self, position: usize) -> Result<ArrayRef, SqlError> {
+        self.values[position].to_array(self.rows).map_err(|error| springtide_plan::sql_error(&error))
+    }
+
+    /// The integer argument if it is given, else `default` for every row.
+    pub(super) fn int4_or(&self, position: usize, default: i32) -> Result<Integers, SqlError> {
+        Ok(if position < self.len() {
+            Integers::Column(self.array(position)?)
+        } else {
+            Integers::Constant(default)
+        })
+    }
+}
+
+/// One text per row.
+#[derive(Clone, Copy)]
+pub(super) enum Texts<'a> {
+    Constant(Option<&'a str>),
+    Column(&'a StringArray),
+}
+
+impl<'a> Texts<'a> {
+    pub(super) fn get(self, row: usize) -> Option<&'a str> {
+        match self {
+            Texts::Constant(text) => text,
+            Texts::Column(column) => column.is_valid(row).then(|| column.value(row)),
+        }
+    }
+}
+
+/// One integer per row.
+pub(super) enum Integers {
+    Constant(i32),
+    Column(ArrayRef),
+}
+
+impl Integers {
+    pub(super) fn get(&self, row: usize) -> Option<i32> {
+        match self {
+            Integers::Constant(value) => Some(*value),
+            Integers::Column(column) => {
+                let column = column.as_primitive::<arrow::datatypes::Int32Type>();
+                column.is_valid(row).then(|| column.value(row))
+            }
+        }
+    }
+}
