@@ -369,6 +369,11 @@ pub(crate) fn plan_arithmetic(op: ArithmeticOp, left: Expr, right: Expr, schema:
             (SqlType::Int4, SqlType::Int4)
         }
     };
+    if (op, family(left_type), family(right_type))
+        == (ArithmeticOp::Multiply, Family::Number, Family::Interval)
+    {
+        return plan_arithmetic(op, right, left, schema);
+    }
     let Some((left_type, right_type)) = operand_types(op, left_type, right_type) else {
         return Err(no_operator(&op.to_string(), unknown.0, unknown.1));
     };

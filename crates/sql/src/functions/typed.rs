@@ -139,7 +139,8 @@ impl ScalarUDFImpl for Typed {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        let types = types.iter().map(SqlType::from_arrow).collect::<Vec<_>>();
+        let known = |given: &DataType| SqlType::from_arrow(given).filter(|_| !given.is_null());
+        let types = types.iter().map(known).collect::<Vec<_>>();
         self.choose(&types).map(|variant| variant.gives.arrow()).map_err(external)
     }
 
