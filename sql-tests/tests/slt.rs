@@ -41,6 +41,7 @@ async fn public_suites_over_the_wire() {
         return;
     }
     let mut suites = files(&public.join("risinglight/pg")).expect("the suite is a folder");
+    suites.push(public.join("nexmark/slt"));
     suites.extend((1..=5).map(|number| public.join(format!("sqlite/pg/select{number}.slt"))));
     run_all(&suites, Transport::Wire, 2).await;
 }

@@ -1,5 +1,5 @@
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result};
+use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{Sort as SortExpr, WindowFunction};
 use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrameBound, WindowFrameUnits};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
@@ -26,13 +26,13 @@ impl OptimizerRule for TotalOrder {
                     Ok(Transformed::no(node))
                 }
                 LogicalPlan::Sort(mut sort) => {
-                    let changed = complete(&mut sort.expr, &sort.input, &[]);
+                    let changed = complete(&mut sort.expr, sort.input.schema(), &[]);
                     Ok(Transformed::new(LogicalPlan::Sort(sort), changed, TreeNodeRecursion::Jump))
                 }
                 other => Ok(Transformed::new(other, false, TreeNodeRecursion::Jump)),
             }),
             LogicalPlan::Sort(mut sort) if sort.fetch.is_some() => {
-                let changed = complete(&mut sort.expr, &sort.input, &[]);
+                let changed = complete(&mut sort.expr, sort.input.schema(), &[]);
                 Ok(Transformed::new_transformed(LogicalPlan::Sort(sort), changed))
             }
             LogicalPlan::Window(window) => complete_window(window),
@@ -57,7 +57,7 @@ fn complete_window(mut window: Window) -> Result<Transformed<LogicalPlan>> {
             continue;
         }
         let params = &mut function.params;
-        if complete(&mut params.order_by, &window.input, &params.partition_by) {
+        if complete(&mut params.order_by, window.input.schema(), &params.partition_by) {
             changed = true;
             if let Expr::WindowFunction(_) = call {
                 *call = call.clone().alias(name);
@@ -85,51 +85,16 @@ fn is_positional(function: &WindowFunction) -> bool {
     }
 }
 
-/// Appends the columns of the input that are not named yet, by name. Returns whether there were any.
-fn complete(order: &mut Vec<SortExpr>, input: &LogicalPlan, partition: &[Expr]) -> bool {
-    let mut columns = input.schema().columns();
+/// Appends the columns that are not named yet, by name. Returns whether there were any.
+fn complete(order: &mut Vec<SortExpr>, schema: &DFSchema, partition: &[Expr]) -> bool {
+    let mut columns = schema.columns();
     columns.sort_by_cached_key(|column| column.flat_name());
     let before = order.len();
     for column in columns {
-        // DataFusion may lose track of what is constant, and then refuses a plan that does not sort by it.
-        if is_constant(&column, input) {
-            continue;
-        }
         let column = Expr::Column(column);
         if !partition.contains(&column) && order.iter().all(|sort| sort.expr != column) {
             order.push(column.sort(true, false));
         }
     }
     order.len() > before
-}
-
-/// Whether a column is known to have the same value in all rows.
-fn is_constant(column: &Column, plan: &LogicalPlan) -> bool {
-    let Some(position) = plan.schema().maybe_index_of_column(column) else { return false };
-    match plan {
-        LogicalPlan::Projection(projection) => {
-            is_constant_expr(&projection.expr[position], &projection.input)
-        }
-        LogicalPlan::Aggregate(aggregate) => {
-            aggregate.group_expr.get(position).is_some_and(|key| is_constant_expr(key, &aggregate.input))
-        }
-        LogicalPlan::SubqueryAlias(alias) => {
-            let (table, field) = alias.input.schema().qualified_field(position);
-            is_constant(&Column::from((table, field)), &alias.input)
-        }
-        LogicalPlan::Filter(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_) | LogicalPlan::Join(_) => {
-            plan.inputs().into_iter().any(|input| is_constant(column, input))
-        }
-        _ => false,
-    }
-}
-
-fn is_constant_expr(expr: &Expr, input: &LogicalPlan) -> bool {
-    match expr {
-        Expr::Literal(..) => true,
-        Expr::Column(column) => is_constant(column, input),
-        Expr::Alias(alias) => is_constant_expr(&alias.expr, input),
-        Expr::Cast(cast) => is_constant_expr(&cast.expr, input),
-        _ => false,
-    }
 }

@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use smallvec::SmallVec;
 use springtide_types::{SortColumn, ZBatch};
@@ -15,7 +15,8 @@ use crate::store::{Access, Store};
 ///
 /// Rows lie in columnar chunks; a group is a list of row positions. A row has a word that sorts it as the first
 /// column of the order does, so that columns are only compared where words are equal. One change costs O(log group)
-/// comparisons and the shift of O(group) 4-byte positions; a delta of many rows is sorted and merged in one pass.
+/// comparisons and the shift of O(group) 4-byte positions; a delta of many rows is sorted and merged in one pass. Of
+/// rows that are never retracted only the first of each group are stored at all.
 #[derive(Debug)]
 pub struct OrderedZSet {
     store: Store,
@@ -98,34 +99,58 @@ impl OrderedZSet {
         }
     }
 
-    /// Adds rows that stay, as far as they are among the first of their group.
+    /// Adds rows that stay, as far as they are among the first of their group. Only those are ever stored.
     fn add(&mut self, delta: &ZBatch, groups: &[u32], keep: usize) {
         debug_assert!(delta.is_insert_only(), "a retraction from rows that are never retracted");
-        let words = self.words_of(delta.rows());
-        let is_candidate = |row: usize| {
-            let list = &self.lists[groups[row] as usize];
-            list.len() < keep || list.last().is_some_and(|last| words[row] <= self.words[*last as usize])
+        let new_words = self.words_of(delta.rows());
+        let stored = self.store.weights().len() as u32;
+        // Positions from `stored` on are rows of the delta.
+        let rows = Rows {
+            order: &self.order,
+            store: &self.store,
+            words: &self.words,
+            stored,
+            delta,
+            new_words: &new_words,
         };
-        let candidates =
-            (0..delta.len()).filter(|row| is_candidate(*row)).map(|row| row as u32).collect::<Vec<_>>();
-        if candidates.is_empty() {
-            return;
-        }
-        let first = self.store.weights().len() as u32;
-        let all = candidates.len() == delta.len();
-        let added = if all { delta.clone() } else { delta.take(&UInt32Array::from(candidates.clone())) };
-        self.store.apply(&added, None, &mut Vec::new());
-        self.words.extend(candidates.iter().map(|row| words[*row as usize]));
-        let new =
-            candidates.iter().zip(first..).map(|(row, position)| (groups[*row as usize], position)).collect();
-        for (group, rows) in self.sorted(new) {
-            let mut list = std::mem::take(&mut self.lists[group as usize]);
-            self.merge(&mut list, &rows);
-            for row in list.drain(keep.min(list.len())..) {
-                self.store.drop_row(row);
+        let (mut changed, mut dropped) = (Vec::new(), Vec::new());
+        for (row, group) in (stored..).zip(groups) {
+            let list = &mut self.lists[*group as usize];
+            let is_full = list.len() >= keep;
+            if is_full && list.last().is_none_or(|last| rows.compare(row, *last) != Ordering::Less) {
+                continue;
             }
-            self.lists[group as usize] = list;
+            let at = list.partition_point(|other| rows.compare(*other, row) != Ordering::Greater);
+            list.insert(at, row);
+            if is_full {
+                dropped.extend(list.pop().filter(|row| *row < stored));
+            }
+            changed.push(*group);
         }
+        dropped.into_iter().for_each(|row| self.store.drop_row(row));
+        changed.sort_unstable();
+        changed.dedup();
+        self.store_listed(delta, &new_words, stored, &changed);
+    }
+
+    /// Stores the rows of a delta, named by positions from `stored` on, that are on the lists of these groups.
+    fn store_listed(&mut self, delta: &ZBatch, words: &[u64], stored: u32, groups: &[u32]) {
+        let listed = groups.iter().flat_map(|group| &self.lists[*group as usize]);
+        let mut kept = listed.filter(|row| **row >= stored).map(|row| row - stored).collect::<Vec<_>>();
+        kept.sort_unstable();
+        let mut positions = vec![0; delta.len()];
+        for (row, position) in kept.iter().zip(stored..) {
+            positions[*row as usize] = position;
+        }
+        for group in groups {
+            for row in self.lists[*group as usize].iter_mut().filter(|row| **row >= stored) {
+                *row = positions[(*row - stored) as usize];
+            }
+        }
+        self.words.extend(kept.iter().map(|row| words[*row as usize]));
+        let all = kept.len() == delta.len();
+        let kept = if all { delta.clone() } else { delta.take(&UInt32Array::from(kept)) };
+        self.store.apply(&kept, None, &mut Vec::new());
     }
 
     /// Adds and retracts rows.
@@ -219,15 +244,7 @@ impl OrderedZSet {
         if words != Ordering::Equal || left == right {
             return words;
         }
-        let ((left, i), (right, j)) = (self.store.chunks().row(left), self.store.chunks().row(right));
-        let mut columns = self.order.iter();
-        columns
-            .find_map(|sort| {
-                let (left, right): (&ArrayRef, &ArrayRef) =
-                    (left.column(sort.column), right.column(sort.column));
-                Some(compare_cells(left, i, right, j, *sort)).filter(|ordering| *ordering != Ordering::Equal)
-            })
-            .unwrap_or(Ordering::Equal)
+        compare_rows(&self.order, self.store.chunks().row(left), self.store.chunks().row(right))
     }
 
     /// Releases those of these groups that are empty, and drops retracted rows once they are many.
@@ -252,4 +269,50 @@ impl OrderedZSet {
         let lists = self.lists.capacity() * size_of::<List>() + spilled;
         self.store.bytes() + self.groups.bytes() + 8 * self.words.capacity() + lists
     }
+}
+
+/// Stored rows, and behind them those of a delta that may be stored.
+struct Rows<'a> {
+    order: &'a [SortColumn],
+    store: &'a Store,
+    words: &'a [u64],
+    stored: u32,
+    delta: &'a ZBatch,
+    new_words: &'a [u64],
+}
+
+impl Rows<'_> {
+    fn word(&self, row: u32) -> u64 {
+        if row < self.stored {
+            self.words[row as usize]
+        } else {
+            self.new_words[(row - self.stored) as usize]
+        }
+    }
+
+    fn row(&self, row: u32) -> (&RecordBatch, usize) {
+        if row < self.stored {
+            self.store.chunks().row(row)
+        } else {
+            (self.delta.rows(), (row - self.stored) as usize)
+        }
+    }
+
+    fn compare(&self, left: u32, right: u32) -> Ordering {
+        let words = self.word(left).cmp(&self.word(right));
+        if words != Ordering::Equal {
+            words
+        } else {
+            compare_rows(self.order, self.row(left), self.row(right))
+        }
+    }
+}
+
+/// The order of two rows by their columns.
+fn compare_rows(order: &[SortColumn], left: (&RecordBatch, usize), right: (&RecordBatch, usize)) -> Ordering {
+    let mut compared = order.iter().map(|sort| {
+        let (left_column, right_column) = (left.0.column(sort.column), right.0.column(sort.column));
+        compare_cells(left_column, left.1, right_column, right.1, *sort)
+    });
+    compared.find(|ordering| *ordering != Ordering::Equal).unwrap_or(Ordering::Equal)
 }

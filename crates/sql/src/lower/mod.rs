@@ -50,6 +50,9 @@ impl Lowering<'_> {
             LogicalPlan::SubqueryAlias(alias) => self.lower(&alias.input),
             LogicalPlan::Filter(filter) if top_k::ranks(filter).is_some() => self.top_of_groups(filter),
             LogicalPlan::Filter(filter) => {
+                if let Some(below) = top_k::below_projection(filter) {
+                    return self.lower(&below);
+                }
                 let predicate = expr::physical(&filter.predicate, filter.input.schema())?;
                 Ok(Node::Filter(Box::new(Filter { input: self.lower(&filter.input)?, predicate })))
             }

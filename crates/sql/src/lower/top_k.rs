@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
     BinaryExpr, Expr, FetchType, Filter as LogicalFilter, Limit, LogicalPlan, Operator, Projection, SkipType,
@@ -45,6 +46,24 @@ pub(super) fn ranks(filter: &LogicalFilter) -> Option<Ranks<'_>> {
         }
     }
     Some(Ranks { window, last: last?, rest: conjunction(rest) })
+}
+
+/// A filter on ROW_NUMBER() over a projection, as that projection over the filter.
+pub(super) fn below_projection(filter: &LogicalFilter) -> Option<LogicalPlan> {
+    let LogicalPlan::Projection(projection) = filter.input.as_ref() else { return None };
+    let LogicalPlan::Window(_) = projection.input.as_ref() else { return None };
+    let predicate = filter.predicate.clone().transform(|expr| match &expr {
+        Expr::Column(column) => match projection.schema.maybe_index_of_column(column) {
+            Some(position) => Ok(Transformed::yes(projection.expr[position].clone().unalias())),
+            None => Ok(Transformed::no(expr)),
+        },
+        _ => Ok(Transformed::no(expr)),
+    });
+    let below = LogicalFilter::try_new(predicate.ok()?.data, projection.input.clone()).ok()?;
+    ranks(&below)?;
+    let (exprs, schema) = (projection.expr.clone(), projection.schema.clone());
+    let projection = Projection::try_new_with_schema(exprs, Arc::new(LogicalPlan::Filter(below)), schema);
+    projection.ok().map(LogicalPlan::Projection)
 }
 
 fn is_column(expr: &Expr, position: usize, window: &LogicalWindow) -> bool {

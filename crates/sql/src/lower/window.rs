@@ -115,7 +115,9 @@ pub(super) fn places(
             partition.push(column);
         }
     }
-    Ok((partition, order(&params.order_by, schema, computed)?))
+    let mut order = order(&params.order_by, schema, computed)?;
+    order.retain(|sort| !partition.contains(&sort.column));
+    Ok((partition, order))
 }
 
 /// The columns of an ORDER BY, then all others by name, so that only equal rows tie, in a view as in a query.

@@ -423,26 +423,35 @@ fn first_rows() {
         "select a, s from (select a, b, s, row_number() over (partition by a order by b desc) as n from t) as r
          where n <= 3 and s <> 'x'",
         r"
-        Project a@0, s@2
+        Project a@0, s@2 AS s
           -> Filter s@2 != x
-            -> TopK 3 by [a] order [b DESC, s]
+            -> TopK 3 by [a] order [b DESC, s] with rank
               -> Source t [a, b, s]
         ",
     );
     plan(
-        "select a, s, n from (select *, row_number() over (partition by a order by a + b, s) as n from t) as r
-         where n = 1",
-        "",
+        "select a from (select a, row_number() over (partition by a order by s) as n from t) as r where n = 1",
+        r"
+        Project a@0
+          -> TopK 1 by [a] order [s]
+            -> Source t [a, s]
+        ",
     );
-    plan("select s from t order by b limit 2 offset 1", "");
-    plan("select distinct on (a) a, b from t order by a, b", "");
-}
-
-#[test]
-fn window_functions() {
     plan(
-        "select a, sum(b) over (partition by a order by s), rank() over (order by b nulls first) from t",
-        "",
+        "select s from t order by b limit 2 offset 1",
+        r"
+        Project s@1
+          -> TopK 2 offset 1 order [b, s]
+            -> Source t [b, s]
+        ",
+    );
+    plan(
+        "select distinct on (a) a, b from t order by a, b",
+        r"
+        Project a@0, b@1
+          -> TopK 1 by [a] order [b]
+            -> Source t [a, b]
+        ",
     );
 }
 
