@@ -42,6 +42,11 @@ use crate::total_order::TotalOrder;
 use crate::using::merge_columns;
 use crate::windows::expand_windows;
 
+/// Bytes of stack that binding a query without views and functions is sure to do with.
+const LEAST_STACK: usize = 1 << 20;
+/// Bytes of stack added where fewer are left.
+const MORE_STACK: usize = 4 << 20;
+
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
 #[derive(Clone, Debug)]
 pub struct Planner(Arc<Shared>);
@@ -138,10 +143,12 @@ impl Planner {
     ) -> Result<LogicalPlan> {
         let binder = SqlToRel::new_with_options(names, parser_options());
         let statement = ast::Statement::Query(Box::new(query.clone()));
-        binder
-            .sql_statement_to_plan_with_context(statement, context)
-            .and_then(|plan| inline_calls(plan, names))
-            .map_err(|error| plan_error(&error))
+        // Views and functions inside each other come back here.
+        let plan = stacker::maybe_grow(LEAST_STACK, MORE_STACK, || {
+            let plan = binder.sql_statement_to_plan_with_context(statement, context)?;
+            inline_calls(plan, names)
+        });
+        plan.map_err(|error| plan_error(&error))
     }
 
     /// The body of a function for arguments of these types. Its parameters are still in it: as placeholders,
@@ -293,6 +300,8 @@ fn session_state(partitions: usize) -> SessionState {
     physical_rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
     // It takes branches of a union for unsorted that are sorted by a constant.
     physical_rules.retain(|rule| rule.name() != "SanityCheckPlan");
+    // Once sorts are settled, it may make the input of a window forget that it is sorted by a constant.
+    physical_rules.retain(|rule| rule.name() != "ProjectionPushdown");
     if partitions == 1 {
         // Rows that several processors share out come in no order anyway.
         physical_rules.insert(0, Arc::new(MergeOrderedInputs));

@@ -423,7 +423,7 @@ fn first_rows() {
         "select a, s from (select a, b, s, row_number() over (partition by a order by b desc) as n from t) as r
          where n <= 3 and s <> 'x'",
         r"
-        Project a@0, s@2 AS s
+        Project a@0, s@2
           -> Filter s@2 != x
             -> TopK 3 by [a] order [b DESC, s] with rank
               -> Source t [a, b, s]
