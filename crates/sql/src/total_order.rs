@@ -1,7 +1,7 @@
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{Sort as SortExpr, WindowFunction};
-use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrameBound, WindowFrameUnits};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, Window, WindowFrameBound, WindowFrameUnits};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 /// Lets rows that tie in an ORDER BY follow each other by their other columns, wherever that decides which rows
@@ -53,22 +53,56 @@ fn complete_window(mut window: Window) -> Result<Transformed<LogicalPlan>> {
             },
             _ => continue,
         };
-        if !is_positional(function) {
-            continue;
+        // DataFusion may lose track of what is constant, and then refuses a plan that does not sort by it.
+        let keys = function.params.partition_by.len();
+        function.params.partition_by.retain(|key| !is_constant(key, &window.input));
+        let mut renamed = function.params.partition_by.len() < keys;
+        if is_positional(function) {
+            let params = &mut function.params;
+            renamed |= complete(&mut params.order_by, window.input.schema(), &params.partition_by);
         }
-        let params = &mut function.params;
-        if complete(&mut params.order_by, window.input.schema(), &params.partition_by) {
-            changed = true;
-            if let Expr::WindowFunction(_) = call {
-                *call = call.clone().alias(name);
-            }
+        if renamed && let Expr::WindowFunction(_) = call {
+            *call = call.clone().alias(name);
         }
+        changed |= renamed;
     }
     if !changed {
         return Ok(Transformed::no(LogicalPlan::Window(window)));
     }
     Window::try_new(window.window_expr, window.input)
         .map(|window| Transformed::yes(LogicalPlan::Window(window)))
+}
+
+/// Whether an expression over a plan's rows is known to have the same value for all of them.
+fn is_constant(expr: &Expr, plan: &LogicalPlan) -> bool {
+    match expr {
+        Expr::Literal(..) => true,
+        Expr::Alias(alias) => is_constant(&alias.expr, plan),
+        Expr::Cast(cast) => is_constant(&cast.expr, plan),
+        Expr::Column(column) => {
+            let position = plan.schema().maybe_index_of_column(column);
+            position.is_some_and(|position| is_constant_column(position, plan))
+        }
+        _ => false,
+    }
+}
+
+fn is_constant_column(position: usize, plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => is_constant(&projection.expr[position], &projection.input),
+        // Without keys there is one row.
+        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => true,
+        LogicalPlan::Aggregate(aggregate) => {
+            aggregate.group_expr.get(position).is_some_and(|key| is_constant(key, &aggregate.input))
+        }
+        LogicalPlan::SubqueryAlias(alias) => is_constant_column(position, &alias.input),
+        LogicalPlan::Filter(filter) => is_constant_column(position, &filter.input),
+        LogicalPlan::Join(join) if join.join_type == JoinType::Inner => {
+            let column = Expr::Column(plan.schema().columns()[position].clone());
+            is_constant(&column, &join.left) || is_constant(&column, &join.right)
+        }
+        _ => false,
+    }
 }
 
 /// Whether the result for a row depends on where among its peers it stands.

@@ -12,16 +12,15 @@ impl Generator<'_> {
         let mut kinds = (0..self.rng.usize(1..4)).map(|_| self.kind_of(&from.columns)).collect::<Vec<_>>();
         let mut items =
             kinds.iter().map(|kind| expression(self.rng, &from.columns, *kind, 1)).collect::<Vec<_>>();
-        let over = self.over(&from.columns);
         if self.one_in(2) {
+            let over = self.over(&from.columns, true);
             items.push(format!("row_number() OVER ({over})"));
             kinds.push(Int8);
             let inner = format!("SELECT {} FROM {}{filter}", list(&items), from.sql);
             return self.first(inner, kinds, from.rows);
         }
         for _ in 0..self.rng.usize(1..3) {
-            let over = if self.one_in(3) { self.over(&from.columns) } else { over.clone() };
-            let (function, kind) = self.function(&from.columns, &over);
+            let (function, kind) = self.function(&from.columns);
             items.push(function);
             kinds.push(kind);
         }
@@ -50,21 +49,25 @@ impl Generator<'_> {
         }
     }
 
-    fn over(&mut self, columns: &[Column]) -> String {
+    /// A window. SQL leaves open how rows that tie follow each other: in a `total` order only equal rows tie.
+    fn over(&mut self, columns: &[Column], total: bool) -> String {
         let mut over = Vec::new();
         let keys = self.keys(columns);
         if !keys.is_empty() {
             over.push(format!("PARTITION BY {}", keys.join(", ")));
         }
-        let order = self.order(columns);
+        let mut order = self.order(columns);
+        if total {
+            order.extend(columns.iter().map(|column| column.sql.clone()));
+        }
         if !order.is_empty() {
             over.push(format!("ORDER BY {}", order.join(", ")));
         }
         over.join(" ")
     }
 
-    /// A window function that gives one answer whatever the order among peers, or that orders all columns.
-    fn function(&mut self, columns: &[Column], over: &str) -> (String, Kind) {
+    /// A call of a window function.
+    fn function(&mut self, columns: &[Column]) -> (String, Kind) {
         let argument = self.kind_of(columns);
         let text = expression(self.rng, columns, argument, 1);
         let (call, kind) = match self.rng.u8(..8) {
@@ -77,12 +80,10 @@ impl Generator<'_> {
             6 => ("count(*)".to_owned(), Int8),
             _ => (format!("count({text})"), Int8),
         };
-        let frame = match self.rng.u8(..4) {
-            0 if call.contains("sum") || call.contains("count") => {
-                " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW".to_owned()
-            }
-            _ => String::new(),
-        };
+        let rows = (call.starts_with("sum") || call.starts_with("count")) && self.one_in(4);
+        let positional = rows || call.starts_with("row_number") || call.starts_with("lag");
+        let frame = if rows { " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW" } else { "" };
+        let over = self.over(columns, positional);
         (format!("{call} OVER ({over}{frame})"), kind)
     }
 

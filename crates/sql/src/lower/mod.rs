@@ -57,6 +57,9 @@ impl Lowering<'_> {
                 Ok(Node::Filter(Box::new(Filter { input: self.lower(&filter.input)?, predicate })))
             }
             LogicalPlan::Projection(projection) => {
+                if let Some(merged) = top_k::over_projection(projection) {
+                    return self.lower(&merged);
+                }
                 let input = top_k::without_rank(self.lower(&projection.input)?, projection);
                 expr::project(
                     input,

@@ -52,18 +52,33 @@ pub(super) fn ranks(filter: &LogicalFilter) -> Option<Ranks<'_>> {
 pub(super) fn below_projection(filter: &LogicalFilter) -> Option<LogicalPlan> {
     let LogicalPlan::Projection(projection) = filter.input.as_ref() else { return None };
     let LogicalPlan::Window(_) = projection.input.as_ref() else { return None };
-    let predicate = filter.predicate.clone().transform(|expr| match &expr {
+    let predicate = in_terms_of_input(&filter.predicate, projection)?;
+    let below = LogicalFilter::try_new(predicate, projection.input.clone()).ok()?;
+    ranks(&below)?;
+    let (exprs, schema) = (projection.expr.clone(), projection.schema.clone());
+    let projection = Projection::try_new_with_schema(exprs, Arc::new(LogicalPlan::Filter(below)), schema);
+    projection.ok().map(LogicalPlan::Projection)
+}
+
+/// A projection over what [`below_projection`] rewrites, as one projection.
+pub(super) fn over_projection(outer: &Projection) -> Option<LogicalPlan> {
+    let LogicalPlan::Filter(filter) = outer.input.as_ref() else { return None };
+    let LogicalPlan::Projection(inner) = below_projection(filter)? else { return None };
+    let exprs = outer.expr.iter().map(|expr| in_terms_of_input(expr, &inner)).collect::<Option<Vec<_>>>()?;
+    let merged = Projection::try_new_with_schema(exprs, inner.input.clone(), outer.schema.clone());
+    merged.ok().map(LogicalPlan::Projection)
+}
+
+/// An expression over what a projection gives, as one over what it reads.
+fn in_terms_of_input(expr: &Expr, projection: &Projection) -> Option<Expr> {
+    let replaced = expr.clone().transform(|expr| match &expr {
         Expr::Column(column) => match projection.schema.maybe_index_of_column(column) {
             Some(position) => Ok(Transformed::yes(projection.expr[position].clone().unalias())),
             None => Ok(Transformed::no(expr)),
         },
         _ => Ok(Transformed::no(expr)),
     });
-    let below = LogicalFilter::try_new(predicate.ok()?.data, projection.input.clone()).ok()?;
-    ranks(&below)?;
-    let (exprs, schema) = (projection.expr.clone(), projection.schema.clone());
-    let projection = Projection::try_new_with_schema(exprs, Arc::new(LogicalPlan::Filter(below)), schema);
-    projection.ok().map(LogicalPlan::Projection)
+    replaced.ok().map(|replaced| replaced.data)
 }
 
 fn is_column(expr: &Expr, position: usize, window: &LogicalWindow) -> bool {

@@ -440,17 +440,10 @@ fn first_rows() {
     plan(
         "select s from t order by b limit 2 offset 1",
         r"
-        Project s@1
+        Project s@0
           -> TopK 2 offset 1 order [b, s]
-            -> Source t [b, s]
-        ",
-    );
-    plan(
-        "select distinct on (a) a, b from t order by a, b",
-        r"
-        Project a@0, b@1
-          -> TopK 1 by [a] order [b]
-            -> Source t [a, b]
+            -> Project s@1, b@0
+              -> Source t [b, s]
         ",
     );
 }
