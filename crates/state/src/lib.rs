@@ -27,6 +27,7 @@ pub use equality::equal_pairs;
 pub use indexed::{Cursor, IndexedZSet, Matches};
 pub use key_table::KeyTable;
 pub use normalize::normalize_floats;
+pub use order::{float_key, float_of_key, interval_length};
 pub use ordered::OrderedWeights;
 pub use ordered_zset::OrderedZSet;
 pub use relation::{LookedUp, Relation};

@@ -67,10 +67,24 @@ fn clamped(value: i128) -> u64 {
 }
 
 fn float_word(value: f64) -> u64 {
+    signed(float_key(value))
+}
+
+/// An integer of the same order as a float: −0.0 as 0.0, every NaN as one that is greater than any other value.
+pub fn float_key(value: f64) -> i64 {
     let value = if value.is_nan() { f64::NAN.copysign(1.0) } else { value + 0.0 };
-    let bits = value.to_bits() as i64;
-    // The magnitude of negative values counts down.
-    signed(bits ^ ((bits >> 63) as u64 >> 1) as i64)
+    flip(value.to_bits() as i64)
+}
+
+/// The float of a [`float_key`].
+pub fn float_of_key(key: i64) -> f64 {
+    f64::from_bits(flip(key) as u64)
+}
+
+/// Between the bits of a float and an integer of the same order: the magnitude of negative values counts
+/// down. It is its own inverse.
+fn flip(bits: i64) -> i64 {
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
 }
 
 fn text_word(bytes: &[u8]) -> u64 {
@@ -80,8 +94,8 @@ fn text_word(bytes: &[u8]) -> u64 {
     u64::from_be_bytes(word)
 }
 
-/// A month counts 30 days and a day 24 hours.
-fn interval_length(value: IntervalMonthDayNano) -> i128 {
+/// The length of an interval in nanoseconds, a month counting 30 days and a day 24 hours.
+pub fn interval_length(value: IntervalMonthDayNano) -> i128 {
     const DAY: i128 = 24 * 60 * 60 * 1_000_000_000;
     (i128::from(value.months) * 30 + i128::from(value.days)) * DAY + i128::from(value.nanoseconds)
 }

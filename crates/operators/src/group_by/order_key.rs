@@ -6,6 +6,7 @@ use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array}
 use arrow::array::{IntervalMonthDayNanoArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::*;
+use springtide_state::{float_key, float_of_key, interval_length};
 
 /// A family of types whose values have one kind of ordered key.
 pub(super) trait OrderKey: Send + 'static {
@@ -53,21 +54,13 @@ impl OrderKey for Floats {
 
     fn keys(column: &ArrayRef) -> Vec<i64> {
         let column = cast(column, &DataType::Float64).expect("a float fits a wider float");
-        let normal = |value: f64| if value.is_nan() { f64::NAN.copysign(1.0) } else { value + 0.0 };
-        let values = column.as_primitive::<Float64Type>().values().iter();
-        values.map(|value| flip(normal(*value).to_bits() as i64)).collect()
+        column.as_primitive::<Float64Type>().values().iter().map(|value| float_key(*value)).collect()
     }
 
     fn column(keys: Vec<Option<i64>>, data_type: &DataType) -> ArrayRef {
-        let values = keys.into_iter().map(|key| key.map(|key| f64::from_bits(flip(key) as u64)));
+        let values = keys.into_iter().map(|key| key.map(float_of_key));
         cast(&values.collect::<Float64Array>(), data_type).expect("the values came from this type")
     }
-}
-
-/// Between the bits of a float and an integer of the same order: the magnitude of negative values counts
-/// down. It is its own inverse.
-fn flip(bits: i64) -> i64 {
-    bits ^ ((bits >> 63) as u64 >> 1) as i64
 }
 
 /// Decimals of one scale.
@@ -115,12 +108,8 @@ impl OrderKey for Intervals {
     const LEAST: Self::Key = (i128::MIN, i32::MIN, i32::MIN, i64::MIN);
 
     fn keys(column: &ArrayRef) -> Vec<Self::Key> {
-        const DAY: i128 = 24 * 60 * 60 * 1_000_000_000;
         let values = column.as_primitive::<IntervalMonthDayNanoType>().values().iter();
-        let length = |months: i32, days: i32, nanoseconds: i64| {
-            (i128::from(months) * 30 + i128::from(days)) * DAY + i128::from(nanoseconds)
-        };
-        values.map(|v| (length(v.months, v.days, v.nanoseconds), v.months, v.days, v.nanoseconds)).collect()
+        values.map(|v| (interval_length(*v), v.months, v.days, v.nanoseconds)).collect()
     }
 
     fn column(keys: Vec<Option<Self::Key>>, _: &DataType) -> ArrayRef {
