@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
+use futures::future::BoxFuture;
 use springtide_sql::Statement;
 use springtide_sql::sqlparser::ast;
 use springtide_types::{Result, SqlError, SqlState, SqlType};
@@ -105,12 +106,19 @@ impl Session {
     }
 
     /// Runs a prepared statement. An error inside a transaction block makes it fail as a whole.
-    pub async fn execute(&mut self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Response> {
-        let response = self.dispatch(prepared, parameters).await;
-        if response.is_err() {
-            self.fail_transaction();
-        }
-        response
+    pub fn execute<'a>(
+        &'a mut self,
+        prepared: &'a Prepared,
+        parameters: Vec<ScalarValue>,
+    ) -> BoxFuture<'a, Result<Response>> {
+        // Boxed, as the other ways into the engine, so that they are compiled here and not in each crate that waits for them.
+        Box::pin(async move {
+            let response = self.dispatch(prepared, parameters).await;
+            if response.is_err() {
+                self.fail_transaction();
+            }
+            response
+        })
     }
 
     async fn dispatch(&mut self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Response> {
@@ -322,11 +330,13 @@ impl Session {
 
     /// Commits the transaction that [`Session::begin_implicit`] began, unless its statements ended it or
     /// made it an explicit one.
-    pub async fn end_implicit(&mut self) -> Result<()> {
-        match &self.state {
-            State::Open(open) if open.implicit => self.commit().await.map(|_| ()),
-            _ => Ok(()),
-        }
+    pub fn end_implicit(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            match &self.state {
+                State::Open(open) if open.implicit => self.commit().await.map(|_| ()),
+                _ => Ok(()),
+            }
+        })
     }
 
     /// Rolls back the transaction that [`Session::begin_implicit`] began, after an error.
@@ -371,13 +381,15 @@ impl Session {
     }
 
     /// Ends a COPY: its rows are written.
-    pub async fn copy_done(&mut self) -> Result<Response> {
-        let copy = self.copy.take().ok_or_else(no_copy)?;
-        let result = self.finish_copy(copy).await;
-        if result.is_err() {
-            self.fail_transaction();
-        }
-        result.map(|rows| Response::complete(format!("COPY {rows}")))
+    pub fn copy_done(&mut self) -> BoxFuture<'_, Result<Response>> {
+        Box::pin(async move {
+            let copy = self.copy.take().ok_or_else(no_copy)?;
+            let result = self.finish_copy(copy).await;
+            if result.is_err() {
+                self.fail_transaction();
+            }
+            result.map(|rows| Response::complete(format!("COPY {rows}")))
+        })
     }
 
     async fn finish_copy(&mut self, copy: CopyIn) -> Result<usize> {

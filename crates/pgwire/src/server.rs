@@ -2,6 +2,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use pgwire::api::{ConnectionManager, RandomPidSecretKeyGenerator};
 use springtide_engine::Database;
 use tokio::net::{TcpListener, TcpStream};
@@ -26,11 +27,19 @@ pub(crate) struct Registry {
 
 /// Serves the connections of `listener`, each with its own session, until `shutdown` completes; then accepts
 /// no more, ends idle connections at once and busy ones after their statement, and returns.
-pub async fn serve(listener: TcpListener, database: Database, shutdown: impl Future<Output = ()>) {
+pub fn serve(
+    listener: TcpListener,
+    database: Database,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> BoxFuture<'static, ()> {
+    // Boxed, so that the protocol is compiled in this crate and not in each that calls it.
+    Box::pin(serve_until(listener, database, Box::pin(shutdown)))
+}
+
+async fn serve_until(listener: TcpListener, database: Database, mut shutdown: BoxFuture<'static, ()>) {
     let (stop, stopping) = watch::channel(false);
     let registry = Arc::new(Registry::default());
     let mut connections = JoinSet::new();
-    tokio::pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
