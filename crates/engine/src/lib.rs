@@ -6,6 +6,7 @@
 //! transaction, are read at one epoch, which covers every commit acknowledged before the transaction
 //! began; a transaction's writes become visible together or not at all.
 
+mod checkpoint;
 mod commit;
 mod constraints;
 mod control;
@@ -15,6 +16,7 @@ mod history;
 mod log;
 mod notice;
 mod objects;
+mod past;
 mod prepared;
 mod reads;
 mod recovery;
