@@ -157,6 +157,28 @@ impl Session {
                 let value = self.settings.get(&name)?.to_owned();
                 Ok(Response::text(&name, "SHOW", vec![value]))
             }
+            Control::Checkpoint => {
+                self.shared.checkpoint().await?;
+                Ok(Response::complete("CHECKPOINT"))
+            }
+            Control::CreateSnapshot { name, as_of } => {
+                let epoch = match as_of {
+                    Some(expr) => Some(self.moment(&expr).await?),
+                    None => None,
+                };
+                self.shared.checkpoints()?.create_snapshot(name, epoch).await?;
+                Ok(Response::complete("CREATE SNAPSHOT"))
+            }
+            Control::DropSnapshot { name, if_exists } => {
+                let dropped = self.shared.checkpoints()?.drop_snapshot(name).await;
+                match dropped {
+                    Err(error) if if_exists && error.sqlstate == SqlState::UNDEFINED_OBJECT => {
+                        self.notices.push(Notice::new(format!("{}, skipping", error.message)));
+                    }
+                    dropped => dropped?,
+                }
+                Ok(Response::complete("DROP SNAPSHOT"))
+            }
             Control::Ignore { tag } => Ok(Response::complete(tag)),
         }
     }

@@ -41,6 +41,7 @@ mod parameter;
 mod parse;
 mod pipeline;
 mod planner;
+mod procedures;
 mod relation_table;
 mod scope;
 mod sql_types;

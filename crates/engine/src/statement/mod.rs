@@ -23,7 +23,7 @@ use crate::notice::Notice;
 use crate::response::{Column, Response};
 use crate::transaction::Transaction;
 
-pub(crate) use ast::parse_query;
+pub(crate) use ast::{fold, parse_query};
 pub(crate) use copy::CopyIn;
 pub(crate) use target::Target;
 
