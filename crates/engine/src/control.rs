@@ -1,10 +1,12 @@
 //! Statements about the session itself: transactions and parameters.
 
 use springtide_sql::sqlparser::ast::{
-    Expr, ObjectName, Reset, ResetStatement, Set, Statement, TransactionAccessMode, TransactionMode, Value,
-    ValueWithSpan,
+    ContextModifier, DiscardObject, Expr, ObjectName, Reset, ResetStatement, Set, Statement,
+    TransactionAccessMode, TransactionMode, Value, ValueWithSpan,
 };
 use springtide_types::{Result, SqlError};
+
+use crate::settings::AS_OF;
 
 /// What a statement asks of the session, if it is not about data.
 #[derive(Debug, PartialEq)]
@@ -21,11 +23,13 @@ pub(crate) enum Control {
     Reset {
         name: String,
     },
-    ResetAll,
+    ResetAll {
+        tag: &'static str,
+    },
     Show {
         name: String,
     },
-    /// Accepted, and without effect: `SET TRANSACTION` (always serializable), `DISCARD`, `DEALLOCATE ALL`.
+    /// Accepted, and without effect: `SET TRANSACTION` (always serializable), `DISCARD PLANS`.
     Ignore {
         tag: &'static str,
     },
@@ -45,22 +49,27 @@ pub(crate) fn control(statement: &Statement) -> Result<Option<Control>> {
         }
         Statement::Set(set) => return control_set(set).map(Some),
         Statement::Reset(ResetStatement { reset }) => match reset {
-            Reset::ALL => Control::ResetAll,
+            Reset::ALL => Control::ResetAll { tag: "RESET" },
             Reset::ConfigurationParameter(name) => Control::Reset { name: parameter_name(name) },
         },
         Statement::ShowVariable { variable } => {
             let words = variable.iter().map(|ident| ident.value.to_lowercase()).collect::<Vec<_>>();
             Control::Show { name: show_name(&words) }
         }
-        Statement::Discard { .. } => Control::Ignore { tag: "DISCARD ALL" },
+        Statement::Discard { object_type: DiscardObject::ALL } => Control::ResetAll { tag: "DISCARD ALL" },
+        Statement::Discard { .. } => Control::Ignore { tag: "DISCARD" },
         _ => return Ok(None),
     }))
 }
 
 fn control_set(set: &Set) -> Result<Control> {
     Ok(match set {
-        Set::SingleAssignment { variable, values, .. } => {
+        Set::SingleAssignment { scope, variable, values, .. } => {
             let name = parameter_name(variable);
+            if name == AS_OF && *scope == Some(ContextModifier::Local) {
+                return Err(SqlError::unsupported(format!("SET LOCAL {AS_OF}"))
+                    .with_hint(format!("SET it, and RESET {AS_OF} to return to the present.")));
+            }
             let values = values.iter().map(setting_text).collect::<Vec<_>>().join(", ");
             match values.as_str() {
                 "default" | "DEFAULT" => Control::Reset { name },

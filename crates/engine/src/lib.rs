@@ -15,6 +15,7 @@ mod history;
 mod log;
 mod notice;
 mod objects;
+mod past;
 mod prepared;
 mod reads;
 mod recovery;

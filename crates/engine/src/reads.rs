@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use parking_lot::Mutex;
 use springtide_types::{Epoch, RelationId, Result, SqlError, SqlState, ZBatch};
 use tokio::sync::Notify;
@@ -96,6 +97,22 @@ impl ReadPoint {
         self.contents_when_complete(relation).await?.snapshot(self.epoch)
     }
 
+    /// The rows of a relation as of an epoch that is no later than this one.
+    pub(crate) async fn snapshot_at(&self, relation: RelationId, epoch: Epoch) -> Result<Vec<ZBatch>> {
+        if epoch == self.epoch { self.snapshot(relation).await } else { Err(no_past()) }
+    }
+
+    /// The change log of a relation between two epochs: its columns, then `_epoch` (timestamptz) and `_weight`
+    /// (bigint), by ascending epoch.
+    pub(crate) async fn changes(
+        &self,
+        _relation: RelationId,
+        _after: Option<Epoch>,
+        _until: Epoch,
+    ) -> Result<Vec<RecordBatch>> {
+        Err(no_past())
+    }
+
     /// The contents of a relation once they are complete up to this epoch.
     pub(crate) async fn contents_when_complete(
         &self,
@@ -116,6 +133,11 @@ impl ReadPoint {
             notified.await;
         }
     }
+}
+
+fn no_past() -> SqlError {
+    SqlError::unsupported("reading the past of a database in memory")
+        .with_hint("Start the server with --data-dir.")
 }
 
 fn dropped() -> SqlError {

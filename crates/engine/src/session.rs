@@ -127,6 +127,9 @@ impl Session {
         if matches!(self.state, State::Failed { .. }) && !ends_transaction(control.as_ref()) {
             return Err(in_failed_transaction());
         }
+        if control.is_none() && self.settings.as_of().is_some() {
+            prepared.bound.check_past(&prepared.statement)?;
+        }
         match control {
             Some(control) => self.control(control).await,
             None if matches!(self.state, State::Open(_)) => {
@@ -149,9 +152,9 @@ impl Session {
                 self.settings.reset(&name)?;
                 Ok(Response::complete("RESET"))
             }
-            Control::ResetAll => {
+            Control::ResetAll { tag } => {
                 self.settings = Settings::new();
-                Ok(Response::complete("RESET"))
+                Ok(Response::complete(tag))
             }
             Control::Show { name } => {
                 let value = self.settings.get(&name)?.to_owned();
@@ -174,6 +177,7 @@ impl Session {
             let turn = shared.turns.take(times).await;
             self.notices.truncate(notices_before);
             let mut transaction = Transaction::begin(&shared.reads);
+            transaction.read_as_of(self.settings.as_of());
             let response = self.run(&mut transaction, prepared, parameters).await?;
             match shared.commit(transaction, &turn).await {
                 Ok(_) => return Ok(response),
@@ -204,6 +208,8 @@ impl Session {
             self.copy = Some(copy.begin());
             open.history.push_unrepeatable();
         }
+        let as_of = self.settings.as_of();
+        open.transaction.read_as_of(as_of);
         let response = self.run(&mut open.transaction, prepared, &parameters).await;
         self.state = match &response {
             Ok(_) => State::Open(open),
@@ -211,7 +217,7 @@ impl Session {
         };
         let (response, digest) = digested(response?);
         if let (State::Open(open), Some(digest)) = (&mut self.state, digest) {
-            open.history.push(prepared.clone(), parameters, digest);
+            open.history.push(prepared.clone(), parameters, as_of, digest);
         }
         Ok(response)
     }
@@ -292,6 +298,7 @@ impl Session {
             let turn = shared.turns.take(times).await;
             let mut transaction = Transaction::begin(&shared.reads);
             for step in history.steps().ok_or_else(overtaken)? {
+                transaction.read_as_of(step.as_of);
                 let response = self.run(&mut transaction, &step.prepared, &step.parameters).await?;
                 if Digest::of(response).await? != step.digest() {
                     return Err(overtaken());
