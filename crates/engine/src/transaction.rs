@@ -103,16 +103,9 @@ impl Transaction {
             (Time::Present, Some(moment)) => self.rows_at(scan.relation, moment).await,
             (Time::At(moment), _) => self.rows_at(scan.relation, moments[moment]).await,
             (Time::Changes { after, until }, as_of) => {
-                let after = after.map(|moment| self.epoch_at(scan.relation, moments[moment])).transpose()?;
-                let until = match until.map(|moment| moments[moment]).or(as_of) {
-                    Some(moment) => self.epoch_at(scan.relation, moment)?,
-                    None => self.present(scan.relation),
-                };
-                if after.is_some_and(|after| after >= until) {
-                    return Ok(Vec::new());
-                }
-                let changes = self.point.changes(scan.relation, after, until).await?;
-                Ok(changes.into_iter().map(ZBatch::inserts).collect())
+                let (after, until) =
+                    (after.map(|moment| moments[moment]), until.map(|moment| moments[moment]));
+                self.changes(scan.relation, after, until.or(as_of)).await
             }
         }
     }
@@ -120,7 +113,30 @@ impl Transaction {
     /// Every committed row of a stored relation as of a moment.
     async fn rows_at(&mut self, relation: RelationId, moment: Moment) -> Result<Vec<ZBatch>> {
         let epoch = self.epoch_at(relation, moment)?;
+        if !self.point.objects.contents.contains_key(&relation) {
+            return Ok(Vec::new());
+        }
         self.point.snapshot_at(relation, epoch).await
+    }
+
+    /// The committed changes of a stored relation between two moments.
+    async fn changes(
+        &mut self,
+        relation: RelationId,
+        after: Option<Moment>,
+        until: Option<Moment>,
+    ) -> Result<Vec<ZBatch>> {
+        let after = after.map(|moment| self.epoch_at(relation, moment)).transpose()?;
+        let until = match until {
+            Some(moment) => self.epoch_at(relation, moment)?,
+            None => self.present(relation),
+        };
+        let is_empty = after.is_some_and(|after| after >= until);
+        if is_empty || !self.point.objects.contents.contains_key(&relation) {
+            return Ok(Vec::new());
+        }
+        let changes = self.point.changes(relation, after, until).await?;
+        Ok(changes.into_iter().map(ZBatch::inserts).collect())
     }
 
     /// The epoch of a moment at which a relation is read. The past does not change, so that only reads of the

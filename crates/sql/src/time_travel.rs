@@ -93,13 +93,14 @@ impl Visit<'_> {
                 *args = Some(call);
                 return Ok(());
             }
-            (None, None) => match self.travel.present {
-                Some(present) if !self.is_query(name) => {
-                    let relation = object_name(name)?;
-                    (Time::At(present), relation.clone(), relation)
+            (None, None) => {
+                // Also so that no name of a user's passes for one of ours.
+                let relation = object_name(name)?;
+                match self.travel.present {
+                    Some(present) if !self.is_query(name) => (Time::At(present), relation.clone(), relation),
+                    _ => return Ok(()),
                 }
-                _ => return Ok(()),
-            },
+            }
             (Some(TableVersion::ForSystemTimeAsOf(moment)), None) => {
                 self.refuse_query(name, AS_OF)?;
                 let relation = object_name(name)?;

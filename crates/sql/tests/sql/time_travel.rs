@@ -228,7 +228,7 @@ fn changes_have_the_columns_of_the_relation_and_two_more() {
          name character varying(5)",
     );
     columns(
-        "select c.*, id from changes(\"k\") as c (i), k",
+        "select c.*, id from changes(\"k\") as c (i, name, _epoch, _weight), k",
         "i integer, name character varying(5), _epoch timestamp with time zone, _weight bigint, id integer",
     );
     columns("select sum(_weight) from changes(t) group by _epoch", "sum numeric(38,0)");
