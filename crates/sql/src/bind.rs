@@ -267,9 +267,9 @@ fn no_changes(view: &Relation) -> SqlError {
     )
 }
 
-/// What a plan scans of the stored relations, in subqueries too.
+/// What a plan scans of the stored relations, in subqueries too, in ascending order: once for each place.
 pub(crate) fn scans(plan: &LogicalPlan) -> Vec<Scan> {
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     let visited = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             found.extend(crate::relation_table::scanned(scan).map(|(_, scan)| scan));
@@ -277,5 +277,6 @@ pub(crate) fn scans(plan: &LogicalPlan) -> Vec<Scan> {
         Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
     });
     debug_assert!(visited.is_ok(), "the visitor never fails");
-    found.into_iter().collect()
+    found.sort_unstable();
+    found
 }

@@ -15,6 +15,7 @@ pub struct BoundQuery {
     pub(crate) plan: Arc<LogicalPlan>,
     pub(crate) columns: Vec<Column>,
     scans: Vec<Scan>,
+    scans_twice: bool,
     relations: Vec<RelationId>,
     /// The query for the moments of the scans, if they name any.
     pub(crate) moments: Option<Arc<BoundQuery>>,
@@ -36,10 +37,13 @@ impl BoundQuery {
     ) -> BoundQuery {
         let fields = columns.iter().map(|column| Field::new(&column.name, column.sql_type.arrow(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let scans = scans(&plan);
+        let mut scans = scans(&plan);
+        let places = scans.len();
+        scans.dedup();
         let mut relations = scans.iter().map(|scan| scan.relation).collect::<Vec<_>>();
         relations.dedup();
         BoundQuery {
+            scans_twice: scans.len() < places,
             scans,
             relations,
             moments: moments.map(Arc::new),
@@ -70,6 +74,11 @@ impl BoundQuery {
     /// What is scanned, once each, in ascending order.
     pub fn scans(&self) -> &[Scan] {
         &self.scans
+    }
+
+    /// Whether something is scanned in several places, which may be in functions that the query calls.
+    pub fn scans_twice(&self) -> bool {
+        self.scans_twice
     }
 
     /// The stored relations that are scanned, at whatever time, once each, in ascending order.

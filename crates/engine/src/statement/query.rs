@@ -27,7 +27,8 @@ impl Select {
         parameters: &[Option<SqlType>],
     ) -> Result<Select> {
         let bound = planner.bind(query, catalog, parameters)?;
-        Ok(Select { query: bound, point: PointKey::find(query, catalog) })
+        let point = PointKey::find(query, catalog).filter(|_| !bound.scans_twice());
+        Ok(Select { query: bound, point })
     }
 
     pub(crate) fn parameters(&self) -> Vec<SqlType> {
