@@ -20,7 +20,7 @@ pub struct Server {
 impl Server {
     /// Serves a fresh database.
     pub async fn start(workers: usize) -> Server {
-        let database = Database::open(Options { workers }).expect("a fresh database opens");
+        let database = Database::open(Options::new(workers)).expect("a fresh database opens");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("some port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
         let (stop, stopped) = oneshot::channel();

@@ -22,7 +22,7 @@ async fn rows(client: &mut Client, query: &str) -> Vec<String> {
 }
 
 async fn check(workers: usize) {
-    let database = Database::open(Options { workers }).expect("a database opens");
+    let database = Database::open(Options::new(workers)).expect("a database opens");
     let mut client = Client::new(&database);
     client.run(SCHEMA).await.expect("the schema is right");
     let epochs = generate(6_000, 400, 300);

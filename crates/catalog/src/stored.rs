@@ -71,17 +71,6 @@ impl Definition {
         }
     }
 
-    /// The table that is defined; `None` if it is a view.
-    pub fn table(&self) -> Option<Relation> {
-        match &self.kind {
-            DefinitionKind::Table { primary_key, append_only } => Some(self.relation(RelationKind::Table {
-                primary_key: primary_key.clone(),
-                append_only: *append_only,
-            })),
-            _ => None,
-        }
-    }
-
     fn relation(&self, kind: RelationKind) -> Relation {
         Relation {
             id: self.id,
@@ -112,9 +101,24 @@ impl CatalogChange {
         }
     }
 
+    /// What leads to a catalog from nothing.
+    pub fn all_of(catalog: &Catalog) -> CatalogChange {
+        CatalogChange::between(&Catalog::default(), catalog)
+    }
+
     /// As JSON.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a definition has no keys other than texts")
+    }
+
+    /// As a JSON value.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("a definition has no keys other than texts")
+    }
+
+    /// From a JSON value.
+    pub fn from_json(value: &serde_json::Value) -> std::result::Result<CatalogChange, String> {
+        CatalogChange::deserialize(value).map_err(|error| error.to_string())
     }
 
     /// From JSON.
@@ -145,14 +149,12 @@ impl Definitions {
         self.next_function_id = change.next_function_id;
     }
 
-    /// The relation of this identity.
-    pub fn get(&self, id: RelationId) -> Option<&Definition> {
-        self.relations.get(&id)
-    }
-
-    /// The catalog that is defined. `plan` makes the plan of a materialized view from its query, under a catalog
-    /// that holds all that the query can name.
-    pub fn catalog(&self, plan: impl Fn(&str, &Catalog) -> Result<Arc<ViewPlan>>) -> Result<Catalog> {
+    /// The catalog that is defined. `plan` makes the plan of a materialized view of this identity from its query, under a
+    /// catalog that holds all that the query can name.
+    pub fn catalog(
+        &self,
+        mut plan: impl FnMut(RelationId, &str, &Catalog) -> Result<Arc<ViewPlan>>,
+    ) -> Result<Catalog> {
         let mut catalog =
             Catalog { next_id: self.next_id, next_function_id: self.next_function_id, ..Catalog::default() };
         for function in self.functions.values() {
@@ -174,8 +176,10 @@ impl Definitions {
         // In the order of their creation, since they may name one another.
         for definition in self.relations.values() {
             if let DefinitionKind::MaterializedView { query } = &definition.kind {
-                let kind =
-                    RelationKind::MaterializedView { query: query.clone(), plan: plan(query, &catalog)? };
+                let kind = RelationKind::MaterializedView {
+                    query: query.clone(),
+                    plan: plan(definition.id, query, &catalog)?,
+                };
                 catalog.replace(definition.relation(kind));
             }
         }

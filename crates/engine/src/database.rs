@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
@@ -9,8 +10,8 @@ use springtide_sql::Planner;
 use springtide_storage::{FileSystem, LocalFileSystem};
 use springtide_types::{Epoch, Result, SqlError, SqlState, ZBatch};
 
+use crate::checkpoint::Checkpoints;
 use crate::commit::CommitError;
-use crate::log::Log;
 use crate::reads::Reads;
 use crate::recovery::{Recovered, recover};
 use crate::sequencer::Sequencer;
@@ -24,6 +25,15 @@ use crate::turns::{Turn, Turns};
 pub struct Options {
     /// Worker threads that maintain the views, at least one.
     pub workers: usize,
+    /// How long after a checkpoint the next one is due, if there are commits to write down. In a directory only.
+    pub checkpoint_interval: Duration,
+}
+
+impl Options {
+    /// The usual options, with this many workers.
+    pub const fn new(workers: usize) -> Options {
+        Options { workers, checkpoint_interval: Duration::from_secs(60) }
+    }
 }
 
 /// A database: tables, views, and the workers that maintain them. Clones share it.
@@ -38,13 +48,15 @@ pub(crate) struct Shared {
     pub(crate) reads: Arc<Reads>,
     sequencer: Sequencer,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// `None` in memory.
+    checkpoints: Option<Checkpoints>,
     pub(crate) turns: Turns,
 }
 
 impl Database {
     /// Opens an empty database in memory.
     pub fn open(options: Options) -> Result<Database> {
-        Database::start(options, Planner::new(), None, Recovered::empty())
+        Database::start(options, Planner::new(), Recovered::empty())
     }
 
     /// Opens the database in a directory, or makes one there. Every commit is on disk before it is acknowledged.
@@ -58,21 +70,30 @@ impl Database {
     /// As [`Database::open_in`], on another file system.
     pub fn open_on(files: Arc<dyn FileSystem>, directory: &Path, options: Options) -> Result<Database> {
         let planner = Planner::new();
-        let (log, recovered) = recover(files, directory, &planner, options.workers)?;
-        Database::start(options, planner, Some(log), recovered)
+        let recovered = recover(files, directory, &planner, options.workers)?;
+        Database::start(options, planner, recovered)
     }
 
-    fn start(options: Options, planner: Planner, log: Option<Log>, recovered: Recovered) -> Result<Database> {
+    fn start(options: Options, planner: Planner, recovered: Recovered) -> Result<Database> {
         if options.workers == 0 {
             let message = "a database needs at least one worker";
             return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
         }
-        let Recovered { objects, epoch, table_frontier } = recovered;
-        let reads = Reads::new(objects, epoch);
-        let (sequencer, thread) = Sequencer::start(options.workers, reads.clone(), table_frontier, log)
-            .map_err(|error| SqlError::internal(format!("could not start the sequencer: {error}")))?;
-        let thread = Mutex::new(Some(thread));
-        let shared = Shared { planner, reads, sequencer, thread, turns: Turns::default() };
+        let Recovered { objects, epoch, table_frontier, durable } = recovered;
+        let (past, tail) = durable.map(|durable| (durable.past, durable.tail)).unzip();
+        let reads = Reads::new(objects, epoch, past.clone());
+        let (sequencer, thread) = Sequencer::start(options.workers, reads.clone(), table_frontier, tail)?;
+        let checkpoints = past.map(|past| {
+            Checkpoints::start(reads.clone(), sequencer.clone(), past, options.checkpoint_interval)
+        });
+        let shared = Shared {
+            planner,
+            reads,
+            sequencer,
+            thread: Mutex::new(Some(thread)),
+            checkpoints: checkpoints.transpose()?,
+            turns: Turns::default(),
+        };
         Ok(Database { shared: Arc::new(shared) })
     }
 
@@ -128,8 +149,20 @@ impl Database {
         stored.collect()
     }
 
-    /// Ends the workers once all that was asked before is done. Later commits fail.
+    /// Writes a checkpoint now: a start goes on from it, and the log up to it goes. Nothing to do in memory.
+    pub async fn checkpoint(&self) -> Result<()> {
+        match &self.shared.checkpoints {
+            Some(checkpoints) => checkpoints.checkpoint().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the workers once all that was asked before is done, with a checkpoint unless a view is far behind. Later
+    /// commits fail.
     pub async fn shutdown(&self) {
+        if let Some(checkpoints) = &self.shared.checkpoints {
+            checkpoints.stop().await;
+        }
         self.shared.sequencer.shut_down();
         let thread = self.shared.thread.lock().take();
         if let Some(thread) = thread {

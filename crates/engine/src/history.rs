@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use springtide_types::Result;
 use springtide_types::hash::hash_columns;
 
-use crate::past::Moment;
+use crate::moment::Moment;
 use crate::prepared::Prepared;
 use crate::response::Response;
 

@@ -6,6 +6,7 @@
 //! transaction, are read at one epoch, which covers every commit acknowledged before the transaction
 //! began; a transaction's writes become visible together or not at all.
 
+mod checkpoint;
 mod commit;
 mod constraints;
 mod control;
@@ -13,6 +14,7 @@ mod copy_format;
 mod database;
 mod history;
 mod log;
+mod moment;
 mod notice;
 mod objects;
 mod past;

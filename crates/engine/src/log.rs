@@ -20,15 +20,27 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens the log in a directory, which is made if need be, and gives `replay` each record.
+    /// Opens the log in a directory whose lock is held, and gives `replay` each record later than `after`.
     pub(crate) fn open(
         files: Arc<dyn FileSystem>,
         directory: &Path,
+        lock: File,
+        after: Epoch,
         replay: impl FnMut(Record) -> std::result::Result<(), String>,
     ) -> Result<(Log, Replayed)> {
-        let lock = lock(directory)?;
-        let (wal, replayed) = Wal::open(files, &directory.join("wal"), replay).map_err(storage_error)?;
+        let opened = Wal::open(files, &directory.join("wal"), after, replay);
+        let (wal, replayed) = opened.map_err(storage_error)?;
         Ok((Log { wal, _lock: lock }, replayed))
+    }
+
+    /// What comes next goes into another file than what came before.
+    pub(crate) fn rotate(&mut self) {
+        self.wal.rotate();
+    }
+
+    /// Drops the files with nothing later than an epoch.
+    pub(crate) fn forget(&mut self, epoch: Epoch) -> Result<()> {
+        self.wal.forget(epoch).map_err(storage_error)
     }
 
     /// Fails if nothing can be written any more.
@@ -60,7 +72,7 @@ impl Log {
 }
 
 /// Two processes that write one log would destroy it.
-fn lock(directory: &Path) -> Result<File> {
+pub(crate) fn lock(directory: &Path) -> Result<File> {
     let path = directory.join("LOCK");
     let failed = |source| storage_error(StorageError::Io { path: path.clone(), source });
     std::fs::create_dir_all(directory).map_err(failed)?;
@@ -77,7 +89,7 @@ fn lock(directory: &Path) -> Result<File> {
 }
 
 /// What a client is told.
-fn storage_error(error: StorageError) -> SqlError {
+pub(crate) fn storage_error(error: StorageError) -> SqlError {
     match &error {
         StorageError::Io { .. } if error.is_disk_full() => {
             SqlError::new(SqlState::DISK_FULL, format!("could not write: {error}"))
@@ -86,6 +98,7 @@ fn storage_error(error: StorageError) -> SqlError {
             SqlError::new(SqlState::IO_ERROR, format!("could not read or write: {error}"))
         }
         StorageError::Poisoned => SqlError::new(SqlState::IO_ERROR, error.to_string()),
+        StorageError::Parquet { .. } => SqlError::internal(error.to_string()),
         StorageError::Record(_) => SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, error.to_string()),
         StorageError::Corrupt { .. } => SqlError::new(SqlState::DATA_CORRUPTED, error.to_string())
             .with_hint("Nothing was changed. Put the file back from a copy, or move the directory away."),

@@ -1,46 +1,203 @@
-//! The moments that statements read at, as epochs.
+//! The past of a database in a directory: what its relations held at any epoch since they exist.
+//!
+//! A relation at an epoch is its newest base that is not later, plus the changes since: those in files, then those
+//! that no checkpoint has written yet, which its contents keep. O(base + changes since the base); a checkpoint
+//! writes a base when the changes since the last one outweigh the rows, so that is O(rows at the epoch) on average.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::array::{AsArray, StringArray};
-use arrow::datatypes::TimestampMicrosecondType;
-use springtide_types::{Epoch, Result, SqlError, SqlState, SqlType};
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use chrono::DateTime;
+use parking_lot::{Mutex, RwLock};
+use springtide_catalog::Relation;
+use springtide_state::{self as state, RecordedChanges};
+use springtide_storage::{DataFile, History, Manifest, RelationHistory};
+use springtide_types::{Changes, Epoch, Result, SqlError, SqlState, ZBatch};
 
-/// A moment in microseconds since 1970 UTC, not known to lie in the past.
-pub(crate) type Moment = i64;
+use crate::log::storage_error;
+use crate::write_set::overlay;
 
-/// The moment that a text stands for.
-pub(crate) fn parse_moment(text: &str) -> Result<Moment> {
-    let parsed = springtide_sql::parse_text(&StringArray::from(vec![text]), SqlType::Timestamptz)?;
-    Ok(parsed.as_primitive::<TimestampMicrosecondType>().value(0))
+/// The history of a database, and the manifest that says what there is of it.
+pub(crate) struct Past {
+    history: History,
+    manifest: RwLock<Arc<Manifest>>,
+    /// Manifests that somebody may still read by.
+    retired: Mutex<Vec<Arc<Manifest>>>,
 }
 
-/// The epoch at which a reader that stands at `present` reads a moment. A moment of which it has not seen the end
-/// is its present. Fails with `22023` if the moment lies in the future.
-pub(crate) fn epoch_at(moment: Moment, present: Epoch) -> Result<Epoch> {
-    let epoch = Epoch::try_from(moment).unwrap_or(0);
-    if epoch <= present {
-        return Ok(epoch);
+impl Past {
+    pub(crate) fn new(history: History, manifest: Manifest) -> Past {
+        Past { history, manifest: RwLock::new(Arc::new(manifest)), retired: Mutex::default() }
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-    if u128::from(epoch) <= now {
-        return Ok(present);
+
+    pub(crate) fn manifest(&self) -> Arc<Manifest> {
+        self.manifest.read().clone()
     }
-    let message = "cannot read as of a moment in the future";
-    Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message)
-        .with_hint("Read as of now() or of a moment before."))
+
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Makes a manifest the one that counts. Returns the epoch up to which the log is no longer needed.
+    pub(crate) fn install(&self, manifest: Manifest) -> Result<Epoch> {
+        let unneeded = self.history.install(&manifest).map_err(storage_error)?;
+        let before = std::mem::replace(&mut *self.manifest.write(), Arc::new(manifest));
+        self.retired.lock().push(before);
+        Ok(unneeded)
+    }
+
+    /// Removes the files that nobody needs.
+    pub(crate) fn collect_garbage(&self) -> Result<()> {
+        let mut retired = self.retired.lock();
+        retired.retain(|manifest| Arc::strong_count(manifest) > 1);
+        let mut live = retired.clone();
+        live.push(self.manifest());
+        self.history.collect_garbage(&live).map_err(storage_error)
+    }
+
+    /// The rows with positive weights of a relation at an epoch that is complete, or the error that it held then.
+    pub(crate) fn rows(
+        &self,
+        relation: &Relation,
+        contents: &state::Relation,
+        epoch: Epoch,
+    ) -> Result<Vec<ZBatch>> {
+        let log = self.log(relation, contents, epoch)?;
+        if epoch < log.since() {
+            return Err(too_early(relation, log.since()));
+        }
+        if let Some(error) = log.error() {
+            return Err(error);
+        }
+        let base = log.known().and_then(|known| known.base(epoch));
+        let mut rows = Vec::new();
+        if let (Some(known), Some(base)) = (log.known(), base) {
+            self.read(known, base.files.iter(), &relation.schema(), |piece| {
+                rows.push(piece.delta().clone())
+            })?;
+        }
+        let mut deltas = Vec::new();
+        let after = base.map_or(0, |base| base.epoch);
+        self.read_changes(&log, after, |piece| deltas.push(piece.delta().clone()))?;
+        Ok(overlay(rows, &deltas))
+    }
+
+    /// What changed in a relation after one epoch and until another, which is complete: its columns, then
+    /// `_epoch` and `_weight`, by ascending epoch. What came and went within one epoch is left out.
+    pub(crate) fn changes(
+        &self,
+        relation: &Relation,
+        contents: &state::Relation,
+        after: Epoch,
+        until: Epoch,
+    ) -> Result<RecordBatch> {
+        let log = self.log(relation, contents, until)?;
+        let mut pieces = Vec::new();
+        self.read_changes(&log, after, |piece| pieces.push(piece))?;
+        net_changes(&Changes::merge(relation.schema(), &pieces))
+            .map_err(|error| SqlError::internal(error.to_string()))
+    }
+
+    fn log<'a>(&self, relation: &'a Relation, contents: &state::Relation, until: Epoch) -> Result<Log<'a>> {
+        // In this order: what the contents no longer keep is in the manifest that is read after.
+        let recorded = contents.recorded(until);
+        let recorded = recorded.ok_or_else(|| SqlError::internal("no changes are kept"))?;
+        Ok(Log { relation, until, recorded, manifest: self.manifest() })
+    }
+
+    /// Hands on the changes of a log that are later than `after`.
+    fn read_changes(&self, log: &Log<'_>, after: Epoch, mut take: impl FnMut(Changes)) -> Result<()> {
+        if let Some(known) = log.known() {
+            let files = known.changes(after, log.until);
+            self.read(known, files, &log.relation.schema(), |piece| take(piece.between(after, log.until)))?;
+        }
+        let unwritten = log.written().max(after);
+        log.recorded.rows.iter().for_each(|piece| take(piece.between(unwritten, log.until)));
+        Ok(())
+    }
+
+    /// Hands on what is in files, one file after the other.
+    pub(crate) fn read<'a>(
+        &self,
+        relation: &RelationHistory,
+        files: impl Iterator<Item = &'a DataFile>,
+        schema: &SchemaRef,
+        mut take: impl FnMut(Changes),
+    ) -> Result<()> {
+        for file in files {
+            let pieces = self.history.read(&relation.directory, file, schema).map_err(storage_error)?;
+            pieces.into_iter().for_each(&mut take);
+        }
+        Ok(())
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Where the changes of a relation until an epoch are.
+struct Log<'a> {
+    relation: &'a Relation,
+    until: Epoch,
+    manifest: Arc<Manifest>,
+    recorded: RecordedChanges,
+}
 
-    #[test]
-    fn moments_are_epochs_up_to_now() {
-        assert_eq!(epoch_at(7, 10).unwrap(), 7);
-        assert_eq!(epoch_at(-1, 10).unwrap(), 0);
-        assert_eq!(epoch_at(11, 10).unwrap(), 10);
-        let error = epoch_at(Moment::MAX, 10).unwrap_err();
-        assert_eq!(error.sqlstate, SqlState::INVALID_PARAMETER_VALUE);
+impl Log<'_> {
+    fn known(&self) -> Option<&RelationHistory> {
+        self.manifest.relation(self.relation.id)
     }
+
+    /// The first epoch at which the relation can be read.
+    fn since(&self) -> Epoch {
+        self.known().map_or(self.recorded.after + 1, |known| known.since)
+    }
+
+    /// Up to here the changes are in files.
+    fn written(&self) -> Epoch {
+        self.known().map_or(self.recorded.after, |_| self.manifest.epoch)
+    }
+
+    /// The first error that the relation holds at the end.
+    fn error(&self) -> Option<SqlError> {
+        let mut weights = BTreeMap::<SqlError, i64>::new();
+        let written = self.known().into_iter().flat_map(|known| &known.errors);
+        for change in written.filter(|change| change.epoch <= self.until) {
+            *weights.entry(change.error()).or_default() += change.weight;
+        }
+        let unwritten = self.recorded.errors.iter().filter(|(epoch, _)| *epoch > self.written());
+        for (_, delta) in unwritten {
+            *weights.entry(delta.error.clone()).or_default() += delta.weight;
+        }
+        weights.into_iter().find(|(_, weight)| *weight > 0).map(|(error, _)| error)
+    }
+}
+
+/// The schema of [`Past::changes`].
+pub(crate) fn changes_schema(relation: &Schema, epochs: &DataType) -> SchemaRef {
+    let mut fields = relation.fields().iter().cloned().collect::<Vec<_>>();
+    fields.push(Arc::new(Field::new("_epoch", epochs.clone(), false)));
+    fields.push(Arc::new(Field::new("_weight", DataType::Int64, false)));
+    Arc::new(Schema::new(fields))
+}
+
+/// The sum of the weights of equal rows of an epoch.
+fn net_changes(changes: &Changes) -> std::result::Result<RecordBatch, ArrowError> {
+    let epochs: ArrayRef = Arc::new(changes.epochs().clone());
+    let schema = changes_schema(&changes.delta().schema(), epochs.data_type());
+    let timed = Arc::new(schema.project(&(0..schema.fields().len() - 1).collect::<Vec<_>>())?);
+    let columns = changes.delta().columns().iter().cloned().chain([epochs]).collect();
+    let timed = RecordBatch::try_new(timed, columns)?;
+    let net = state::consolidate(&ZBatch::new(timed, changes.delta().weights().clone()));
+    let weights: ArrayRef = Arc::new(net.weights().clone());
+    let columns = net.columns().iter().cloned().chain([weights]).collect();
+    RecordBatch::try_new(schema, columns)
+}
+
+fn too_early(relation: &Relation, since: Epoch) -> SqlError {
+    let message = format!("{} \"{}\" can't be read at that moment", relation.kind_name(), relation.name);
+    let since = DateTime::from_timestamp_micros(since as i64).map_or(String::new(), |since| {
+        format!("The oldest moment at which it can be read is {}.", since.format("%Y-%m-%d %H:%M:%S%.6f+00"))
+    });
+    SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message).with_detail(since)
 }

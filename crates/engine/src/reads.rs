@@ -3,10 +3,12 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
+use springtide_catalog::Relation;
 use springtide_types::{Epoch, RelationId, Result, SqlError, SqlState, ZBatch};
 use tokio::sync::Notify;
 
 use crate::objects::Objects;
+use crate::past::Past;
 
 /// Hands out read points: the moments at which statements and transactions see the database.
 ///
@@ -15,6 +17,8 @@ use crate::objects::Objects;
 pub(crate) struct Reads {
     current: Mutex<Current>,
     progress: Notify,
+    /// `None` in memory.
+    past: Option<Arc<Past>>,
 }
 
 struct Current {
@@ -26,9 +30,9 @@ struct Current {
 
 impl Reads {
     /// Read points for a database whose newest commit is `committed`.
-    pub(crate) fn new(objects: Objects, committed: Epoch) -> Arc<Reads> {
+    pub(crate) fn new(objects: Objects, committed: Epoch, past: Option<Arc<Past>>) -> Arc<Reads> {
         let current = Current { committed, objects: Arc::new(objects), holds: BTreeMap::new() };
-        Arc::new(Reads { current: Mutex::new(current), progress: Notify::new() })
+        Arc::new(Reads { current: Mutex::new(current), progress: Notify::new(), past })
     }
 
     /// A read point that covers every commit acknowledged so far.
@@ -47,6 +51,11 @@ impl Reads {
         if let Some(objects) = objects {
             current.objects = objects;
         }
+    }
+
+    /// The epoch of the newest commit.
+    pub(crate) fn committed(&self) -> Epoch {
+        self.current.lock().committed
     }
 
     /// The newest objects.
@@ -97,20 +106,40 @@ impl ReadPoint {
         self.contents_when_complete(relation).await?.snapshot(self.epoch)
     }
 
-    /// The rows of a relation as of an epoch that is no later than this one.
+    /// Everything in a relation at an epoch that is not later than this one.
     pub(crate) async fn snapshot_at(&self, relation: RelationId, epoch: Epoch) -> Result<Vec<ZBatch>> {
-        if epoch == self.epoch { self.snapshot(relation).await } else { Err(no_past()) }
+        if epoch == self.epoch {
+            return self.snapshot(relation).await;
+        }
+        self.of_past(relation, move |past, relation, contents| past.rows(relation, contents, epoch)).await
     }
 
-    /// The change log of a relation between two epochs: its columns, then `_epoch` (timestamptz) and `_weight`
-    /// (bigint), by ascending epoch.
+    /// What changed in a relation after one epoch and until another that is not later than this one: its columns,
+    /// then `_epoch` and `_weight`.
     pub(crate) async fn changes(
         &self,
-        _relation: RelationId,
-        _after: Option<Epoch>,
-        _until: Epoch,
-    ) -> Result<Vec<RecordBatch>> {
-        Err(no_past())
+        relation: RelationId,
+        after: Epoch,
+        until: Epoch,
+    ) -> Result<RecordBatch> {
+        self.of_past(relation, move |past, relation, contents| past.changes(relation, contents, after, until))
+            .await
+    }
+
+    /// Reads files, on a thread that may wait for them.
+    async fn of_past<T: Send + 'static>(
+        &self,
+        id: RelationId,
+        read: impl FnOnce(&Past, &Relation, &springtide_state::Relation) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let past = self.hold.reads.past.clone().ok_or_else(|| {
+            SqlError::unsupported("reading the past of a database in memory")
+                .with_hint("Start the server with --data-dir, and it keeps its history.")
+        })?;
+        let contents = self.contents_when_complete(id).await?.clone();
+        let relation = self.objects.catalog.by_id(id).ok_or_else(dropped)?.clone();
+        let reading = tokio::task::spawn_blocking(move || read(&past, &relation, &contents));
+        reading.await.unwrap_or_else(|error| Err(SqlError::internal(format!("reading the past: {error}"))))
     }
 
     /// The contents of a relation once they are complete up to this epoch.
@@ -133,11 +162,6 @@ impl ReadPoint {
             notified.await;
         }
     }
-}
-
-fn no_past() -> SqlError {
-    SqlError::unsupported("reading the past of a database in memory")
-        .with_hint("Start the server with --data-dir.")
 }
 
 fn dropped() -> SqlError {

@@ -23,7 +23,8 @@ use crate::commit::{Commit, CommitError, TableReads};
 use crate::constraints::check_unique;
 use crate::log::Log;
 use crate::objects::Objects;
-use crate::reads::Reads;
+use crate::reads::{ReadPoint, Reads};
+use crate::recovery::{Happened, Tail};
 
 /// Commits in one group, at most.
 const MAX_GROUP: usize = 1024;
@@ -36,6 +37,10 @@ const GROUPS_PER_TRIM: u64 = 16;
 /// A commit and where its answer goes.
 pub(crate) enum Request {
     Commit(Box<Commit>, oneshot::Sender<Result<Epoch, CommitError>>),
+    /// Divide the log: what is committed before the read point that is sent back, and what comes after.
+    Divide(oneshot::Sender<ReadPoint>),
+    /// Drop the parts of the log that hold nothing later than an epoch.
+    Forget(Epoch, oneshot::Sender<Result<(), SqlError>>),
     Shutdown,
 }
 
@@ -46,17 +51,18 @@ pub(crate) struct Sequencer {
 }
 
 impl Sequencer {
-    /// Starts the sequencer and its workers.
+    /// Starts the sequencer and its workers, and waits until what the log holds has happened again.
     ///
     /// The sequencer goes on from what `reads` shows: `table_frontier` belongs to the tables there, and the views
-    /// there are computed from them. Commits are kept in `log`, if there is one.
+    /// there are computed from them. Commits are kept in the log that `tail` leads to, if there is one.
     pub(crate) fn start(
         workers: usize,
         reads: Arc<Reads>,
         table_frontier: Arc<AtomicU64>,
-        log: Option<Log>,
-    ) -> std::io::Result<(Sequencer, JoinHandle<()>)> {
+        tail: Option<Tail>,
+    ) -> Result<(Sequencer, JoinHandle<()>), SqlError> {
         let (requests, receiver) = std::sync::mpsc::channel();
+        let (is_ready, ready) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || {
             let sequencer = std::thread::current();
             let progress = reads.clone();
@@ -65,11 +71,35 @@ impl Sequencer {
                 sequencer.unpark();
             });
             let workers = (Workers::start(workers, on_progress), workers);
-            let mut state = State::new(reads, workers, table_frontier, log);
-            state.resume_views();
-            state.run(&receiver);
-        })?;
+            let mut state = State::new(reads, workers, table_frontier, tail.is_some());
+            let recovered = state.recover(tail);
+            let failed = recovered.is_err();
+            // Whoever started the sequencer waits for it.
+            let _ = is_ready.send(recovered);
+            if failed {
+                state.workers.shutdown();
+            } else {
+                state.run(&receiver);
+            }
+        });
+        let thread =
+            thread.map_err(|error| SqlError::internal(format!("could not start the sequencer: {error}")))?;
+        ready.recv().unwrap_or_else(|_| Err(SqlError::internal("the sequencer ended by a panic")))?;
         Ok((Sequencer { requests }, thread))
+    }
+
+    /// A read point that covers all commits in the part of the log that ends with this call.
+    pub(crate) fn divide_log(&self) -> Result<ReadPoint, SqlError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Divide(reply)).map_err(|_| shutting_down())?;
+        answer.blocking_recv().map_err(|_| shutting_down())
+    }
+
+    /// Drops the parts of the log that hold nothing later than an epoch.
+    pub(crate) fn forget_log(&self, epoch: Epoch) -> Result<(), SqlError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Forget(epoch, reply)).map_err(|_| shutting_down())?;
+        answer.blocking_recv().map_err(|_| shutting_down())?
     }
 
     /// Commits, and returns the epoch from which on the commit is visible.
@@ -97,6 +127,8 @@ struct State {
     worker_count: usize,
     /// Where commits are made durable; `None` if the database lives in memory only.
     log: Option<Log>,
+    /// Whether the contents keep their changes for the next checkpoint.
+    records_changes: bool,
     objects: Objects,
     /// Every table is complete up to here: one frontier for all, because the sequencer alone writes them.
     table_frontier: Arc<AtomicU64>,
@@ -115,6 +147,12 @@ struct Group {
     acknowledgements: Vec<oneshot::Sender<Result<Epoch, CommitError>>>,
 }
 
+impl Group {
+    fn new(epoch: Epoch) -> Group {
+        Group { epoch, deltas: BTreeMap::new(), acknowledgements: Vec::new() }
+    }
+}
+
 /// What a commit of DDL made.
 struct Ddl {
     created: Vec<Arc<Relation>>,
@@ -126,7 +164,7 @@ impl State {
         reads: Arc<Reads>,
         (workers, worker_count): (Workers, usize),
         table_frontier: Arc<AtomicU64>,
-        log: Option<Log>,
+        records_changes: bool,
     ) -> State {
         State {
             objects: (*reads.objects()).clone(),
@@ -134,7 +172,8 @@ impl State {
             reads,
             workers,
             worker_count,
-            log,
+            log: None,
+            records_changes,
             table_frontier,
             last_change: HashMap::new(),
             views: BTreeMap::new(),
@@ -143,7 +182,40 @@ impl State {
         }
     }
 
-    /// Starts the views of a database that was recovered.
+    /// Starts the views, and lets what the log holds happen again.
+    fn recover(&mut self, tail: Option<Tail>) -> Result<(), SqlError> {
+        self.resume_views();
+        if let Some(tail) = tail {
+            self.log = Some(tail.replay(|happened| self.repeat(happened))?);
+        }
+        Ok(())
+    }
+
+    /// Does again what the log says of an epoch; fails with what is wrong with it.
+    fn repeat(&mut self, happened: Happened) -> Result<(), String> {
+        self.wait_for_room();
+        self.last_epoch = happened.epoch;
+        let mut group = Group::new(happened.epoch);
+        let before = self.objects.catalog.clone();
+        let ddl = happened.catalog.map(|catalog| self.adopt(catalog, happened.epoch));
+        for (table, delta) in &happened.writes {
+            let contents = self.objects.contents.get(table).ok_or(format!("there is no table {table}"))?;
+            if contents.schema() != delta.schema() {
+                return Err(format!("rows of table {table} do not have its columns"));
+            }
+        }
+        self.apply(happened.writes, &mut group);
+        if ddl.is_some() {
+            self.drop_missing(&before);
+        }
+        self.send(group.epoch, group.deltas);
+        self.publish(group.epoch, ddl.is_some().then(|| Arc::new(self.objects.clone())));
+        self.start_views(ddl.as_deref().unwrap_or_default(), group.epoch);
+        self.trim();
+        Ok(())
+    }
+
+    /// Starts the views of the catalog.
     fn resume_views(&mut self) {
         let catalog = self.objects.catalog.clone();
         let mut views = catalog.relations().collect::<Vec<_>>();
@@ -151,9 +223,14 @@ impl State {
         if self.last_epoch > 0 {
             self.workers.commit(self.last_epoch, Vec::new());
         }
-        for relation in views {
+        let views = views.into_iter().cloned().collect::<Vec<_>>();
+        self.start_views(&views, self.last_epoch);
+    }
+
+    fn start_views(&mut self, relations: &[Arc<Relation>], as_of: Epoch) {
+        for relation in relations {
             if let RelationKind::MaterializedView { plan, .. } = &relation.kind {
-                self.start_view(relation.id, plan.clone(), self.last_epoch);
+                self.start_view(relation.id, plan.clone(), as_of);
             }
         }
     }
@@ -166,6 +243,18 @@ impl State {
             while let Some(request) = next {
                 match request {
                     Request::Commit(commit, reply) => group = self.take(*commit, reply, group),
+                    Request::Divide(reply) => {
+                        self.finish_group(group);
+                        if let Some(log) = &mut self.log {
+                            log.rotate();
+                        }
+                        // A checkpoint that nobody waits for any more needs no read point.
+                        let _ = reply.send(self.reads.begin());
+                        group = self.begin_group();
+                    }
+                    Request::Forget(epoch, reply) => {
+                        let _ = reply.send(self.log.as_mut().map_or(Ok(()), |log| log.forget(epoch)));
+                    }
                     Request::Shutdown => {
                         self.finish_group(group);
                         self.workers.shutdown();
@@ -184,7 +273,7 @@ impl State {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
         let epoch = now.max(self.last_epoch + 1);
         self.last_epoch = epoch;
-        Group { epoch, deltas: BTreeMap::new(), acknowledgements: Vec::new() }
+        Group::new(epoch)
     }
 
     /// Validates and applies one commit. DDL has a group of its own.
@@ -242,12 +331,16 @@ impl State {
             }
             check_unique(relation, contents, delta).map_err(CommitError::Failed)?;
         }
+        self.apply(writes, group);
+        Ok(())
+    }
+
+    fn apply(&mut self, writes: Vec<(RelationId, ZBatch)>, group: &mut Group) {
         for (table, delta) in writes {
             self.objects.contents[&table].apply(0, group.epoch, &delta);
             self.last_change.insert(table, group.epoch);
             group.deltas.entry(table).or_default().push(delta);
         }
-        Ok(())
     }
 
     /// Makes the group durable, sends it to the workers, lets readers see it, and acknowledges it.
@@ -301,15 +394,25 @@ impl State {
         self.validate(&commit)?;
         let catalog = commit.catalog.take().expect("DDL brings a catalog");
         let before = self.objects.clone();
-        self.objects.catalog = Arc::new(catalog);
-        self.objects.version += 1;
-        let created = self.objects.create_contents(&self.table_frontier, self.worker_count);
+        let created = self.adopt(catalog, group.epoch);
         if let Err(error) = self.apply_writes(commit.writes, group) {
             self.objects = before;
             return Err(error);
         }
         self.drop_missing(&before.catalog);
         Ok(Ddl { created, change: CatalogChange::between(&before.catalog, &self.objects.catalog) })
+    }
+
+    /// Makes a catalog the one that holds, and gives what is new in it contents, whose changes are kept from their
+    /// beginning.
+    fn adopt(&mut self, catalog: Catalog, epoch: Epoch) -> Vec<Arc<Relation>> {
+        self.objects.catalog = Arc::new(catalog);
+        self.objects.version += 1;
+        let created = self.objects.create_contents(&self.table_frontier, self.worker_count);
+        if self.records_changes {
+            created.iter().for_each(|relation| self.objects.contents[&relation.id].record_changes(epoch - 1));
+        }
+        created
     }
 
     fn drop_missing(&mut self, before: &Catalog) {
@@ -331,11 +434,7 @@ impl State {
         self.send(group.epoch, group.deltas);
         let objects = Arc::new(self.objects.clone());
         self.publish(group.epoch, Some(objects));
-        for relation in &ddl.created {
-            if let RelationKind::MaterializedView { plan, .. } = &relation.kind {
-                self.start_view(relation.id, plan.clone(), group.epoch);
-            }
-        }
+        self.start_views(&ddl.created, group.epoch);
         self.reads.notify_progress();
         answer(reply, Ok(group.epoch));
     }

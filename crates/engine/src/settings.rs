@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use springtide_types::{Result, SqlError, SqlState};
 
-use crate::past::{Moment, parse_moment};
+use crate::moment::{Moment, parse_moment};
 
 /// The moment that statements read as of; empty for now.
 pub(crate) const AS_OF: &str = "springtide.as_of";

@@ -9,8 +9,8 @@ use springtide_types::{Epoch, RelationId, Result, ZBatch};
 
 use crate::commit::{Commit, ReadSet};
 use crate::constraints;
+use crate::moment::{Moment, epoch_at};
 use crate::objects::{Objects, base_tables, with_views_unfolded};
-use crate::past::{Moment, epoch_at};
 use crate::reads::{ReadPoint, Reads};
 use crate::write_set::{WriteSet, overlay};
 
@@ -135,8 +135,8 @@ impl Transaction {
         if is_empty || !self.point.objects.contents.contains_key(&relation) {
             return Ok(Vec::new());
         }
-        let changes = self.point.changes(relation, after, until).await?;
-        Ok(changes.into_iter().map(ZBatch::inserts).collect())
+        let changes = self.point.changes(relation, after.unwrap_or(0), until).await?;
+        Ok(vec![ZBatch::inserts(changes)])
     }
 
     /// The epoch of a moment at which a relation is read. The past does not change, so that only reads of the

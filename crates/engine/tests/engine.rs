@@ -6,7 +6,7 @@ use common::{error, run};
 use springtide_engine::{Database, Options, Response, TransactionStatus};
 
 fn open(workers: usize) -> Database {
-    Database::open(Options { workers }).expect("a database opens")
+    Database::open(Options::new(workers)).expect("a database opens")
 }
 
 const MANY: &str = "CREATE TABLE a (id int PRIMARY KEY, g text, x int);

@@ -11,7 +11,13 @@ use springtide_engine::{Database, Options, Response, Session};
 use springtide_types::SqlType;
 use tempfile::TempDir;
 
-const OPTIONS: Options = Options { workers: 2 };
+const OPTIONS: Options = Options::new(2);
+
+/// What happens before everything is asked again.
+enum Again {
+    Checkpointed,
+    Reopened,
+}
 
 /// A database with a past, and moments in it: after the schema, the rows, an update and a delete.
 struct Past {
@@ -75,7 +81,11 @@ impl Past {
         text
     }
 
-    async fn reopen(mut self) -> Past {
+    async fn again(mut self, again: Again) -> Past {
+        if let Again::Checkpointed = again {
+            self.database.checkpoint().await.expect("a checkpoint can be written");
+            return self;
+        }
         self.database.shutdown().await;
         drop((self.session, self.database));
         self.database = Database::open_in(self.directory.path(), OPTIONS).expect("the database opens");
@@ -87,7 +97,7 @@ impl Past {
 #[tokio::test(flavor = "multi_thread")]
 async fn relations_are_read_as_they_were() {
     let mut past = Past::new().await;
-    for _ in 0..2 {
+    for again in [Again::Checkpointed, Again::Reopened, Again::Reopened] {
         Past::check(past.run("SELECT * FROM item").await, "2 b 25 | 3 b 5");
         Past::check(past.run("SELECT * FROM item@0").await, "");
         Past::check(past.run("SELECT * FROM item@1").await, "1 a 10 | 2 a 20 | 3 b 5");
@@ -100,7 +110,7 @@ async fn relations_are_read_as_they_were() {
         Past::check(past.run("SELECT * FROM most@0").await, "NULL");
         Past::check(past.run("SELECT * FROM share@1").await, "1 10 30 | 2 20 30 | 3 5 5");
         Past::check(past.run("SELECT * FROM share").await, "2 25 30 | 3 5 30");
-        past = past.reopen().await;
+        past = past.again(again).await;
     }
 }
 
@@ -124,7 +134,7 @@ async fn moments_meet_in_one_query() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_are_read_back() {
     let mut past = Past::new().await;
-    for _ in 0..2 {
+    for again in [Again::Checkpointed, Again::Reopened, Again::Reopened] {
         let sql = "SELECT id, kind, price, _weight FROM changes(item, @1)";
         Past::check(past.run(sql).await, "1 a 10 -1 | 2 a 20 -1 | 2 b 25 1");
         let sql = "SELECT id, kind, price, _weight FROM changes(item, @1, @2)";
@@ -138,7 +148,7 @@ async fn changes_are_read_back() {
         Past::check(past.run(sql).await, "true true");
         let sql = "SELECT count(*) FROM changes(item, @1) c JOIN changes(total, @1) t ON c._epoch = t._epoch";
         Past::check(past.run(sql).await, "10");
-        past = past.reopen().await;
+        past = past.again(again).await;
     }
 }
 

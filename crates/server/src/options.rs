@@ -46,6 +46,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N", env = "SPRINGTIDE_WORKERS")]
     pub(crate) workers: Option<NonZeroUsize>,
 
+    /// Seconds after a checkpoint until the next one, if anything was committed
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "SPRINGTIDE_CHECKPOINT_INTERVAL")]
+    pub(crate) checkpoint_interval: u64,
+
     /// Keep everything in memory and nothing on disk
     #[arg(long, env = "SPRINGTIDE_IN_MEMORY", conflicts_with = "data_dir")]
     pub(crate) in_memory: bool,

@@ -46,7 +46,10 @@ async fn serve(options: &Serve) -> Result<(), String> {
 }
 
 fn open(options: &Serve) -> Result<Database, String> {
-    let engine = springtide_engine::Options { workers: options.workers() };
+    let engine = springtide_engine::Options {
+        checkpoint_interval: Duration::from_secs(options.checkpoint_interval),
+        ..springtide_engine::Options::new(options.workers())
+    };
     let opened = match &options.data_dir {
         Some(directory) => Database::open_in(directory, engine),
         None => {

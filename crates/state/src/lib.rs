@@ -6,6 +6,7 @@
 //! FROM` does: NULL equals NULL, −0.0 equals 0.0, every NaN equals every other. Invariant: this crate
 //! knows nothing of operators, plans or threads other than its readers.
 
+mod change_log;
 mod chunks;
 mod consolidate;
 mod equality;
@@ -30,4 +31,4 @@ pub use normalize::normalize_floats;
 pub use order::{float_key, float_of_key, interval_length};
 pub use ordered::OrderedWeights;
 pub use ordered_zset::OrderedZSet;
-pub use relation::{LookedUp, Relation};
+pub use relation::{LookedUp, RecordedChanges, Relation};

@@ -6,8 +6,9 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use parking_lot::RwLock;
-use springtide_types::{Epoch, ErrorDelta, SqlError, ZBatch};
+use springtide_types::{Changes, Epoch, ErrorDelta, SqlError, ZBatch};
 
+use crate::change_log::ChangeLog;
 use crate::shard::Shard;
 use crate::store::Access;
 
@@ -31,6 +32,17 @@ pub struct LookedUp {
     pub probe_rows: Vec<u32>,
     /// The rows.
     pub rows: RecordBatch,
+}
+
+/// What [`Relation::recorded`] has kept.
+#[derive(Clone, Debug)]
+pub struct RecordedChanges {
+    /// Changes up to here are not in it.
+    pub after: Epoch,
+    /// The rows that changed, in pieces that need not follow each other in time.
+    pub rows: Vec<Changes>,
+    /// The errors that changed, by ascending epoch.
+    pub errors: Vec<(Epoch, ErrorDelta)>,
 }
 
 impl Relation {
@@ -78,6 +90,35 @@ impl Relation {
         if !errors.is_empty() {
             self.shards[shard].write().apply_errors(epoch, errors);
         }
+    }
+
+    /// From here on keeps a log of the changes later than an epoch, until [`Relation::forget_recorded`].
+    pub fn record_changes(&self, after: Epoch) {
+        self.shards.iter().for_each(|shard| shard.write().record_changes(after));
+    }
+
+    /// The logged changes up to an epoch, which the caller knows to be complete; `None` if none are logged.
+    pub fn recorded(&self, until: Epoch) -> Option<RecordedChanges> {
+        let mut recorded = RecordedChanges { after: 0, rows: Vec::new(), errors: Vec::new() };
+        for shard in &self.shards {
+            let shard = shard.read();
+            let log = shard.log()?;
+            recorded.after = recorded.after.max(log.after());
+            recorded.rows.extend(log.rows(until));
+            recorded.errors.extend(log.errors(until));
+        }
+        recorded.errors.sort_by_key(|(epoch, _)| *epoch);
+        Some(recorded)
+    }
+
+    /// Shortens the log: changes up to an epoch are written down elsewhere.
+    pub fn forget_recorded(&self, until: Epoch) {
+        self.shards.iter().for_each(|shard| shard.write().forget_changes(until));
+    }
+
+    /// Bytes that the log of changes holds.
+    pub fn recorded_bytes(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().log().map_or(0, ChangeLog::bytes)).sum()
     }
 
     /// Declares that every delta of this shard before `frontier` has been applied.

@@ -10,6 +10,7 @@ use arrow::datatypes::SchemaRef;
 use springtide_types::hash::hash_columns;
 use springtide_types::{Epoch, ErrorDelta, SqlError, ZBatch};
 
+use crate::change_log::ChangeLog;
 use crate::indexed::MIN_COMPACTION;
 use crate::store::{Access, Store, clip};
 
@@ -35,6 +36,8 @@ pub(crate) struct Shard {
     changes: VecDeque<Change>,
     errors: BTreeMap<SqlError, i64>,
     error_changes: VecDeque<(Epoch, ErrorDelta)>,
+    /// What is still to be written down, if somebody does that.
+    log: Option<ChangeLog>,
 }
 
 /// What to undo in order to see an earlier epoch: rows from `limit` on did not exist, others had other
@@ -54,6 +57,23 @@ impl Shard {
             changes: VecDeque::new(),
             errors: BTreeMap::new(),
             error_changes: VecDeque::new(),
+            log: None,
+        }
+    }
+
+    /// From here on keeps a log of the changes later than an epoch.
+    pub(crate) fn record_changes(&mut self, after: Epoch) {
+        self.log = Some(ChangeLog::new(after));
+    }
+
+    pub(crate) fn log(&self) -> Option<&ChangeLog> {
+        self.log.as_ref()
+    }
+
+    /// Shortens the log.
+    pub(crate) fn forget_changes(&mut self, until: Epoch) {
+        if let Some(log) = &mut self.log {
+            log.forget(until);
         }
     }
 
@@ -62,8 +82,12 @@ impl Shard {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let log = self.changes.capacity() * size_of::<Change>() + self.births.capacity() * 16;
-        self.store.bytes() + log + (self.errors.len() + self.error_changes.len()) * size_of::<ErrorDelta>()
+        let undo = self.changes.capacity() * size_of::<Change>() + self.births.capacity() * 16;
+        let log = self.log.as_ref().map_or(0, ChangeLog::bytes);
+        self.store.bytes()
+            + undo
+            + log
+            + (self.errors.len() + self.error_changes.len()) * size_of::<ErrorDelta>()
     }
 
     pub(crate) fn apply(&mut self, epoch: Epoch, delta: &ZBatch) {
@@ -76,12 +100,18 @@ impl Shard {
         if !known && self.store.weights().len() > before {
             self.births.push_back((epoch, before as u32));
         }
+        if let Some(log) = &mut self.log {
+            log.push(epoch, delta);
+        }
     }
 
     pub(crate) fn apply_errors(&mut self, epoch: Epoch, errors: &[ErrorDelta]) {
         for delta in errors {
             add_error(&mut self.errors, &delta.error, delta.weight);
             self.error_changes.push_back((epoch, delta.clone()));
+        }
+        if let Some(log) = &mut self.log {
+            log.push_errors(epoch, errors);
         }
     }
 

@@ -2,6 +2,7 @@ use std::io;
 use std::path::PathBuf;
 
 use arrow::error::ArrowError;
+use parquet::errors::ParquetError;
 
 /// Why something could not be stored or read back.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,14 @@ pub enum StorageError {
         offset: u64,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A data file can't be written or read as Parquet.
+    #[error("{}: {source}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the library said.
+        source: ParquetError,
     },
     /// A commit that no record can hold. Nothing was written.
     #[error("{0}")]

@@ -3,6 +3,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// What the name of a file ends with while it is written by [`FileSystem::put`]. After a crash it is garbage.
+pub(crate) const UNFINISHED: &str = "unfinished";
+
 /// What durability asks of a file system.
 pub trait FileSystem: Debug + Send + Sync {
     /// Makes a directory and those above it, unless they are there.
@@ -15,6 +18,10 @@ pub trait FileSystem: Debug + Send + Sync {
     fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>>;
     /// Makes the names in a directory durable.
     fn sync_directory(&self, path: &Path) -> io::Result<()>;
+    /// Puts a whole file in its place, durably: after a crash there is all of it, or what was there before.
+    fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
 }
 
 /// A file that only grows, but for [`LogFile::truncate`].
@@ -56,6 +63,19 @@ impl FileSystem for LocalFileSystem {
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+
+    fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let unfinished = path.with_added_extension(UNFINISHED);
+        let mut file = File::create(&unfinished)?;
+        Write::write_all(&mut file, bytes)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        path.parent().map_or(Ok(()), |directory| self.sync_directory(directory))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
     }
 }
 

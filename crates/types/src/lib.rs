@@ -4,6 +4,7 @@
 //! Invariant: this crate knows nothing of plans, storage, timely or the wire.
 
 mod bytea;
+mod changes;
 mod epoch;
 mod error;
 pub mod hash;
@@ -13,6 +14,7 @@ mod sql_type;
 mod zbatch;
 
 pub use bytea::bytea_text;
+pub use changes::Changes;
 pub use epoch::Epoch;
 pub use error::{ErrorDelta, Result, SqlError, SqlState};
 pub use ids::{RelationId, WorkerIndex};

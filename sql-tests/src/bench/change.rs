@@ -41,7 +41,7 @@ pub struct Latency {
 
 /// Measures `commits` inserts and as many updates over a table of `rows` rows.
 pub async fn measure(rows: i64, commits: i64, workers: usize) -> Result<Latency> {
-    let database = Database::open(Options { workers })?;
+    let database = Database::open(Options::new(workers))?;
     let mut client = Client::new(&database);
     client.run(SCHEMA).await?;
     let start = Instant::now();

@@ -67,7 +67,7 @@ pub struct Failure {
 
 /// Runs a case against a fresh database of its own.
 pub async fn run(case: &Case) -> Result<Stats, Failure> {
-    let database = Database::open(Options { workers: case.workers })
+    let database = Database::open(Options::new(case.workers))
         .map_err(|error| Failure { step: 0, message: format!("the database does not open: {error}") })?;
     let mut run = Run {
         writer: Client::new(&database),

@@ -53,7 +53,7 @@ pub async fn run_file(path: &Path, transport: Transport, workers: usize) -> File
     };
     match transport {
         Transport::InProcess => {
-            let database = Database::open(Options { workers }).expect("a fresh database opens");
+            let database = Database::open(Options::new(workers)).expect("a fresh database opens");
             run_records(|| async { Ok(InProcess::new(&database)) }, records, &mut report).await;
             database.shutdown().await;
         }

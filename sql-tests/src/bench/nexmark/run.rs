@@ -56,7 +56,7 @@ pub fn median_of(samples: &[Sample]) -> Sample {
 /// Maintains one view over all `epochs`. Each epoch is readable as soon as it is there; the clock stops when a
 /// SELECT has seen the last one.
 pub async fn run(name: &str, definition: &str, epochs: &[Epoch], workers: usize) -> Result<Sample> {
-    let database = Database::open(Options { workers })?;
+    let database = Database::open(Options::new(workers))?;
     let mut client = Client::new(&database);
     client.run(SCHEMA).await?;
     client.run(definition).await?;

@@ -20,7 +20,7 @@ impl Server {
     pub(crate) async fn start() -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let database = Database::open(Options { workers: 2 }).unwrap();
+        let database = Database::open(Options::new(2)).unwrap();
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(springtide_pgwire::serve(listener, database.clone(), async {
             stopped.await.unwrap();

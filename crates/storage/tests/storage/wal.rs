@@ -1,116 +1,13 @@
-//! The log against a file system in memory that loses, cuts and flips what it is told to.
+//! The log, and what may happen to its files.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use parking_lot::Mutex;
-use springtide_storage::{FileSystem, LogFile, Record, Replayed, StorageError, Wal};
+use springtide_storage::{Record, Replayed, StorageError, Wal};
 use springtide_types::{RelationId, ZBatch};
 
-/// Files in memory. What was not synced is lost by [`Memory::crash`].
-#[derive(Clone, Debug, Default)]
-struct Memory(Arc<Mutex<State>>);
-
-#[derive(Debug, Default)]
-struct State {
-    files: BTreeMap<PathBuf, Contents>,
-    /// Writes and syncs that still succeed; `None` is any number.
-    operations_left: Option<usize>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Contents {
-    bytes: Vec<u8>,
-    synced: usize,
-}
-
-impl State {
-    fn operate(&mut self) -> io::Result<()> {
-        match &mut self.operations_left {
-            Some(0) => Err(io::ErrorKind::StorageFull.into()),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-impl Memory {
-    fn fail_after(&self, operations: Option<usize>) {
-        self.0.lock().operations_left = operations;
-    }
-
-    /// Keeps `torn` bytes of what was not synced.
-    fn crash(&self, torn: usize) {
-        for file in self.0.lock().files.values_mut() {
-            let kept = (file.synced + torn).min(file.bytes.len());
-            file.bytes.truncate(kept);
-        }
-    }
-
-    fn edit(&self, edit: impl FnOnce(&mut Vec<u8>)) {
-        let mut state = self.0.lock();
-        edit(&mut state.files.values_mut().next_back().expect("there is a segment").bytes);
-    }
-
-    fn length(&self) -> usize {
-        self.0.lock().files.values().map(|file| file.bytes.len()).sum()
-    }
-}
-
-struct Handle(Memory, PathBuf);
-
-impl FileSystem for Memory {
-    fn create_directory(&self, _path: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
-        let state = self.0.lock();
-        let names = state.files.keys().map(|path| path.strip_prefix(directory).expect("one directory"));
-        Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        Ok(self.0.lock().files[path].bytes.clone())
-    }
-
-    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        self.0.lock().files.entry(path.to_owned()).or_default();
-        Ok(Box::new(Handle(self.clone(), path.to_owned())))
-    }
-
-    fn sync_directory(&self, _path: &Path) -> io::Result<()> {
-        self.0.lock().operate()
-    }
-}
-
-impl LogFile for Handle {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.0.0.lock();
-        state.operate()?;
-        state.files.get_mut(&self.1).expect("it is open").bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        let mut state = self.0.0.lock();
-        state.operate()?;
-        let file = state.files.get_mut(&self.1).expect("it is open");
-        file.synced = file.bytes.len();
-        Ok(())
-    }
-
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.0.0.lock().files.get_mut(&self.1).expect("it is open").bytes.truncate(length as usize);
-        Ok(())
-    }
-}
+use crate::memory::Memory;
 
 fn record(epoch: u64) -> Record {
     let ids: ArrayRef = Arc::new(Int64Array::from(vec![Some(epoch as i64), None]));
@@ -120,13 +17,17 @@ fn record(epoch: u64) -> Record {
     Record { epoch, catalog: format!("catalog {epoch}").into_bytes(), deltas: vec![(RelationId(7), delta)] }
 }
 
-fn open(files: &Memory) -> Result<(Wal, Replayed, Vec<Record>), StorageError> {
+fn open_after(files: &Memory, after: u64) -> Result<(Wal, Replayed, Vec<Record>), StorageError> {
     let mut records = Vec::new();
-    let (wal, replayed) = Wal::open(Arc::new(files.clone()), Path::new("wal"), |record| {
+    let (wal, replayed) = Wal::open(Arc::new(files.clone()), Path::new("wal"), after, |record| {
         records.push(record);
         Ok(())
     })?;
     Ok((wal, replayed, records))
+}
+
+fn open(files: &Memory) -> Result<(Wal, Replayed, Vec<Record>), StorageError> {
+    open_after(files, 0)
 }
 
 fn epochs(files: &Memory) -> Vec<u64> {
@@ -222,7 +123,48 @@ fn a_record_that_is_refused_on_replay_is_named() {
     let files = Arc::new(written(3));
     let second = written(1).length() as u64;
     let refuse = |record: Record| if record.epoch == 2 { Err("no such table".to_owned()) } else { Ok(()) };
-    let opened = Wal::open(files, Path::new("wal"), refuse);
+    let opened = Wal::open(files, Path::new("wal"), 0, refuse);
     let Err(StorageError::Corrupt { offset, reason, .. }) = opened else { panic!("it was not refused") };
     assert_eq!((offset, reason.as_str()), (second, "no such table"));
+}
+
+#[test]
+fn segments_that_hold_nothing_later_are_forgotten() {
+    let files = Memory::default();
+    let (mut wal, ..) = open(&files).unwrap();
+    for epoch in 1..=9 {
+        wal.append(&record(epoch)).unwrap();
+        if epoch % 3 == 0 {
+            wal.rotate();
+        }
+    }
+    wal.forget(5).unwrap();
+    drop(wal);
+    let (mut wal, replayed, records) = open_after(&files, 5).unwrap();
+    assert_eq!(records.iter().map(|record| record.epoch).collect::<Vec<_>>(), [6, 7, 8, 9]);
+    assert_eq!((replayed.records, replayed.epoch), (4, 9));
+    wal.rotate();
+    wal.forget(9).unwrap();
+    assert_eq!(files.length(), 0);
+    wal.append(&record(10)).unwrap();
+    drop(wal);
+    assert_eq!(open_after(&files, 9).unwrap().1.epoch, 10);
+    assert_eq!(open_after(&files, 12).unwrap().1.epoch, 12);
+}
+
+#[test]
+fn a_segment_that_is_missing_is_noticed() {
+    let files = Memory::default();
+    let (mut wal, ..) = open(&files).unwrap();
+    for epoch in 1..=3 {
+        wal.append(&record(epoch)).unwrap();
+        wal.rotate();
+    }
+    drop(wal);
+    assert!(matches!(open_after(&files, 1), Ok((_, Replayed { records: 2, .. }, _))));
+    files.lose(Path::new("wal/00000000000000000002.wal"));
+    assert!(matches!(open_after(&files, 1), Err(StorageError::Corrupt { offset: 0, .. })));
+    assert!(matches!(open_after(&files, 2), Ok((_, Replayed { records: 1, .. }, _))));
+    files.lose(Path::new("wal/00000000000000000001.wal"));
+    assert!(matches!(open(&files), Err(StorageError::Corrupt { offset: 0, .. })));
 }

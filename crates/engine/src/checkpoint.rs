@@ -1,0 +1,261 @@
+//! Checkpoints: what happened since the last one goes into the history, by relation, and a manifest says so.
+//!
+//! A start begins at the newest manifest, so the log before it can go; it is kept back to the manifest before that, which
+//! serves should the newest be damaged. Commits go on meanwhile: a checkpoint reads what the contents of the relations
+//! have kept for it, as of the epoch at which the log was divided.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use futures::executor::block_on;
+use parking_lot::Mutex;
+use springtide_catalog::{CatalogChange, Relation};
+use springtide_state as state;
+use springtide_storage::{Base, DataFile, ErrorChange, FILE_ROWS, Manifest, RelationHistory};
+use springtide_types::{Changes, Epoch, Result, SqlError, SqlState, ZBatch};
+use tokio::sync::oneshot;
+
+use crate::log::storage_error;
+use crate::past::Past;
+use crate::reads::Reads;
+use crate::recovery::plan_fingerprint;
+use crate::sequencer::Sequencer;
+
+/// How often to look whether a checkpoint is due.
+const TICK: Duration = Duration::from_millis(250);
+/// A checkpoint is due once the changes that wait for it hold so many bytes.
+const MOST_BYTES: usize = 256 << 20;
+/// How long the last checkpoint waits for views that lag.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// A base is written when the changes since the last one are so many times as many as the rows, and no fewer than
+/// `LEAST_BASE`: then reading an epoch costs a few times its rows at most, and writing twice the changes.
+const BASE_FACTOR: u64 = 2;
+const LEAST_BASE: u64 = 64 * 1024;
+/// So many small files at the end of a history are put together.
+const MERGED_FILES: usize = 8;
+
+/// A handle to the thread that writes checkpoints.
+pub(crate) struct Checkpoints {
+    requests: Mutex<Sender<Request>>,
+}
+
+enum Request {
+    /// Write one now.
+    Now(oneshot::Sender<Result<()>>),
+    /// Write a last one, if that takes not long, and end.
+    Stop(oneshot::Sender<Result<()>>),
+}
+
+impl Checkpoints {
+    /// Starts the thread. It ends when the handle is dropped.
+    pub(crate) fn start(
+        reads: Arc<Reads>,
+        sequencer: Sequencer,
+        past: Arc<Past>,
+        interval: Duration,
+    ) -> Result<Checkpoints> {
+        let (requests, receiver) = channel();
+        let writer = Writer { reads, sequencer, past, interval, last: Instant::now() };
+        let thread = std::thread::Builder::new().name("checkpoints".to_owned());
+        thread
+            .spawn(move || writer.run(&receiver))
+            .map_err(|error| SqlError::internal(format!("could not start the checkpoints: {error}")))?;
+        Ok(Checkpoints { requests: Mutex::new(requests) })
+    }
+
+    /// Writes a checkpoint of everything that is committed now.
+    pub(crate) async fn checkpoint(&self) -> Result<()> {
+        self.ask(Request::Now).await
+    }
+
+    /// Ends the thread.
+    pub(crate) async fn stop(&self) {
+        if let Err(error) = self.ask(Request::Stop).await {
+            tracing::warn!("there is no last checkpoint, a start reads the log instead: {error}");
+        }
+    }
+
+    async fn ask(&self, request: impl FnOnce(oneshot::Sender<Result<()>>) -> Request) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        let ended = || SqlError::new(SqlState::ADMIN_SHUTDOWN, "the database is shutting down");
+        self.requests.lock().send(request(reply)).map_err(|_| ended())?;
+        answer.await.unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+struct Writer {
+    reads: Arc<Reads>,
+    sequencer: Sequencer,
+    past: Arc<Past>,
+    interval: Duration,
+    /// When the last attempt was.
+    last: Instant,
+}
+
+impl Writer {
+    fn run(mut self, requests: &Receiver<Request>) {
+        loop {
+            match requests.recv_timeout(TICK) {
+                Ok(Request::Now(reply)) => answer(reply, self.checkpoint()),
+                Ok(Request::Stop(reply)) => {
+                    let result = if self.is_current() { self.checkpoint() } else { Ok(()) };
+                    return answer(reply, result);
+                }
+                Err(RecvTimeoutError::Timeout) if self.is_due() => {
+                    if let Err(error) = self.checkpoint() {
+                        tracing::error!("a checkpoint failed, the log is kept instead: {error}");
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let waited = self.last.elapsed();
+        if waited < TICK || self.reads.committed() == self.past.manifest().epoch {
+            return false;
+        }
+        let objects = self.reads.objects();
+        let bytes = || objects.contents.values().map(|contents| contents.recorded_bytes()).sum::<usize>();
+        waited >= self.interval || bytes() >= MOST_BYTES
+    }
+
+    /// Whether the views get up to date soon.
+    fn is_current(&self) -> bool {
+        let started = Instant::now();
+        let point = self.reads.begin();
+        while started.elapsed() < PATIENCE {
+            if point.objects.contents.values().all(|contents| contents.frontier() > point.epoch) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        false
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        let started = Instant::now();
+        let result = self.write();
+        self.last = Instant::now();
+        if let Ok(Some(epoch)) = result {
+            tracing::debug!("checkpoint at epoch {epoch} in {:.3} s", started.elapsed().as_secs_f64());
+        }
+        result.map(|_| ())
+    }
+
+    /// Returns the epoch of the checkpoint; `None` if nothing was committed since the last.
+    fn write(&self) -> Result<Option<Epoch>> {
+        let before = self.past.manifest();
+        if self.reads.committed() == before.epoch {
+            return Ok(None);
+        }
+        let point = self.sequencer.divide_log()?;
+        let catalog = &point.objects.catalog;
+        let mut relations = Vec::new();
+        let mut written = Vec::new();
+        for relation in catalog.relations().filter(|relation| relation.is_stored()) {
+            // A view that was dropped meanwhile has no history that anyone can ask for.
+            let Ok(contents) = block_on(point.contents_when_complete(relation.id)) else { continue };
+            relations.push(self.extend(&before, relation, contents, point.epoch)?);
+            written.push(contents.clone());
+        }
+        relations.sort_by_key(|relation| relation.id);
+        let manifest = Manifest::new(point.epoch, CatalogChange::all_of(catalog).to_json(), relations);
+        drop(before);
+        let unneeded = self.past.install(manifest)?;
+        written.iter().for_each(|contents| contents.forget_recorded(point.epoch));
+        self.sequencer.forget_log(unneeded)?;
+        self.past.collect_garbage()?;
+        Ok(Some(point.epoch))
+    }
+
+    /// The history of a relation up to an epoch, with files for what is new.
+    fn extend(
+        &self,
+        before: &Manifest,
+        relation: &Relation,
+        contents: &state::Relation,
+        epoch: Epoch,
+    ) -> Result<RelationHistory> {
+        let recorded = contents.recorded(epoch).ok_or_else(|| SqlError::internal("no changes are kept"))?;
+        let known = before.relation(relation.id).cloned();
+        let from = known.as_ref().map_or(recorded.after, |_| before.epoch);
+        let mut history =
+            known.unwrap_or_else(|| RelationHistory::new(relation.id, &relation.name, recorded.after + 1));
+        history.fingerprint = plan_fingerprint(relation);
+        let pieces = recorded.rows.iter().map(|piece| piece.between(from, epoch)).collect::<Vec<_>>();
+        let changes = Changes::merge(relation.schema(), &pieces);
+        history.changes.extend(self.write_files(&history, &format!("{epoch:020}"), &changes)?);
+        let errors = recorded.errors.iter().filter(|(changed, _)| *changed > from);
+        history.errors.extend(errors.map(|(changed, delta)| ErrorChange::new(*changed, delta)));
+        self.merge_small_files(&mut history, relation, epoch)?;
+        let last_base = history.bases.last().map_or(0, |base| base.epoch);
+        let since = history.changes(last_base, epoch).map(|file| file.rows).sum::<u64>();
+        if since >= LEAST_BASE.max(BASE_FACTOR * contents.len()) {
+            history.bases.push(self.write_base(&history, contents, epoch)?);
+        }
+        Ok(history)
+    }
+
+    fn write_files(
+        &self,
+        history: &RelationHistory,
+        label: &str,
+        changes: &Changes,
+    ) -> Result<Vec<DataFile>> {
+        self.past.history().write(&history.directory, label, changes).map_err(storage_error)
+    }
+
+    /// Puts the newest files together once there are many small ones.
+    fn merge_small_files(
+        &self,
+        history: &mut RelationHistory,
+        relation: &Relation,
+        epoch: Epoch,
+    ) -> Result<()> {
+        let is_small = |file: &&DataFile| file.rows < FILE_ROWS as u64 / 2;
+        let small = history.changes.iter().rev().take_while(is_small).count();
+        if small < MERGED_FILES {
+            return Ok(());
+        }
+        let merged = history.changes.split_off(history.changes.len() - small);
+        let mut pieces = Vec::new();
+        self.past.read(history, merged.iter(), &relation.schema(), |piece| pieces.push(piece))?;
+        let changes = Changes::merge(relation.schema(), &pieces);
+        history.changes.extend(self.write_files(history, &format!("{epoch:020}-merged"), &changes)?);
+        Ok(())
+    }
+
+    fn write_base(
+        &self,
+        history: &RelationHistory,
+        contents: &state::Relation,
+        epoch: Epoch,
+    ) -> Result<Base> {
+        let mut files = Vec::new();
+        let mut pending = Vec::new();
+        let mut rows = 0;
+        let write = |pending: &mut Vec<ZBatch>, part: usize| {
+            let batch = ZBatch::concat(contents.schema(), &std::mem::take(pending));
+            self.write_files(history, &format!("{epoch:020}-base{part}"), &Changes::at(epoch, batch))
+        };
+        for batch in (0..contents.shards()).flat_map(|shard| contents.snapshot_shard(shard, epoch).0) {
+            rows += batch.len();
+            pending.push(batch);
+            if rows >= FILE_ROWS {
+                rows = 0;
+                files.extend(write(&mut pending, files.len())?);
+            }
+        }
+        files.extend(write(&mut pending, files.len())?);
+        Ok(Base { epoch, files })
+    }
+}
+
+/// Whoever asked may be gone.
+fn answer(reply: oneshot::Sender<Result<()>>, result: Result<()>) {
+    let _ = reply.send(result);
+}

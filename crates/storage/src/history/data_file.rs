@@ -1,0 +1,124 @@
+//! Data files: a piece of a change log as Parquet.
+//!
+//! The columns are those of the relation, then `_epoch` (timestamptz) and `_weight` (int64); the rows are sorted by
+//! `_epoch`. Parquet has no intervals as SQL has them: they become a struct of months, days and nanoseconds.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int32Array, Int64Array, IntervalMonthDayNanoArray, RecordBatch,
+    RecordBatchOptions, StructArray,
+};
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Fields, Int32Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    IntervalUnit, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use springtide_types::{Changes, ZBatch};
+
+/// Rows of a row group, by whose statistics a reader can skip it.
+const ROW_GROUP: usize = 128 * 1024;
+/// Rows of a batch as it is read.
+const BATCH: usize = 64 * 1024;
+
+/// The bytes of a file with these changes.
+pub(super) fn encode(changes: &Changes) -> Result<Vec<u8>, ParquetError> {
+    let rows = changes.delta().rows();
+    let mut columns = rows.columns().iter().map(to_stored).collect::<Vec<_>>();
+    columns.push(Arc::new(changes.epochs().clone()));
+    columns.push(Arc::new(changes.delta().weights().clone()));
+    let schema = stored_schema(&rows.schema());
+    let batch = RecordBatch::try_new(schema.clone(), columns)?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties))?;
+    writer.write(&batch)?;
+    writer.into_inner()
+}
+
+/// The changes in the bytes of a file, in pieces; their rows have this schema.
+pub(super) fn decode(bytes: Bytes, schema: &SchemaRef) -> Result<Vec<Changes>, ParquetError> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    let mut pieces = Vec::new();
+    for batch in reader.with_batch_size(BATCH).build()? {
+        let batch = batch?;
+        let expected = schema.fields().len();
+        if batch.num_columns() != expected + 2 {
+            return Err(ParquetError::General(format!("it has {} columns", batch.num_columns())));
+        }
+        let (columns, times) = batch.columns().split_at(expected);
+        let columns = columns.iter().zip(schema.fields()).map(|(column, field)| from_stored(column, field));
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let rows = RecordBatch::try_new_with_options(schema.clone(), columns.collect(), &options)?;
+        let weights = times[1].as_primitive::<Int64Type>().clone();
+        let epochs = times[0].as_primitive::<TimestampMicrosecondType>().clone();
+        pieces.push(Changes::new(ZBatch::new(rows, weights), epochs));
+    }
+    Ok(pieces)
+}
+
+fn stored_schema(schema: &Schema) -> SchemaRef {
+    let mut fields = schema.fields().iter().map(stored_field).collect::<Vec<_>>();
+    let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()));
+    fields.push(Arc::new(Field::new("_epoch", utc, false)));
+    fields.push(Arc::new(Field::new("_weight", DataType::Int64, false)));
+    Arc::new(Schema::new(fields))
+}
+
+fn is_interval(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(IntervalUnit::MonthDayNano))
+}
+
+fn stored_field(field: &FieldRef) -> FieldRef {
+    match is_interval(field.data_type()) {
+        true => Arc::new(Field::new(field.name(), DataType::Struct(interval_fields()), field.is_nullable())),
+        false => field.clone(),
+    }
+}
+
+fn interval_fields() -> Fields {
+    let field = |name: &str, data_type: DataType| Field::new(name, data_type, false);
+    Fields::from(vec![
+        field("months", DataType::Int32),
+        field("days", DataType::Int32),
+        field("nanoseconds", DataType::Int64),
+    ])
+}
+
+fn to_stored(column: &ArrayRef) -> ArrayRef {
+    if !is_interval(column.data_type()) {
+        return column.clone();
+    }
+    let intervals = column.as_primitive::<IntervalMonthDayNanoType>();
+    let values = intervals.values();
+    let parts: Vec<ArrayRef> = vec![
+        Arc::new(Int32Array::from_iter_values(values.iter().map(|value| value.months))),
+        Arc::new(Int32Array::from_iter_values(values.iter().map(|value| value.days))),
+        Arc::new(Int64Array::from_iter_values(values.iter().map(|value| value.nanoseconds))),
+    ];
+    Arc::new(StructArray::new(interval_fields(), parts, intervals.nulls().cloned()))
+}
+
+fn from_stored(column: &ArrayRef, field: &Field) -> ArrayRef {
+    if !is_interval(field.data_type()) {
+        return column.clone();
+    }
+    let parts = column.as_struct();
+    let months = parts.column(0).as_primitive::<Int32Type>().values().iter();
+    let days = parts.column(1).as_primitive::<Int32Type>().values().iter();
+    let nanoseconds = parts.column(2).as_primitive::<Int64Type>().values().iter();
+    let values = months
+        .zip(days)
+        .zip(nanoseconds)
+        .map(|((months, days), nanoseconds)| IntervalMonthDayNano::new(*months, *days, *nanoseconds));
+    let values = values.collect::<Vec<_>>();
+    Arc::new(IntervalMonthDayNanoArray::new(values.into(), parts.nulls().cloned()))
+}

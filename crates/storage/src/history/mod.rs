@@ -1,0 +1,170 @@
+//! History: the change log of every relation as Parquet files, and the manifests that list them.
+//!
+//! ```text
+//! manifest/<epoch>.json               what there is up to that epoch; the newest one counts
+//! history/<relation>/<epoch>.parquet  changes, named by the epoch of the manifest that first listed them
+//! ```
+
+mod data_file;
+mod manifest;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use parquet::errors::ParquetError;
+use springtide_types::{Changes, Epoch};
+use xxhash_rust::xxh3::xxh3_64;
+
+pub use manifest::{Base, DataFile, ErrorChange, Manifest, RelationHistory};
+
+use crate::error::StorageError;
+use crate::file_system::{FileSystem, UNFINISHED};
+
+/// Rows of a data file, at most.
+pub const FILE_ROWS: usize = 1 << 20;
+/// How many manifests are kept: should the newest be damaged, the one before it serves.
+const MANIFESTS: usize = 2;
+
+/// The history below one directory.
+#[derive(Debug)]
+pub struct History {
+    files: Arc<dyn FileSystem>,
+    manifests: PathBuf,
+    directory: PathBuf,
+}
+
+impl History {
+    /// Opens the history in a directory, with the newest manifest that is intact, if there ever was one. A damaged
+    /// one before which none is left is an error.
+    pub fn open(
+        files: Arc<dyn FileSystem>,
+        directory: &Path,
+    ) -> Result<(History, Option<Manifest>), StorageError> {
+        let (manifests, directory) = (directory.join("manifest"), directory.join("history"));
+        for directory in [&manifests, &directory] {
+            files.create_directory(directory).map_err(StorageError::io(directory))?;
+        }
+        let history = History { files, manifests, directory };
+        let mut damaged = None;
+        for name in history.manifest_names()?.iter().rev() {
+            let path = history.manifests.join(name);
+            let bytes = history.files.read(&path).map_err(StorageError::io(&path))?;
+            match Manifest::decode(&bytes) {
+                Ok(manifest) => return Ok((history, Some(manifest))),
+                Err(reason) => {
+                    tracing::warn!("{} is damaged and is passed over: {reason}", path.display());
+                    damaged.get_or_insert(StorageError::Corrupt { path, offset: 0, reason });
+                }
+            }
+        }
+        damaged.map_or(Ok((history, None)), Err)
+    }
+
+    /// Writes changes, none if there are none, into files of the directory of a relation. `label` makes their names
+    /// unlike those of all others there.
+    pub fn write(
+        &self,
+        directory: &str,
+        label: &str,
+        changes: &Changes,
+    ) -> Result<Vec<DataFile>, StorageError> {
+        let path = self.directory.join(directory);
+        self.files.create_directory(&path).map_err(StorageError::io(&path))?;
+        let starts = (0..changes.len()).step_by(FILE_ROWS);
+        let parts = starts.map(|start| changes.slice(start..changes.len().min(start + FILE_ROWS)));
+        let mut written = Vec::new();
+        for (number, part) in parts.enumerate() {
+            let name = format!("{label}-{number}.parquet");
+            let path = path.join(&name);
+            let bytes = data_file::encode(&part).map_err(StorageError::parquet(&path))?;
+            self.files.put(&path, &bytes).map_err(StorageError::io(&path))?;
+            let (first, last) = part.span().expect("no part is empty");
+            let checksum = xxh3_64(&bytes);
+            let (rows, bytes) = (part.len() as u64, bytes.len() as u64);
+            written.push(DataFile { name, rows, bytes, checksum, first, last });
+        }
+        Ok(written)
+    }
+
+    /// The changes in a file of a relation whose rows have this schema, in pieces.
+    pub fn read(
+        &self,
+        directory: &str,
+        file: &DataFile,
+        schema: &SchemaRef,
+    ) -> Result<Vec<Changes>, StorageError> {
+        let path = self.directory.join(directory).join(&file.name);
+        let bytes = self.files.read(&path).map_err(StorageError::io(&path))?;
+        if xxh3_64(&bytes) != file.checksum {
+            let reason = "its checksum is wrong".to_owned();
+            return Err(StorageError::Corrupt { path, offset: 0, reason });
+        }
+        data_file::decode(Bytes::from(bytes), schema).map_err(StorageError::parquet(&path))
+    }
+
+    /// Makes a manifest the one that counts, and removes the oldest. Returns the epoch of the oldest that is kept:
+    /// what the log holds up to there is no longer needed.
+    pub fn install(&self, manifest: &Manifest) -> Result<Epoch, StorageError> {
+        let path = self.manifests.join(format!("{:020}.json", manifest.epoch));
+        self.files.put(&path, &manifest.encode()).map_err(StorageError::io(&path))?;
+        let names = self.manifest_names()?;
+        let (old, kept) = names.split_at(names.len().saturating_sub(MANIFESTS));
+        for name in old {
+            let path = self.manifests.join(name);
+            self.files.remove(&path).map_err(StorageError::io(path))?;
+        }
+        if kept.len() < MANIFESTS {
+            return Ok(0);
+        }
+        Ok(kept.first().and_then(|name| name.strip_suffix(".json")?.parse().ok()).unwrap_or(0))
+    }
+
+    /// Removes the files that none of `manifests` lists, nor a manifest that is kept for want of a better one.
+    pub fn collect_garbage(&self, manifests: &[Arc<Manifest>]) -> Result<(), StorageError> {
+        let mut listed = HashSet::new();
+        for manifest in manifests {
+            self.list_files(manifest, &mut listed);
+        }
+        for name in self.manifest_names()? {
+            let path = self.manifests.join(name);
+            let bytes = self.files.read(&path).map_err(StorageError::io(&path))?;
+            if let Ok(manifest) = Manifest::decode(&bytes) {
+                self.list_files(&manifest, &mut listed);
+            }
+        }
+        let directories = self.files.list(&self.directory).map_err(StorageError::io(&self.directory))?;
+        for directory in directories {
+            let directory = self.directory.join(directory);
+            for name in self.files.list(&directory).map_err(StorageError::io(&directory))? {
+                let path = directory.join(name);
+                if !listed.contains(&path) {
+                    self.files.remove(&path).map_err(StorageError::io(&path))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn list_files(&self, manifest: &Manifest, listed: &mut HashSet<PathBuf>) {
+        for relation in &manifest.relations {
+            let directory = self.directory.join(&relation.directory);
+            listed.extend(relation.files().map(|file| directory.join(&file.name)));
+        }
+    }
+
+    /// In ascending order of their epochs.
+    fn manifest_names(&self) -> Result<Vec<String>, StorageError> {
+        let names = self.files.list(&self.manifests).map_err(StorageError::io(&self.manifests))?;
+        Ok(names.into_iter().filter(|name| !name.ends_with(UNFINISHED)).collect())
+    }
+}
+
+impl StorageError {
+    fn parquet(path: &Path) -> impl FnOnce(ParquetError) -> StorageError {
+        let path = path.to_owned();
+        move |source| StorageError::Parquet { path, source }
+    }
+}

@@ -1,0 +1,5 @@
+//! What is on disk, against a file system in memory that loses, cuts and flips what it is told to.
+
+mod history;
+mod memory;
+mod wal;
