@@ -1,11 +1,13 @@
 //! Statements about the session itself: transactions and parameters.
 
 use springtide_sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Reset, ResetStatement, Set, Statement, TransactionAccessMode, TransactionMode, Value,
+    ContextModifier, DiscardObject, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    ObjectName, Reset, ResetStatement, Set, Statement, TransactionAccessMode, TransactionMode, Value,
     ValueWithSpan,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
+use crate::settings::AS_OF;
 use crate::statement::fold;
 
 /// What a statement asks of the session, if it is not about data.
@@ -23,7 +25,9 @@ pub(crate) enum Control {
     Reset {
         name: String,
     },
-    ResetAll,
+    ResetAll {
+        tag: &'static str,
+    },
     Show {
         name: String,
     },
@@ -32,13 +36,13 @@ pub(crate) enum Control {
     /// Keep a moment by a name: that of an expression, or now.
     CreateSnapshot {
         name: String,
-        as_of: Option<Expr>,
+        as_of: Option<Box<Expr>>,
     },
     DropSnapshot {
         name: String,
         if_exists: bool,
     },
-    /// Accepted, and without effect: `SET TRANSACTION` (always serializable), `DISCARD`, `DEALLOCATE ALL`.
+    /// Accepted, and without effect: `SET TRANSACTION` (always serializable), `DISCARD PLANS`.
     Ignore {
         tag: &'static str,
     },
@@ -58,15 +62,16 @@ pub(crate) fn control(statement: &Statement) -> Result<Option<Control>> {
         }
         Statement::Set(set) => return control_set(set).map(Some),
         Statement::Reset(ResetStatement { reset }) => match reset {
-            Reset::ALL => Control::ResetAll,
+            Reset::ALL => Control::ResetAll { tag: "RESET" },
             Reset::ConfigurationParameter(name) => Control::Reset { name: parameter_name(name) },
         },
         Statement::ShowVariable { variable } => {
             let words = variable.iter().map(|ident| ident.value.to_lowercase()).collect::<Vec<_>>();
             Control::Show { name: show_name(&words) }
         }
-        Statement::Discard { .. } => Control::Ignore { tag: "DISCARD ALL" },
         Statement::Call(call) => return control_call(call).map(Some),
+        Statement::Discard { object_type: DiscardObject::ALL } => Control::ResetAll { tag: "DISCARD ALL" },
+        Statement::Discard { .. } => Control::Ignore { tag: "DISCARD" },
         _ => return Ok(None),
     }))
 }
@@ -80,7 +85,7 @@ fn control_call(call: &Function) -> Result<Control> {
     Ok(match (call.name.to_string().as_str(), arguments.as_deref()) {
         ("springtide.checkpoint", Some([])) => Control::Checkpoint,
         ("springtide.create_snapshot", Some([name, as_of @ ..])) if as_of.len() < 2 => {
-            Control::CreateSnapshot { name: object_name(name)?, as_of: as_of.first().cloned() }
+            Control::CreateSnapshot { name: object_name(name)?, as_of: as_of.first().cloned().map(Box::new) }
         }
         ("springtide.drop_snapshot", Some([name, if_exists @ ..])) if if_exists.len() < 2 => {
             Control::DropSnapshot { name: object_name(name)?, if_exists: !if_exists.is_empty() }
@@ -113,8 +118,12 @@ fn object_name(expr: &Expr) -> Result<String> {
 
 fn control_set(set: &Set) -> Result<Control> {
     Ok(match set {
-        Set::SingleAssignment { variable, values, .. } => {
+        Set::SingleAssignment { scope, variable, values, .. } => {
             let name = parameter_name(variable);
+            if name == AS_OF && *scope == Some(ContextModifier::Local) {
+                return Err(SqlError::unsupported(format!("SET LOCAL {AS_OF}"))
+                    .with_hint(format!("SET it, and RESET {AS_OF} to return to the present.")));
+            }
             let values = values.iter().map(setting_text).collect::<Vec<_>>().join(", ");
             match values.as_str() {
                 "default" | "DEFAULT" => Control::Reset { name },

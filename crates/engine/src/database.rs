@@ -183,7 +183,8 @@ impl Shared {
     /// What writes checkpoints and keeps snapshots; `0A000` in memory.
     pub(crate) fn checkpoints(&self) -> Result<&Checkpoints> {
         self.checkpoints.as_ref().ok_or_else(|| {
-            SqlError::unsupported("a snapshot of a database in memory").with_hint("Start the server with --data-dir.")
+            SqlError::unsupported("a snapshot of a database in memory")
+                .with_hint("Start the server with --data-dir.")
         })
     }
 

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use springtide_types::Result;
 use springtide_types::hash::hash_columns;
 
+use crate::moment::Moment;
 use crate::prepared::Prepared;
 use crate::response::Response;
 
@@ -23,6 +24,8 @@ pub(crate) struct History {
 pub(crate) struct Step {
     pub(crate) prepared: Prepared,
     pub(crate) parameters: Vec<ScalarValue>,
+    /// The moment that it saw instead of the present.
+    pub(crate) as_of: Option<Moment>,
     digest: Arc<Mutex<Digest>>,
 }
 
@@ -37,9 +40,10 @@ impl History {
         &mut self,
         prepared: Prepared,
         parameters: Vec<ScalarValue>,
+        as_of: Option<Moment>,
         digest: Arc<Mutex<Digest>>,
     ) {
-        self.steps.push(Step { prepared, parameters, digest });
+        self.steps.push(Step { prepared, parameters, as_of, digest });
     }
 
     /// Notes a statement whose input is not kept.

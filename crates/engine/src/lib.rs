@@ -14,6 +14,7 @@ mod copy_format;
 mod database;
 mod history;
 mod log;
+mod moment;
 mod notice;
 mod objects;
 mod past;

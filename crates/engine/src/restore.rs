@@ -8,6 +8,7 @@ use springtide_storage::{DataFile, History, LocalFileSystem, Manifest, RelationH
 use springtide_types::{Changes, Epoch, Result, SqlError, SqlState};
 
 use crate::log::{lock, storage_error};
+use crate::moment::parse_moment;
 use crate::past::moment_text;
 use crate::recovery::definitions_at;
 
@@ -20,6 +21,13 @@ pub enum RestorePoint {
     At(Epoch),
     /// The snapshot of this name.
     Snapshot(String),
+}
+
+impl RestorePoint {
+    /// A moment as a `timestamptz` is written.
+    pub fn parse(text: &str) -> Result<RestorePoint> {
+        parse_moment(text).map(|moment| RestorePoint::At(Epoch::try_from(moment).unwrap_or(0)))
+    }
 }
 
 /// Copies what the database in `from` held at a moment, with its history until then, into the directory `to`, which is

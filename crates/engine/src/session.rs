@@ -1,21 +1,27 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::TimestampMicrosecondType;
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
+use futures::TryStreamExt;
 use futures::future::BoxFuture;
+use springtide_catalog::Catalog;
 use springtide_sql::Statement;
 use springtide_sql::sqlparser::ast;
-use springtide_types::{Result, SqlError, SqlState, SqlType};
+use springtide_types::{Epoch, Result, SqlError, SqlState, SqlType};
 
 use crate::commit::CommitError;
 use crate::control::{Control, control};
 use crate::database::Shared;
 use crate::history::{Digest, History, digested};
+use crate::moment::epoch_at;
 use crate::notice::Notice;
 use crate::prepared::Prepared;
 use crate::response::{Column, Response};
 use crate::settings::Settings;
-use crate::statement::{self, Bound, Context, CopyIn};
+use crate::statement::{self, Bound, Context, CopyIn, parse_query};
 use crate::transaction::Transaction;
 
 /// One client's conversation with the database. Statements run one after the other.
@@ -127,6 +133,9 @@ impl Session {
         if matches!(self.state, State::Failed { .. }) && !ends_transaction(control.as_ref()) {
             return Err(in_failed_transaction());
         }
+        if control.is_none() && self.settings.as_of().is_some() {
+            prepared.bound.check_past(&prepared.statement)?;
+        }
         match control {
             Some(control) => self.control(control).await,
             None if matches!(self.state, State::Open(_)) => {
@@ -149,9 +158,9 @@ impl Session {
                 self.settings.reset(&name)?;
                 Ok(Response::complete("RESET"))
             }
-            Control::ResetAll => {
+            Control::ResetAll { tag } => {
                 self.settings = Settings::new();
-                Ok(Response::complete("RESET"))
+                Ok(Response::complete(tag))
             }
             Control::Show { name } => {
                 let value = self.settings.get(&name)?.to_owned();
@@ -183,6 +192,24 @@ impl Session {
         }
     }
 
+    /// The moment that an expression without columns stands for.
+    async fn moment(&self, expr: &ast::Expr) -> Result<Epoch> {
+        let query = parse_query(&format!("SELECT CAST(({expr}) AS timestamptz)"))?;
+        let planner = &self.shared.planner;
+        let bound = planner.bind(&query, &Catalog::default(), &[])?;
+        let rows: Vec<RecordBatch> =
+            planner.execute(&bound, &HashMap::new(), &[]).await?.try_collect().await?;
+        let value = rows.iter().find(|batch| batch.num_rows() == 1).map(|batch| batch.column(0));
+        let moments = value.and_then(|value| value.as_primitive_opt::<TimestampMicrosecondType>());
+        match moments.filter(|moments| moments.is_valid(0)) {
+            Some(moments) => epoch_at(moments.value(0), self.shared.reads.committed()),
+            None => {
+                let message = "the moment of a snapshot can't be NULL";
+                Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message))
+            }
+        }
+    }
+
     /// Runs a statement as a transaction of its own, again if it was overtaken.
     async fn run_alone(&mut self, prepared: &Prepared, parameters: &[ScalarValue]) -> Result<Response> {
         if let Bound::Copy(copy) = prepared.bound.as_ref() {
@@ -196,6 +223,7 @@ impl Session {
             let turn = shared.turns.take(times).await;
             self.notices.truncate(notices_before);
             let mut transaction = Transaction::begin(&shared.reads);
+            transaction.read_as_of(self.settings.as_of());
             let response = self.run(&mut transaction, prepared, parameters).await?;
             match shared.commit(transaction, &turn).await {
                 Ok(_) => return Ok(response),
@@ -226,6 +254,8 @@ impl Session {
             self.copy = Some(copy.begin());
             open.history.push_unrepeatable();
         }
+        let as_of = self.settings.as_of();
+        open.transaction.read_as_of(as_of);
         let response = self.run(&mut open.transaction, prepared, &parameters).await;
         self.state = match &response {
             Ok(_) => State::Open(open),
@@ -233,7 +263,7 @@ impl Session {
         };
         let (response, digest) = digested(response?);
         if let (State::Open(open), Some(digest)) = (&mut self.state, digest) {
-            open.history.push(prepared.clone(), parameters, digest);
+            open.history.push(prepared.clone(), parameters, as_of, digest);
         }
         Ok(response)
     }
@@ -314,6 +344,7 @@ impl Session {
             let turn = shared.turns.take(times).await;
             let mut transaction = Transaction::begin(&shared.reads);
             for step in history.steps().ok_or_else(overtaken)? {
+                transaction.read_as_of(step.as_of);
                 let response = self.run(&mut transaction, &step.prepared, &step.parameters).await?;
                 if Digest::of(response).await? != step.digest() {
                     return Err(overtaken());

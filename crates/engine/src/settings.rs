@@ -2,9 +2,16 @@ use std::collections::BTreeMap;
 
 use springtide_types::{Result, SqlError, SqlState};
 
+use crate::moment::{Moment, parse_moment};
+
+/// The moment that statements read as of; empty for now.
+pub(crate) const AS_OF: &str = "springtide.as_of";
+
 /// The run-time parameters of a session: those of PostgreSQL that clients set and ask for.
 pub(crate) struct Settings {
     values: BTreeMap<String, String>,
+    /// What [`AS_OF`] says.
+    as_of: Option<Moment>,
 }
 
 /// Name, value at the start, and the values that it may be set to (none listed: any).
@@ -26,6 +33,7 @@ const PARAMETERS: &[(&str, &str, &[&str])] = &[
     ("server_encoding", "UTF8", &["utf8"]),
     ("server_version", "15.0", &["15.0"]),
     ("server_version_num", "150000", &["150000"]),
+    (AS_OF, "", &[]),
     ("standard_conforming_strings", "on", &["on", "true"]),
     ("statement_timeout", "0", &[]),
     ("synchronous_commit", "on", &[]),
@@ -37,13 +45,21 @@ const PARAMETERS: &[(&str, &str, &[&str])] = &[
 impl Settings {
     pub(crate) fn new() -> Settings {
         let values = PARAMETERS.iter().map(|(name, value, _)| ((*name).to_owned(), (*value).to_owned()));
-        Settings { values: values.collect() }
+        Settings { values: values.collect(), as_of: None }
+    }
+
+    /// The moment that statements read as of, unless that is now.
+    pub(crate) fn as_of(&self) -> Option<Moment> {
+        self.as_of
     }
 
     /// Sets a parameter. A name with a dot is the client's own, as in PostgreSQL.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let name = name.to_lowercase();
         match PARAMETERS.iter().find(|(known, ..)| *known == name) {
+            Some((AS_OF, ..)) => {
+                self.as_of = (!value.is_empty()).then(|| parse_moment(value)).transpose()?;
+            }
             None if name.contains('.') => {}
             None => return Err(unrecognized(&name)),
             Some((_, _, [])) => {}
@@ -63,6 +79,9 @@ impl Settings {
         let name = name.to_lowercase();
         match PARAMETERS.iter().find(|(known, ..)| *known == name) {
             Some((_, value, _)) => {
+                if name == AS_OF {
+                    self.as_of = None;
+                }
                 self.values.insert(name, (*value).to_owned());
             }
             None => {

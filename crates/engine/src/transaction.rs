@@ -3,11 +3,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array};
 use arrow::compute::kernels::cmp::gt;
 use springtide_catalog::{Catalog, Relation};
+use springtide_sql::{Scan, Time};
 use springtide_state::consolidate;
 use springtide_types::{Epoch, RelationId, Result, ZBatch};
 
 use crate::commit::{Commit, ReadSet};
 use crate::constraints;
+use crate::moment::{Moment, epoch_at};
 use crate::objects::{Objects, base_tables, with_views_unfolded};
 use crate::reads::{ReadPoint, Reads};
 use crate::write_set::{WriteSet, overlay};
@@ -20,6 +22,8 @@ pub(crate) struct Transaction {
     own_catalog: Option<Catalog>,
     writes: WriteSet,
     reads: ReadSet,
+    /// The moment that statements see instead of the present.
+    as_of: Option<Moment>,
 }
 
 impl Transaction {
@@ -29,6 +33,7 @@ impl Transaction {
             own_catalog: None,
             writes: WriteSet::default(),
             reads: ReadSet::default(),
+            as_of: None,
         }
     }
 
@@ -81,11 +86,80 @@ impl Transaction {
         written.is_empty() || scanned.iter().all(is_complete)
     }
 
-    /// Every row of a stored relation.
-    pub(crate) async fn rows(&mut self, relation: RelationId) -> Result<Vec<ZBatch>> {
+    /// Lets the statements from here on see the database as of a moment, or as it is now.
+    pub(crate) fn read_as_of(&mut self, moment: Option<Moment>) {
+        self.as_of = moment;
+    }
+
+    /// Whether a scan sees the present, this transaction's own changes included.
+    pub(crate) fn sees_present(&self, scan: Scan) -> bool {
+        scan.time == Time::Present && self.as_of.is_none()
+    }
+
+    /// What a query scans. `moments` are those that it names.
+    pub(crate) async fn scan(&mut self, scan: Scan, moments: &[Moment]) -> Result<Vec<ZBatch>> {
+        match (scan.time, self.as_of) {
+            (Time::Present, None) => self.rows(scan.relation).await,
+            (Time::Present, Some(moment)) => self.rows_at(scan.relation, moment).await,
+            (Time::At(moment), _) => self.rows_at(scan.relation, moments[moment]).await,
+            (Time::Changes { after, until }, as_of) => {
+                let (after, until) =
+                    (after.map(|moment| moments[moment]), until.map(|moment| moments[moment]));
+                self.changes(scan.relation, after, until.or(as_of)).await
+            }
+        }
+    }
+
+    /// Every committed row of a stored relation as of a moment.
+    async fn rows_at(&mut self, relation: RelationId, moment: Moment) -> Result<Vec<ZBatch>> {
+        let epoch = self.epoch_at(relation, moment)?;
+        if !self.point.objects.contents.contains_key(&relation) {
+            return Ok(Vec::new());
+        }
+        self.point.snapshot_at(relation, epoch).await
+    }
+
+    /// The committed changes of a stored relation between two moments.
+    async fn changes(
+        &mut self,
+        relation: RelationId,
+        after: Option<Moment>,
+        until: Option<Moment>,
+    ) -> Result<Vec<ZBatch>> {
+        let after = after.map(|moment| self.epoch_at(relation, moment)).transpose()?;
+        let until = match until {
+            Some(moment) => self.epoch_at(relation, moment)?,
+            None => self.present(relation),
+        };
+        let is_empty = after.is_some_and(|after| after >= until);
+        if is_empty || !self.point.objects.contents.contains_key(&relation) {
+            return Ok(Vec::new());
+        }
+        let changes = self.point.changes(relation, after.unwrap_or(0), until).await?;
+        Ok(vec![ZBatch::inserts(changes)])
+    }
+
+    /// The epoch of a moment at which a relation is read. The past does not change, so that only reads of the
+    /// present are remembered.
+    fn epoch_at(&mut self, relation: RelationId, moment: Moment) -> Result<Epoch> {
+        let epoch = epoch_at(moment, self.point.epoch)?;
+        if epoch == self.point.epoch {
+            return Ok(self.present(relation));
+        }
+        Ok(epoch)
+    }
+
+    /// The epoch of the present, at which a relation is read.
+    fn present(&mut self, relation: RelationId) -> Epoch {
         for table in base_tables(&self.point.objects.catalog, relation) {
             self.reads.all(table);
         }
+        self.point.epoch
+    }
+
+    /// Every row of a stored relation.
+    pub(crate) async fn rows(&mut self, relation: RelationId) -> Result<Vec<ZBatch>> {
+        self.present(relation);
         let deltas = self.writes.deltas(relation);
         if !self.point.objects.contents.contains_key(&relation) {
             return Ok(overlay(Vec::new(), deltas));

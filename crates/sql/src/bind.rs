@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
@@ -21,8 +22,11 @@ use springtide_types::{RelationId, SqlError, SqlState, SqlType};
 
 use crate::errors::external;
 use crate::inline::Call;
+use crate::moments::Moments;
 use crate::planner::Planner;
 use crate::relation_table::RelationTable;
+use crate::scan::{Scan, Time};
+use crate::time_travel::Travel;
 
 /// How deep functions may call each other.
 const MAX_DEPTH: usize = 32;
@@ -35,6 +39,9 @@ pub(crate) struct Names<'a> {
     catalog: &'a Catalog,
     depends_on: RefCell<BTreeSet<RelationId>>,
     functions: RefCell<BTreeSet<FunctionId>>,
+    moments: Rc<Moments>,
+    /// The moment at which is read what says nothing else.
+    present: Option<usize>,
     /// How many function bodies are around what is bound.
     depth: Cell<usize>,
     calls: Cell<usize>,
@@ -43,20 +50,37 @@ pub(crate) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub(crate) fn new(planner: &'a Planner, catalog: &'a Catalog) -> Names<'a> {
-        Names::at_depth(planner, catalog, 0)
-    }
-
-    /// The names of a query in a view that is used this deep in functions.
-    pub(crate) fn at_depth(planner: &'a Planner, catalog: &'a Catalog, depth: usize) -> Names<'a> {
         Names {
             planner,
             catalog,
             depends_on: RefCell::default(),
             functions: RefCell::default(),
-            depth: Cell::new(depth),
+            moments: Rc::default(),
+            present: None,
+            depth: Cell::new(0),
             calls: Cell::new(0),
             size: Cell::new(0),
         }
+    }
+
+    /// The names of the query of a view that these names name, read as of a moment.
+    fn in_view(&self, moment: Option<usize>) -> Names<'a> {
+        Names {
+            moments: self.moments.clone(),
+            present: moment,
+            depth: self.depth.clone(),
+            ..Names::new(self.planner, self.catalog)
+        }
+    }
+
+    /// The moments that are named, in views too.
+    pub(crate) fn moments(&self) -> &Moments {
+        &self.moments
+    }
+
+    /// How relations without a time of their own are read.
+    pub(crate) fn travel(&self) -> Travel<'_> {
+        Travel { moments: &self.moments, present: self.present, in_function: self.depth.get() > 0 }
     }
 
     /// What the names may mean.
@@ -116,26 +140,33 @@ impl<'a> Names<'a> {
         Err(external(SqlError::new(SqlState::STATEMENT_TOO_COMPLEX, message)))
     }
 
-    fn source(&self, relation: &Arc<Relation>) -> springtide_types::Result<Arc<dyn TableSource>> {
-        match &relation.kind {
-            RelationKind::View { query } => {
-                let plan = self.planner.view_plan(relation, query, self.catalog, self.depth.get())?;
-                Ok(Arc::new(DefaultTableSource::new(Arc::new(ViewTable::new(plan, None)))))
-            }
-            _ => Ok(RelationTable::new(relation.clone()).into_source()),
-        }
+    fn source(&self, relation: &Arc<Relation>, time: Time) -> springtide_types::Result<Arc<dyn TableSource>> {
+        let RelationKind::View { query } = &relation.kind else {
+            return Ok(RelationTable::new(relation.clone(), time).into_source());
+        };
+        let moment = match time {
+            Time::Present => None,
+            Time::At(moment) => Some(moment),
+            Time::Changes { .. } => return Err(no_changes(relation)),
+        };
+        let plan = self.planner.view_plan(relation, query, &self.in_view(moment))?;
+        Ok(Arc::new(DefaultTableSource::new(Arc::new(ViewTable::new(plan, None)))))
     }
 }
 
 impl ContextProvider for Names<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
-        let in_public = name.schema().is_none_or(|schema| schema == "public");
-        let relation = self.catalog.find(name.table()).filter(|_| in_public).ok_or_else(|| {
-            let message = format!("relation \"{name}\" does not exist");
+        let time = match name.schema() {
+            None | Some("public") => Some(Time::Present),
+            Some(schema) => Time::from_schema(schema),
+        };
+        let found = self.catalog.find(name.table()).zip(time);
+        let (relation, time) = found.ok_or_else(|| {
+            let message = format!("relation \"{}\" does not exist", name.table());
             external(SqlError::new(SqlState::UNDEFINED_TABLE, message))
         })?;
         self.depends_on.borrow_mut().insert(relation.id);
-        self.source(relation).map_err(external)
+        self.source(relation, time).map_err(external)
     }
 
     fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>> {
@@ -228,15 +259,24 @@ fn constant_argument(argument: Expr) -> Result<Expr> {
     Ok(Expr::Literal(value, metadata))
 }
 
-/// The stored relations that a plan scans, in subqueries too.
-pub(crate) fn scanned_relations(plan: &LogicalPlan) -> Vec<RelationId> {
-    let mut found = BTreeSet::new();
+fn no_changes(view: &Relation) -> SqlError {
+    let message = format!("view \"{}\" has no change log", view.name);
+    SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(
+        "Tables and materialized views have one; in a transaction that has written to its tables, a materialized \
+         view has none.",
+    )
+}
+
+/// What a plan scans of the stored relations, in subqueries too, in ascending order: once for each place.
+pub(crate) fn scans(plan: &LogicalPlan) -> Vec<Scan> {
+    let mut found = Vec::new();
     let visited = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
-            found.extend(crate::relation_table::scanned(scan).map(|relation| relation.id));
+            found.extend(crate::relation_table::scanned(scan).map(|(_, scan)| scan));
         }
         Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
     });
     debug_assert!(visited.is_ok(), "the visitor never fails");
-    found.into_iter().collect()
+    found.sort_unstable();
+    found
 }

@@ -5,15 +5,20 @@ use datafusion::logical_expr::LogicalPlan;
 use springtide_catalog::{Column, FunctionId};
 use springtide_types::{RelationId, SqlType};
 
-use crate::bind::{Names, scanned_relations};
+use crate::bind::{Names, scans};
 use crate::pipeline::Pipeline;
+use crate::scan::Scan;
 
 /// A query whose names and types are resolved, ready to be executed or lowered.
 #[derive(Clone, Debug)]
 pub struct BoundQuery {
     pub(crate) plan: Arc<LogicalPlan>,
     pub(crate) columns: Vec<Column>,
-    pub(crate) relations: Vec<RelationId>,
+    scans: Vec<Scan>,
+    scans_twice: bool,
+    relations: Vec<RelationId>,
+    /// The query for the moments of the scans, if they name any.
+    pub(crate) moments: Option<Arc<BoundQuery>>,
     pub(crate) depends_on: Vec<RelationId>,
     pub(crate) functions: Vec<FunctionId>,
     pub(crate) parameters: Vec<SqlType>,
@@ -28,11 +33,20 @@ impl BoundQuery {
         columns: Vec<Column>,
         names: &Names<'_>,
         parameters: Vec<SqlType>,
+        moments: Option<BoundQuery>,
     ) -> BoundQuery {
         let fields = columns.iter().map(|column| Field::new(&column.name, column.sql_type.arrow(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let mut scans = scans(&plan);
+        let places = scans.len();
+        scans.dedup();
+        let mut relations = scans.iter().map(|scan| scan.relation).collect::<Vec<_>>();
+        relations.dedup();
         BoundQuery {
-            relations: scanned_relations(&plan),
+            scans_twice: scans.len() < places,
+            scans,
+            relations,
+            moments: moments.map(Arc::new),
             plan: Arc::new(plan),
             columns,
             depends_on: names.depends_on(),
@@ -57,7 +71,17 @@ impl BoundQuery {
         self.columns.clone()
     }
 
-    /// The stored relations that are scanned, once each, in ascending order.
+    /// What is scanned, once each, in ascending order.
+    pub fn scans(&self) -> &[Scan] {
+        &self.scans
+    }
+
+    /// Whether something is scanned in several places, which may be in functions that the query calls.
+    pub fn scans_twice(&self) -> bool {
+        self.scans_twice
+    }
+
+    /// The stored relations that are scanned, at whatever time, once each, in ascending order.
     pub fn relations(&self) -> &[RelationId] {
         &self.relations
     }

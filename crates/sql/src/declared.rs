@@ -10,7 +10,7 @@ pub(crate) fn varchar(plan: &LogicalPlan, position: usize) -> Option<SqlType> {
     match plan {
         LogicalPlan::TableScan(scan) => {
             let column = scan.projection.as_ref().map_or(position, |columns| columns[position]);
-            let sql_type = scanned(scan)?.columns.get(column)?.sql_type;
+            let sql_type = scanned(scan)?.0.columns.get(column)?.sql_type;
             matches!(sql_type, SqlType::Varchar(_)).then_some(sql_type)
         }
         LogicalPlan::Projection(projection) => of_expr(projection.expr.get(position)?, &projection.input),

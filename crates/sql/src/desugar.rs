@@ -13,8 +13,9 @@ use datafusion::sql::sqlparser::ast::{
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::functions::{AVERAGE, REGEXP_GROUP, SUBSCRIPT};
-use crate::names::{fold, object_name};
+use crate::names::fold;
 use crate::output_names::{UNNAMED_MARK, output_name};
+use crate::scan::Time;
 use crate::scope::check_table_names;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 
@@ -85,9 +86,7 @@ impl VisitorMut for Desugar {
     }
 
     fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<Stop> {
-        flow(object_name(relation).map(|name| {
-            *relation = ObjectName::from(vec![Ident::with_quote('"', name)]);
-        }))
+        flow(Time::and_relation(relation).map(|(time, name)| *relation = time.of(&name)))
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {

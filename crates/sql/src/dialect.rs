@@ -39,7 +39,7 @@ const STARTS_NO_EXPRESSION: &[Keyword] = &[
 ];
 
 /// PostgreSQL's dialect. `IS [NOT] DISTINCT FROM` binds tighter than AND and OR, which sqlparser's own parser
-/// takes for part of its right side. All else is sqlparser's.
+/// takes for part of its right side, and relations have versions. All else is sqlparser's.
 #[derive(Debug)]
 pub(crate) struct Postgres;
 
@@ -197,6 +197,11 @@ impl Dialect for Postgres {
 
     fn supports_notnull_operator(&self) -> bool {
         PostgreSqlDialect {}.supports_notnull_operator()
+    }
+
+    // FOR SYSTEM_TIME AS OF.
+    fn supports_table_versioning(&self) -> bool {
+        true
     }
 
     fn supports_interval_options(&self) -> bool {

@@ -13,11 +13,11 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use futures::stream::{self, BoxStream, StreamExt};
 use springtide_plan::sql_error;
-use springtide_types::{RelationId, Result, SqlError, ZBatch};
+use springtide_types::{Result, SqlError, ZBatch};
 
 use crate::errors::plan_error;
 use crate::relation_table::RelationTable;
-use crate::{BoundQuery, Planner, pipeline};
+use crate::{BoundQuery, Planner, Scan, pipeline};
 
 /// Rows of a result, as they are computed.
 pub type SendableStream = BoxStream<'static, Result<RecordBatch>>;
@@ -26,27 +26,26 @@ pub type SendableStream = BoxStream<'static, Result<RecordBatch>>;
 const PARALLEL_ROWS: usize = 64 * 1024;
 
 impl Planner {
-    /// Runs a query over the contents of the relations that it reads: rows with positive weights, a row of
-    /// weight n being n rows. The parameters have the types of [`BoundQuery::parameters`].
+    /// Runs a query over what it scans: rows with positive weights, a row of weight n being n rows. The parameters have the types of [`BoundQuery::parameters`].
     pub async fn execute(
         &self,
         query: &BoundQuery,
-        relations: &HashMap<RelationId, Vec<ZBatch>>,
+        contents: &HashMap<Scan, Vec<ZBatch>>,
         parameters: &[ScalarValue],
     ) -> Result<SendableStream> {
         check_parameters(query, parameters)?;
-        let rows = relations.values().flatten().map(ZBatch::len).sum::<usize>();
+        let rows = contents.values().flatten().map(ZBatch::len).sum::<usize>();
         let schema = query.schema().clone();
         if rows <= pipeline::MOST_ROWS
             && let Some(pipeline) = query.pipeline()
         {
-            let batches = pipeline.run(relations, parameters).map_err(|error| run_error(&error))?;
+            let batches = pipeline.run(contents, parameters).map_err(|error| run_error(&error))?;
             return Ok(stream::iter(batches).map(move |batch| conform(&batch, &schema)).boxed());
         }
         let plan = with_parameters(query, parameters)?;
         let state = if rows < PARALLEL_ROWS { self.serial() } else { self.parallel() };
         let state = with_clock(state);
-        let plan = with_snapshots(plan, relations, state.config_options().execution.target_partitions)?;
+        let plan = with_snapshots(plan, contents, state.config_options().execution.target_partitions)?;
         let plan = self.optimize(&state, plan)?;
         let physical = state.query_planner().create_physical_plan(&plan, &state).await;
         let physical = physical.map_err(|error| plan_error(&error))?;
@@ -92,7 +91,7 @@ fn with_parameters(query: &BoundQuery, parameters: &[ScalarValue]) -> Result<Log
 
 fn with_snapshots(
     plan: LogicalPlan,
-    relations: &HashMap<RelationId, Vec<ZBatch>>,
+    contents: &HashMap<Scan, Vec<ZBatch>>,
     partitions: usize,
 ) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|node| {
@@ -102,7 +101,7 @@ fn with_snapshots(
         let Some(table) = provider.downcast_ref::<RelationTable>() else {
             return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
         };
-        let contents = relations.get(&table.relation.id).map_or(&[][..], Vec::as_slice);
+        let contents = contents.get(&table.scan()).map_or(&[][..], Vec::as_slice);
         scan.source = table.with_snapshot(partition(contents, partitions)?).into_source();
         Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
     });

@@ -1,4 +1,4 @@
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, TableAlias};
 use springtide_types::{Result, SqlError, SqlState};
 
 /// The name that an identifier stands for: folded to lower case unless it was quoted.
@@ -7,6 +7,16 @@ pub fn fold(ident: &Ident) -> String {
         Some(_) => ident.value.clone(),
         None => ident.value.to_lowercase(),
     }
+}
+
+/// An identifier that means exactly this name.
+pub(crate) fn quoted(name: &str) -> Ident {
+    Ident::with_quote('"', name)
+}
+
+/// `AS "name"`
+pub(crate) fn alias(name: &str) -> TableAlias {
+    TableAlias { explicit: true, name: quoted(name), columns: Vec::new(), at: None }
 }
 
 /// The relation that a name stands for. There is one schema, `public`, which may be named.

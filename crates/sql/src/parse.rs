@@ -18,29 +18,32 @@ pub struct Statement {
 
 /// Parses a string of statements that semicolons separate. Empty statements are skipped.
 pub fn parse(sql: &str) -> Result<Vec<Statement>> {
-    let dialect = Postgres;
-    let tokens = Tokenizer::new(&dialect, sql)
-        .tokenize_with_location()
-        .map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.message))?;
+    let tokens = tokens(sql)?;
     let lines = Lines::new(sql);
     tokens
         .split(|token| token.token == Token::SemiColon)
         .filter_map(|tokens| Some((trim(tokens)?, tokens)))
         .map(|((first, last), tokens)| {
             let text = sql[lines.offset(first.span.start)..lines.offset(last.span.end)].to_owned();
-            Ok(Statement { ast: parse_one(&dialect, tokens.to_vec())?, text })
+            Ok(Statement { ast: parse_one(tokens.to_vec())?, text })
         })
         .collect()
 }
 
 /// A parser over a piece of SQL that is no whole statement, such as an expression kept as text.
 pub fn parser(sql: &str) -> Result<Parser<'static>> {
-    Parser::new(&Postgres).try_with_sql(sql).map_err(|error| syntax_error(&error))
+    let tokens = tokens(sql)?;
+    Ok(Parser::new(&Postgres).with_tokens_with_locations(without_other_versions(tokens)))
 }
 
-fn parse_one(dialect: &Postgres, tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
-    let tokens = as_calls(without_table_words(with_option_values(tokens)));
-    let mut parser = Parser::new(dialect).with_tokens_with_locations(tokens);
+fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
+    let tokens = Tokenizer::new(&Postgres, sql).tokenize_with_location();
+    tokens.map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.message))
+}
+
+fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
+    let tokens = as_calls(without_other_versions(without_table_words(with_option_values(tokens))));
+    let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error))?;
     match parser.peek_token().token {
         Token::EOF => Ok(statement),
@@ -50,6 +53,32 @@ fn parse_one(dialect: &Postgres, tokens: Vec<TokenWithSpan>) -> Result<ast::Stat
 
 fn is_word(token: &Token, keyword: Keyword) -> bool {
     matches!(token, Token::Word(word) if word.keyword == keyword)
+}
+
+/// Makes names of AT, BEFORE and CHANGES, which sqlparser takes for other systems' ways to name the version of a
+/// relation that they follow.
+fn without_other_versions(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    use Keyword::{AT, BEFORE, CHANGES, DELETE, INSERT, NoKeyword, TIME, TRUNCATE, UPDATE};
+    let mut next = NoKeyword;
+    for token in tokens.iter_mut().rev() {
+        match &mut token.token {
+            Token::Whitespace(_) => {}
+            Token::Word(word) => {
+                let is_name = match word.keyword {
+                    AT => next != TIME,
+                    BEFORE => !matches!(next, INSERT | UPDATE | DELETE | TRUNCATE),
+                    CHANGES => true,
+                    _ => false,
+                };
+                next = word.keyword;
+                if is_name {
+                    word.keyword = NoKeyword;
+                }
+            }
+            _ => next = NoKeyword,
+        }
+    }
+    tokens
 }
 
 /// Writes Flink's `TUMBLE(TABLE t, ...)` as `TUMBLE(t, ...)`, which sqlparser knows.

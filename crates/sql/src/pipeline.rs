@@ -14,10 +14,11 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Volatility};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
-use springtide_types::{RelationId, SqlType, ZBatch};
+use springtide_types::{SqlType, ZBatch};
 
 use crate::execute::expand;
 use crate::parameter::Parameter;
+use crate::scan::Scan;
 
 /// More rows than this are worth a plan.
 pub(crate) const MOST_ROWS: usize = 1024;
@@ -30,7 +31,7 @@ const PARAMETERS: &str = "$parameters";
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     /// `None` stands for one row without columns.
-    relation: Option<RelationId>,
+    scan: Option<Scan>,
     schema: SchemaRef,
     steps: Vec<Step>,
 }
@@ -51,7 +52,7 @@ impl Pipeline {
                 if empty.produce_one_row && empty.schema.fields().is_empty() =>
             {
                 let schema = with_parameters(empty.schema.as_arrow(), parameters);
-                Some(Pipeline { relation: None, schema, steps: Vec::new() })
+                Some(Pipeline { scan: None, schema, steps: Vec::new() })
             }
             LogicalPlan::SubqueryAlias(alias) => Pipeline::compile(&alias.input, parameters),
             LogicalPlan::Filter(filter) if is_row_wise(&filter.predicate) => {
@@ -74,21 +75,21 @@ impl Pipeline {
 
     fn scan(scan: &TableScan, parameters: &[SqlType]) -> Option<Pipeline> {
         let plain = scan.filters.is_empty() && scan.fetch.is_none() && scan.projection.is_none();
-        let relation = crate::relation_table::scanned(scan).filter(|_| plain)?;
+        let (_, read) = crate::relation_table::scanned(scan).filter(|_| plain)?;
         let schema = with_parameters(scan.projected_schema.as_arrow(), parameters);
-        Some(Pipeline { relation: Some(relation.id), schema, steps: Vec::new() })
+        Some(Pipeline { scan: Some(read), schema, steps: Vec::new() })
     }
 
-    /// The result, in batches whose first columns are those of the query. O(rows of the relation).
+    /// The result, in batches whose first columns are those of the query. O(rows scanned).
     pub(crate) fn run(
         &self,
-        relations: &HashMap<RelationId, Vec<ZBatch>>,
+        contents: &HashMap<Scan, Vec<ZBatch>>,
         parameters: &[ScalarValue],
     ) -> Result<Vec<RecordBatch>> {
-        let rows = match self.relation {
+        let rows = match self.scan {
             None => vec![batch(&Arc::new(Schema::empty()), Vec::new(), 1)?],
-            Some(relation) => {
-                let contents = relations.get(&relation).map_or(&[][..], Vec::as_slice);
+            Some(scan) => {
+                let contents = contents.get(&scan).map_or(&[][..], Vec::as_slice);
                 contents.iter().filter(|rows| !rows.is_empty()).map(expand).collect::<Result<_>>()?
             }
         };

@@ -33,11 +33,13 @@ use crate::flatten::flatten;
 use crate::functions::Functions;
 use crate::inline::{inline_calls, value_of};
 use crate::merge_join::MergeOrderedInputs;
+use crate::moments;
 use crate::multisets;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::sql_types::{PostgresTypePlanner, declared_type};
 use crate::three_valued_in::ThreeValuedIn;
+use crate::time_travel::name_times;
 use crate::total_order::TotalOrder;
 use crate::using::merge_columns;
 use crate::windows::expand_windows;
@@ -98,26 +100,44 @@ impl Planner {
         catalog: &Catalog,
         parameter_types: &[Option<SqlType>],
     ) -> Result<BoundQuery> {
-        self.bind_names(query, &Names::new(self, catalog), parameter_types)
+        let names = &Names::new(self, catalog);
+        let query = rewritten(query.clone(), names)?;
+        let mut plans = self.to_plans(&query, names, parameter_types)?;
+        let parameters = infer_parameters(&plans, parameter_types)?;
+        if parameters.len() != parameter_types.iter().flatten().count() {
+            let types = parameters.iter().copied().map(Some).collect::<Vec<_>>();
+            plans = self.to_plans(&query, names, &types)?;
+        }
+        let moments = plans.split_off(1).pop().map(|plan| {
+            moments::check(&plan)?;
+            let (plan, columns) = self.finished(plan)?;
+            Ok(BoundQuery::new(plan, columns, names, parameters.clone(), None))
+        });
+        let plan = plans.pop().ok_or_else(|| SqlError::internal("a query has a plan"))?;
+        let (plan, columns) = self.finished(plan)?;
+        Ok(BoundQuery::new(plan, columns, names, parameters, moments.transpose()?))
     }
 
-    fn bind_names(
+    /// The plan of a query, and that of its moments if it names any.
+    fn to_plans(
         &self,
         query: &ast::Query,
         names: &Names<'_>,
         parameter_types: &[Option<SqlType>],
-    ) -> Result<BoundQuery> {
-        let query = rewritten(query.clone(), names)?;
-        let mut plan = self.to_plan(&query, names, parameter_types)?;
-        let parameters = infer_parameters(&plan, parameter_types)?;
-        if parameters.len() != parameter_types.iter().flatten().count() {
-            let types = parameters.iter().copied().map(Some).collect::<Vec<_>>();
-            plan = self.to_plan(&query, names, &types)?;
+    ) -> Result<Vec<LogicalPlan>> {
+        let mut plans = vec![self.to_plan(query, names, parameter_types)?];
+        if let Some(moments) = names.moments().query()? {
+            plans.push(self.to_plan(&rewritten(moments, names)?, names, parameter_types)?);
         }
+        Ok(plans)
+    }
+
+    /// The plan in PostgreSQL's types, and its columns.
+    fn finished(&self, plan: LogicalPlan) -> Result<(LogicalPlan, Vec<Column>)> {
         let plan = self.analyze(plan)?;
         let columns = output_columns(&plan)?;
         let plan = flatten(normalize_output(plan, &columns)?)?;
-        Ok(BoundQuery::new(plan, columns, names, parameters))
+        Ok((plan, columns))
     }
 
     /// The plan of an ad-hoc query, as text.
@@ -197,20 +217,13 @@ impl Planner {
     }
 
     /// The query of a plain view, with the names and types that the view gives its columns.
-    /// `depth` is how deep in functions it is used.
-    pub(crate) fn view_plan(
-        &self,
-        view: &Relation,
-        text: &str,
-        catalog: &Catalog,
-        depth: usize,
-    ) -> Result<LogicalPlan> {
+    pub(crate) fn view_plan(&self, view: &Relation, text: &str, names: &Names<'_>) -> Result<LogicalPlan> {
         let statements = crate::parse(text)?;
         let [crate::Statement { ast: ast::Statement::Query(query), .. }] = statements.as_slice() else {
             return Err(SqlError::internal(format!("view {} holds no query", view.name)));
         };
-        let bound = self.bind_names(query, &Names::at_depth(self, catalog, depth), &[])?;
-        normalize_output((*bound.plan).clone(), &view.columns)
+        let plan = self.to_plan(&rewritten(*query.clone(), names)?, names, &[])?;
+        normalize_output(self.finished(plan)?.0, &view.columns)
     }
 
     pub(crate) fn serial(&self) -> &SessionState {
@@ -260,6 +273,7 @@ fn body_query(function: &Function) -> Result<ast::Query> {
 /// The query in the SQL that DataFusion understands as PostgreSQL would.
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     expand_windows(&mut query)?;
+    name_times(&mut query, names.travel())?;
     merge_columns(&mut query, names.catalog())?;
     desugar(&mut query)?;
     tell_casts_apart(&mut query)?;
@@ -314,18 +328,22 @@ fn session_state(partitions: usize) -> SessionState {
         .build()
 }
 
-/// The types of all parameters up to the last one used: as given, else as inferred, else text.
-fn infer_parameters(plan: &LogicalPlan, given: &[Option<SqlType>]) -> Result<Vec<SqlType>> {
-    let found = plan.get_parameter_types().map_err(|error| plan_error(&error))?;
-    let cast = cast_parameters(plan)?;
-    let mut types = HashMap::new();
-    for (name, data_type) in found {
-        let Some(index) = name.strip_prefix('$').and_then(|index| index.parse::<usize>().ok()) else {
-            let message = format!("there is no parameter {name}");
-            return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));
-        };
-        let known = data_type.as_ref().and_then(SqlType::from_arrow);
-        types.insert(index, known.or_else(|| cast.get(&name).copied()));
+/// The types of all parameters of the plans up to the last one used: as given, else as inferred, else text.
+fn infer_parameters(plans: &[LogicalPlan], given: &[Option<SqlType>]) -> Result<Vec<SqlType>> {
+    let mut types = HashMap::<usize, Option<SqlType>>::new();
+    for plan in plans {
+        let found = plan.get_parameter_types().map_err(|error| plan_error(&error))?;
+        let cast = cast_parameters(plan)?;
+        for (name, data_type) in found {
+            let Some(index) = name.strip_prefix('$').and_then(|index| index.parse::<usize>().ok()) else {
+                let message = format!("there is no parameter {name}");
+                return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));
+            };
+            let known = data_type.as_ref().and_then(SqlType::from_arrow);
+            let known = known.or_else(|| cast.get(&name).copied());
+            let before = types.entry(index).or_default();
+            *before = before.or(known);
+        }
     }
     let count = types.keys().copied().max().unwrap_or(0).max(given.len());
     let of = |index: usize| {

@@ -46,7 +46,8 @@ fn is(token: &TokenWithSpan, word: &str) -> bool {
 
 fn call(procedure: &str, arguments: &[&[TokenWithSpan]]) -> Vec<TokenWithSpan> {
     let start = [Token::make_keyword("CALL"), Token::make_word(SCHEMA, None), Token::Period];
-    let mut tokens = start.into_iter().chain([Token::make_word(procedure, None), Token::LParen]).collect::<Vec<_>>();
+    let mut tokens =
+        start.into_iter().chain([Token::make_word(procedure, None), Token::LParen]).collect::<Vec<_>>();
     for (position, argument) in arguments.iter().enumerate() {
         if position > 0 {
             tokens.push(Token::Comma);

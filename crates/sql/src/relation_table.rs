@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Constraint, Constraints, Result, internal_datafusion_err};
@@ -10,11 +10,15 @@ use datafusion::datasource::{DefaultTableSource, source_as_provider};
 use datafusion::logical_expr::{Expr, TableScan, TableSource, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use springtide_catalog::Relation;
+use springtide_types::SqlType;
+
+use crate::scan::{Scan, Time};
 
 /// A stored relation as DataFusion sees it: bound by its columns alone, run over a snapshot.
 #[derive(Debug)]
 pub(crate) struct RelationTable {
     pub relation: Arc<Relation>,
+    time: Time,
     schema: SchemaRef,
     constraints: Constraints,
     /// One vector of batches per partition; `None` until the query runs.
@@ -22,17 +26,24 @@ pub(crate) struct RelationTable {
 }
 
 impl RelationTable {
-    /// The relation, without contents.
-    pub(crate) fn new(relation: Arc<Relation>) -> RelationTable {
-        let key = relation.primary_key().map(|key| Constraint::PrimaryKey(key.to_vec()));
+    /// The relation at a time, without contents.
+    pub(crate) fn new(relation: Arc<Relation>, time: Time) -> RelationTable {
+        let key = relation.primary_key().filter(|_| !matches!(time, Time::Changes { .. }));
+        let key = key.map(|key| Constraint::PrimaryKey(key.to_vec()));
         let constraints = Constraints::new_unverified(key.into_iter().collect());
-        RelationTable { schema: relation.schema(), relation, constraints, snapshot: None }
+        RelationTable { schema: schema(&relation, time), relation, time, constraints, snapshot: None }
+    }
+
+    /// What it reads.
+    pub(crate) fn scan(&self) -> Scan {
+        Scan { relation: self.relation.id, time: self.time }
     }
 
     /// The relation with these contents.
     pub(crate) fn with_snapshot(&self, partitions: Vec<Vec<RecordBatch>>) -> RelationTable {
         RelationTable {
             relation: self.relation.clone(),
+            time: self.time,
             schema: self.schema.clone(),
             constraints: self.constraints.clone(),
             snapshot: Some(partitions),
@@ -45,11 +56,22 @@ impl RelationTable {
     }
 }
 
-/// The relation that a scan reads.
-pub(crate) fn scanned(scan: &TableScan) -> Option<Arc<Relation>> {
+/// The columns of a relation at a time.
+pub(crate) fn schema(relation: &Relation, time: Time) -> SchemaRef {
+    if !matches!(time, Time::Changes { .. }) {
+        return relation.schema();
+    }
+    let schema = relation.schema();
+    let added = [("_epoch", SqlType::Timestamptz), ("_weight", SqlType::Int8)];
+    let added = added.map(|(name, sql_type)| Arc::new(Field::new(name, sql_type.arrow(), false)));
+    Arc::new(Schema::new(schema.fields().iter().cloned().chain(added).collect::<Vec<_>>()))
+}
+
+/// The relation that a scan reads, and what of it.
+pub(crate) fn scanned(scan: &TableScan) -> Option<(Arc<Relation>, Scan)> {
     let provider = source_as_provider(&scan.source).ok()?;
     let provider: &dyn std::any::Any = provider.as_ref();
-    provider.downcast_ref::<RelationTable>().map(|table| table.relation.clone())
+    provider.downcast_ref::<RelationTable>().map(|table| (table.relation.clone(), table.scan()))
 }
 
 #[async_trait]

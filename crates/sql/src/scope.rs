@@ -12,6 +12,8 @@ use springtide_types::{Result, SqlError, SqlState};
 use crate::desugar::call;
 use crate::names::{fold, object_name};
 use crate::output_names::output_name;
+use crate::relation_table;
+use crate::scan::Time;
 
 /// A column that `*` stands for.
 #[derive(Clone, Debug)]
@@ -214,14 +216,15 @@ impl<'a> Environment<'a> {
     }
 
     fn relation(&self, name: &ObjectName) -> Result<Option<Vec<String>>> {
-        let table = object_name(name)?;
+        let (time, table) = Time::and_relation(name)?;
         if name.0.len() == 1
             && let Some((_, columns)) = self.queries.iter().rev().find(|(known, _)| *known == table)
         {
             return Ok(columns.clone());
         }
-        let relation = self.catalog.find(&table);
-        Ok(relation.map(|relation| relation.columns.iter().map(|column| column.name.clone()).collect()))
+        let Some(relation) = self.catalog.find(&table) else { return Ok(None) };
+        let schema = relation_table::schema(relation, time);
+        Ok(Some(schema.fields().iter().map(|field| field.name().clone()).collect()))
     }
 
     /// The names of the output columns of a query.

@@ -12,15 +12,15 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Select,
-    SetExpr, TableAlias, TableFactor, TableWithJoins, Value, VisitorMut,
+    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, Select, SetExpr,
+    TableAlias, TableFactor, TableWithJoins, Value, VisitorMut,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::datetime::{DAY, format_timestamp};
 use crate::desugar::interval_text;
 use crate::interval::parse_interval;
-use crate::names::fold;
+use crate::names::{self, fold};
 use crate::scope::qualifier;
 use crate::walk::{Stop, flow, walk_mut};
 
@@ -141,7 +141,7 @@ impl Call {
     }
 
     fn expand(self, alias: Option<TableAlias>) -> Result<TableFactor> {
-        let (table, time) = (quoted(&self.table), quoted(&self.time));
+        let (table, time) = (names::quoted(&self.table), names::quoted(&self.time));
         let (slide, size) = (interval(self.slide), interval(self.size));
         let origin = format_timestamp(self.offset.rem_euclid(self.slide), "");
         let start = format!("date_bin({slide}, {table}.{time}, '{origin}')");
@@ -167,18 +167,13 @@ impl Call {
         );
         let mut query = crate::parser(&text)?.parse_query().map_err(|error| internal(&error.to_string()))?;
         *innermost(&mut query).ok_or_else(|| internal("no relation"))? = self.relation;
-        let named = || TableAlias { name: Ident::with_quote('"', self.table), ..bare_alias() };
         Ok(TableFactor::Derived {
             lateral: false,
             subquery: query,
-            alias: Some(alias.unwrap_or_else(named)),
+            alias: Some(alias.unwrap_or_else(|| names::alias(&self.table))),
             sample: None,
         })
     }
-}
-
-fn bare_alias() -> TableAlias {
-    TableAlias { explicit: true, name: Ident::new(""), columns: Vec::new(), at: None }
 }
 
 fn internal(what: &str) -> SqlError {
@@ -186,7 +181,7 @@ fn internal(what: &str) -> SqlError {
 }
 
 /// The place of the relation in the query that a call becomes.
-fn innermost(query: &mut Query) -> Option<&mut TableFactor> {
+pub(crate) fn innermost(query: &mut Query) -> Option<&mut TableFactor> {
     let mut query = query;
     loop {
         let SetExpr::Select(select) = query.body.as_mut() else { return None };
@@ -206,7 +201,7 @@ fn relation(kind: Kind, expr: &Expr) -> Result<TableFactor> {
             return Ok(TableFactor::Derived {
                 lateral: false,
                 subquery: query.clone(),
-                alias: Some(TableAlias { name: Ident::with_quote('"', kind.name()), ..bare_alias() }),
+                alias: Some(names::alias(kind.name())),
                 sample: None,
             });
         }
@@ -297,8 +292,4 @@ fn constant_interval(expr: &Expr) -> Option<String> {
 
 fn interval(micros: i64) -> String {
     format!("INTERVAL '{micros} microseconds'")
-}
-
-fn quoted(name: &str) -> String {
-    Ident::with_quote('"', name).to_string()
 }

@@ -85,7 +85,7 @@ pub(super) fn create_view(
 }
 
 fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateView) -> Result<Relation> {
-    let mut query = create.query.as_ref().clone();
+    let mut query = springtide_sql::printable(create.query.as_ref().clone())?;
     refuse_changes(&query)?;
     let mut bound = context.planner.bind(&query, catalog, &[])?;
     if !bound.parameters().is_empty() {

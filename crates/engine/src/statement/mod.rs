@@ -21,6 +21,7 @@ use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
 use crate::notice::Notice;
 use crate::response::{Column, Response};
+use crate::settings::AS_OF;
 use crate::transaction::Transaction;
 
 pub(crate) use ast::{fold, parse_query};
@@ -31,7 +32,7 @@ pub(crate) use target::Target;
 #[derive(Clone)]
 pub(crate) enum Bound {
     Query(query::Select),
-    Insert(insert::Insert),
+    Insert(Box<insert::Insert>),
     Update(modify::Update),
     Delete(modify::Delete),
     Copy(copy::Copy),
@@ -77,6 +78,18 @@ impl Bound {
     pub(crate) fn writes(&self) -> bool {
         matches!(self, Bound::Insert(_) | Bound::Update(_) | Bound::Delete(_) | Bound::Copy(_))
     }
+
+    /// Fails with `25006` unless it only reads: nothing can be changed in the past.
+    pub(crate) fn check_past(&self, statement: &Statement) -> Result<()> {
+        let explains =
+            matches!(statement.ast, sql::Statement::Explain { .. } | sql::Statement::ExplainTable { .. });
+        if explains || matches!(self, Bound::Query(_)) {
+            return Ok(());
+        }
+        let message = format!("cannot execute {} while {AS_OF} is set", statement_name(&statement.ast));
+        Err(SqlError::new(SqlState::READ_ONLY_SQL_TRANSACTION, message)
+            .with_hint(format!("RESET {AS_OF} to return to the present.")))
+    }
 }
 
 /// What statements need of the session that runs them.
@@ -97,7 +110,7 @@ pub(crate) fn bind(
             Bound::Query(query::Select::bind(planner, catalog, query, parameters)?)
         }
         sql::Statement::Insert(insert) => {
-            Bound::Insert(insert::Insert::bind(planner, catalog, insert, parameters)?)
+            Bound::Insert(Box::new(insert::Insert::bind(planner, catalog, insert, parameters)?))
         }
         sql::Statement::Update(update) => {
             Bound::Update(modify::Update::bind(planner, catalog, update, parameters)?)

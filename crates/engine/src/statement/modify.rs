@@ -205,8 +205,8 @@ pub(super) async fn truncate(transaction: &mut Transaction, truncate: &Truncate)
 
 /// The table that a statement changes, and what qualifies its columns.
 fn target(table: &TableWithJoins) -> Result<(&ObjectName, Ident)> {
-    let TableFactor::Table { name, alias, .. } = &table.relation else {
-        return Err(SqlError::unsupported("changing anything but a table"));
+    let TableFactor::Table { name, alias, args: None, version: None, .. } = &table.relation else {
+        return Err(SqlError::unsupported("changing anything but a table as it is now"));
     };
     let last = name.0.last().and_then(|part| part.as_ident()).cloned();
     let last = last.ok_or_else(|| SqlError::unsupported("this form of table name"))?;

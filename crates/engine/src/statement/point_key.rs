@@ -28,7 +28,7 @@ impl PointKey {
     pub(super) fn find(query: &Query, catalog: &Catalog) -> Option<PointKey> {
         let SetExpr::Select(select) = query.body.as_ref() else { return None };
         let [from] = select.from.as_slice() else { return None };
-        let TableFactor::Table { name, args: None, .. } = &from.relation else { return None };
+        let TableFactor::Table { name, args: None, version: None, .. } = &from.relation else { return None };
         if query.with.is_some() || !from.joins.is_empty() || relations_named(query) != 1 {
             return None;
         }

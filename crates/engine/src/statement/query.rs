@@ -27,7 +27,8 @@ impl Select {
         parameters: &[Option<SqlType>],
     ) -> Result<Select> {
         let bound = planner.bind(query, catalog, parameters)?;
-        Ok(Select { query: bound, point: PointKey::find(query, catalog) })
+        let point = PointKey::find(query, catalog).filter(|_| !bound.scans_twice());
+        Ok(Select { query: bound, point })
     }
 
     pub(crate) fn parameters(&self) -> Vec<SqlType> {
@@ -53,16 +54,18 @@ impl Select {
         transaction: &mut Transaction,
         parameters: &[ScalarValue],
     ) -> Result<SendableStream> {
-        let mut relations = HashMap::new();
-        for relation in self.query.relations() {
-            let keys = self.point.as_ref().filter(|point| point.relation == *relation);
-            let rows = match keys.and_then(|point| point.keys(parameters)) {
-                Some(keys) => transaction.rows_by_key(*relation, keys),
-                None => transaction.rows(*relation).await?,
+        let moments = planner.moments(&self.query, parameters).await?;
+        let mut contents = HashMap::new();
+        for scan in self.query.scans() {
+            let point = self.point.as_ref().filter(|point| point.relation == scan.relation);
+            let point = point.filter(|_| transaction.sees_present(*scan));
+            let rows = match point.and_then(|point| point.keys(parameters)) {
+                Some(keys) => transaction.rows_by_key(scan.relation, keys),
+                None => transaction.scan(*scan, &moments).await?,
             };
-            relations.insert(*relation, rows);
+            contents.insert(*scan, rows);
         }
-        planner.execute(&self.query, &relations, parameters).await
+        planner.execute(&self.query, &contents, parameters).await
     }
 
     pub(crate) async fn collect(

@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use futures::stream::{self, StreamExt};
 use springtide_catalog::Catalog;
 use springtide_sql::sqlparser::ast::{Ident, ObjectName, SelectItem};
-use springtide_sql::{BoundQuery, Planner};
+use springtide_sql::{BoundQuery, Planner, Scan, Time};
 use springtide_types::{Result, SqlError, SqlType, ZBatch};
 
 use super::ast;
@@ -33,7 +33,7 @@ impl Returning {
         let select = ast::body(&mut query).ok_or_else(|| SqlError::internal("a SELECT has a body"))?;
         select.projection = items.to_vec();
         let query = planner.bind(&query, catalog, parameters)?;
-        if query.depends_on().len() > 1 {
+        if query.depends_on().len() > 1 || query.scans().iter().any(|scan| scan.time != Time::Present) {
             return Err(SqlError::unsupported("a subquery in RETURNING"));
         }
         Ok(Returning { query })
@@ -58,8 +58,8 @@ impl Returning {
         parameters: &[ScalarValue],
     ) -> Result<Response> {
         let rows = rows.into_iter().map(ZBatch::inserts).collect();
-        let relations = HashMap::from([(table.id, rows)]);
-        let batches = planner.execute(&self.query, &relations, parameters).await?;
+        let contents = HashMap::from([(Scan::present(table.id), rows)]);
+        let batches = planner.execute(&self.query, &contents, parameters).await?;
         let batches: Vec<RecordBatch> = batches.try_collect().await?;
         Ok(Response::Rows {
             columns: self.columns(),

@@ -11,7 +11,7 @@ use springtide_catalog::{Catalog, Column, Relation, RelationKind};
 use springtide_sql::sqlparser::ast::{
     ConflictTarget, DoUpdate, Ident, ObjectName, OnConflict, OnConflictAction, OnInsert,
 };
-use springtide_sql::{BoundQuery, Planner};
+use springtide_sql::{BoundQuery, Planner, Scan, Time};
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
 
 use super::target::Target;
@@ -148,7 +148,8 @@ impl ConflictUpdate {
         select.projection = items;
         select.selection = update.selection.clone();
         let matching = planner.bind(&query, &catalog, &hints)?;
-        if matching.depends_on().len() > 2 {
+        let is_past = |scan: &Scan| scan.time != Time::Present;
+        if matching.depends_on().len() > 2 || matching.scans().iter().any(is_past) {
             return Err(SqlError::unsupported("a subquery in ON CONFLICT DO UPDATE"));
         }
         Ok(ConflictUpdate { columns, matching, excluded })
@@ -163,9 +164,9 @@ impl ConflictUpdate {
         excluded: RecordBatch,
         parameters: &[ScalarValue],
     ) -> Result<Vec<RecordBatch>> {
-        let inserts = |rows| vec![ZBatch::inserts(rows)];
-        let relations = HashMap::from([(table.id, inserts(existing)), (self.excluded, inserts(excluded))]);
-        let matched = planner.execute(&self.matching, &relations, parameters).await?;
+        let inserts = |relation, rows| (Scan::present(relation), vec![ZBatch::inserts(rows)]);
+        let contents = HashMap::from([inserts(table.id, existing), inserts(self.excluded, excluded)]);
+        let matched = planner.execute(&self.matching, &contents, parameters).await?;
         let matched: Vec<RecordBatch> = matched.try_collect().await?;
         let mut written = Vec::new();
         for matched in matched.iter().filter(|matched| matched.num_rows() > 0) {

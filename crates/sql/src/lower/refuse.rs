@@ -1,15 +1,23 @@
 //! What no incremental plan exists for (yet), by the name that the user knows it by.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Volatility};
 use springtide_types::{SqlError, SqlState};
 
 use crate::errors::{external, plan_error};
+use crate::moments::AS_OF;
+use crate::relation_table::scanned;
+use crate::scan::Time;
 
 /// Refuses what has to be judged before the optimizer: it folds `now()` into a constant and hides that a
 /// scalar subquery may return several rows.
 pub(super) fn check(plan: &LogicalPlan) -> springtide_types::Result<()> {
     let visited = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(construct) = time_travel(scan)
+        {
+            return Err(external(in_view(construct)));
+        }
         node.apply_expressions(|expr| {
             expr.apply(|expr| match check_expr(expr) {
                 Some(error) => Err(external(error)),
@@ -18,6 +26,14 @@ pub(super) fn check(plan: &LogicalPlan) -> springtide_types::Result<()> {
         })
     });
     visited.map(|_| ()).map_err(|error| plan_error(&error))
+}
+
+fn time_travel(scan: &TableScan) -> Option<&'static str> {
+    match scanned(scan)?.1.time {
+        Time::Present => None,
+        Time::At(_) => Some(AS_OF),
+        Time::Changes { .. } => Some("changes()"),
+    }
 }
 
 fn check_expr(expr: &Expr) -> Option<SqlError> {

@@ -11,7 +11,7 @@ use crate::relation_table::scanned;
 
 impl Lowering<'_> {
     pub(super) fn source(&self, scan: &TableScan) -> Result<Node> {
-        let Some(relation) = scanned(scan) else {
+        let Some((relation, _)) = scanned(scan) else {
             return Err(refuse::in_view(format!("\"{}\"", scan.table_name)));
         };
         let relation = self.catalog.by_id(relation.id).unwrap_or(&relation);

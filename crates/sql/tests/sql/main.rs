@@ -6,6 +6,7 @@ mod execution;
 mod functions;
 mod lowering;
 mod semantics;
+mod time_travel;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,16 +15,16 @@ use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use springtide_catalog::{Catalog, Column, Function, Parameter, Relation, RelationKind};
-use springtide_types::{RelationId, Result, SqlError, SqlType, ZBatch};
+use springtide_types::{Result, SqlError, SqlType, ZBatch};
 
 use springtide_sql::sqlparser::ast;
-use springtide_sql::{BoundQuery, Planner, format_text, parse, parse_text};
+use springtide_sql::{BoundQuery, Planner, Scan, Time, format_text, parse, parse_text, printable};
 
 /// A few tables with a few rows.
 struct Fixture {
     planner: Planner,
     catalog: Catalog,
-    contents: HashMap<RelationId, Vec<ZBatch>>,
+    contents: HashMap<Scan, Vec<ZBatch>>,
 }
 
 impl Fixture {
@@ -81,7 +82,7 @@ impl Fixture {
             parse_text(&texts.collect::<StringArray>(), *sql_type).unwrap()
         });
         let batch = RecordBatch::try_new(relation.schema(), arrays.collect()).unwrap();
-        self.contents.insert(relation.id, vec![ZBatch::inserts(batch)]);
+        self.contents.insert(Scan::present(relation.id), vec![ZBatch::inserts(batch)]);
     }
 
     fn view(&mut self, name: &str, query: &str) {
@@ -229,9 +230,9 @@ fn refused(sql: &str, expected: &str) {
 
 /// A batch of single weights, for tests of multiplicity.
 fn weighted(fixture: &mut Fixture, name: &str, weights: Vec<i64>) {
-    let id = fixture.catalog.get(name).unwrap().id;
-    let rows = fixture.contents[&id][0].rows().clone();
-    fixture.contents.insert(id, vec![ZBatch::new(rows, Int64Array::from(weights))]);
+    let scan = Scan::present(fixture.catalog.get(name).unwrap().id);
+    let rows = fixture.contents[&scan][0].rows().clone();
+    fixture.contents.insert(scan, vec![ZBatch::new(rows, Int64Array::from(weights))]);
 }
 
 #[test]

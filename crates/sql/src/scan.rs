@@ -1,0 +1,95 @@
+use std::fmt;
+
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+use springtide_types::{RelationId, Result};
+
+use crate::names::object_name;
+
+/// What a query reads of a stored relation. Its contents have the relation's columns; those of
+/// [`Time::Changes`] have `_epoch timestamptz` and `_weight bigint` after them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Scan {
+    /// The relation.
+    pub relation: RelationId,
+    /// Which of its rows.
+    pub time: Time,
+}
+
+impl Scan {
+    /// A relation as it is now.
+    pub fn present(relation: RelationId) -> Scan {
+        Scan { relation, time: Time::Present }
+    }
+}
+
+/// The time that a scan asks for. Moments go by their position in what
+/// [`Planner::moments`](crate::Planner::moments) returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Time {
+    /// Now.
+    Present,
+    /// As of a moment.
+    At(usize),
+    /// What changed between two moments.
+    Changes {
+        /// Exclusive; `None` stands for the beginning.
+        after: Option<usize>,
+        /// Inclusive; `None` stands for now.
+        until: Option<usize>,
+    },
+}
+
+impl Time {
+    /// The name in a query for a relation at this time. Its schema is one that users cannot name, so that scans
+    /// of one relation at two times differ wherever plans are compared.
+    pub(crate) fn of(self, relation: &str) -> ObjectName {
+        let schema = (self != Time::Present).then(|| self.to_string());
+        let parts = schema.iter().map(String::as_str).chain([relation]);
+        ObjectName::from(parts.map(|part| Ident::with_quote('"', part)).collect::<Vec<_>>())
+    }
+
+    /// The time and the relation that a name stands for.
+    pub(crate) fn and_relation(name: &ObjectName) -> Result<(Time, String)> {
+        if let [ObjectNamePart::Identifier(schema), ObjectNamePart::Identifier(relation)] = name.0.as_slice()
+            && let Some(time) = Time::from_schema(&schema.value)
+        {
+            return Ok((time, relation.value.clone()));
+        }
+        Ok((Time::Present, object_name(name)?))
+    }
+
+    /// The time that [`Time::of`] made this schema for.
+    pub(crate) fn from_schema(schema: &str) -> Option<Time> {
+        let number = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
+        if let Some(changes) = schema.strip_prefix("$changes_") {
+            let (after, until) = changes.split_once('_')?;
+            return Some(Time::Changes { after: number(after)?, until: number(until)? });
+        }
+        schema.strip_prefix("$as_of_")?.parse().ok().map(Time::At)
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |moment: &Option<usize>| moment.map_or(String::new(), |moment| moment.to_string());
+        match self {
+            Time::Present => f.write_str("public"),
+            Time::At(moment) => write!(f, "$as_of_{moment}"),
+            Time::Changes { after, until } => write!(f, "$changes_{}_{}", number(after), number(until)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_the_time() {
+        let times = [(None, None), (Some(3), None), (None, Some(4)), (Some(0), Some(12))];
+        let changes = times.map(|(after, until)| Time::Changes { after, until });
+        for time in changes.into_iter().chain([Time::Present, Time::At(7)]) {
+            assert_eq!(Time::and_relation(&time.of("T.t")).unwrap(), (time, "T.t".to_owned()));
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! `t FOR SYSTEM_TIME AS OF <moment>` and `changes(t, <since>, <until>)` in FROM: the relation under a name that says the
+//! time, and the moments put aside.
+//!
+//! ```text
+//! SELECT t.a FROM t JOIN t FOR SYSTEM_TIME AS OF '2026-01-01' AS old USING (id)
+//! SELECT t.a FROM t JOIN "$as_of_0"."t" AS old USING (id)
+//! ```
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, ObjectName, Query, Select, TableFactor, TableFunctionArgs,
+    TableVersion, TableWithJoins, Value, VisitorMut, With,
+};
+use springtide_types::{Result, SqlError, SqlState};
+
+use crate::moments::{AS_OF, Moments};
+use crate::names::{alias, fold, object_name};
+use crate::scan::Time;
+use crate::walk::{Stop, any_expr, flow, walk_mut};
+use crate::windows::innermost;
+
+/// Names the times of all relations in a query.
+pub(crate) struct Travel<'a> {
+    pub(crate) moments: &'a Moments,
+    /// The moment for what says nothing else.
+    pub(crate) present: Option<usize>,
+    /// Whether the query is the body of a function.
+    pub(crate) in_function: bool,
+}
+
+/// See the module.
+pub(crate) fn name_times(query: &mut Query, travel: Travel<'_>) -> Result<()> {
+    walk_mut(query, &mut Visit { travel, queries: Vec::new(), withs: Vec::new() })
+}
+
+/// The query in a form that its text keeps. sqlparser writes an alias before FOR SYSTEM_TIME, and does not read it
+/// there.
+pub fn printable(mut query: Query) -> Result<Query> {
+    walk_mut(&mut query, &mut Wrap)?;
+    Ok(query)
+}
+
+struct Visit<'a> {
+    travel: Travel<'a>,
+    /// Names of the queries of WITH that are in scope.
+    queries: Vec<String>,
+    /// Visited already, and put aside until the rest of the query is; with the number of names in scope before.
+    withs: Vec<(Option<With>, usize)>,
+}
+
+impl VisitorMut for Visit<'_> {
+    type Break = Stop;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
+        let before = self.queries.len();
+        let mut with = query.with.take();
+        let recursive = with.as_ref().is_some_and(|with| with.recursive);
+        for cte in with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            let name = fold(&cte.alias.name);
+            // Only a recursive query is in the scope of its own name.
+            let own = recursive.then(|| name.clone());
+            self.queries.extend(own.clone());
+            flow(walk_mut(&mut cte.query, self))?;
+            self.queries.extend(own.is_none().then_some(name));
+        }
+        self.withs.push((with, before));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
+        if let Some((with, before)) = self.withs.pop() {
+            query.with = with;
+            self.queries.truncate(before);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
+        flow(each_factor(&mut select.from, &mut |factor| self.name(factor)))
+    }
+}
+
+impl Visit<'_> {
+    fn name(&self, factor: &mut TableFactor) -> Result<()> {
+        let TableFactor::Table { name, alias, args, version, .. } = factor else { return Ok(()) };
+        let (time, relation, called) = match (version.take(), args.take()) {
+            (None, Some(call)) if is_changes(name) => {
+                let (time, relation) = self.changes(&call)?;
+                (time, relation, "changes".to_owned())
+            }
+            (None, Some(call)) => {
+                *args = Some(call);
+                return Ok(());
+            }
+            (None, None) => {
+                // Also so that no name of a user's passes for one of ours.
+                let relation = object_name(name)?;
+                match self.travel.present {
+                    Some(present) if !self.is_query(name) => (Time::At(present), relation.clone(), relation),
+                    _ => return Ok(()),
+                }
+            }
+            (Some(TableVersion::ForSystemTimeAsOf(moment)), None) => {
+                self.refuse_query(name, AS_OF)?;
+                let relation = object_name(name)?;
+                (Time::At(self.moment(moment)?), relation.clone(), relation)
+            }
+            (Some(other), _) => {
+                let text = other.to_string();
+                let word = text.split([' ', '(']).next().unwrap_or_default();
+                let message = format!("syntax error at or near \"{word}\"");
+                return Err(SqlError::new(SqlState::SYNTAX_ERROR, message)
+                    .with_hint("Write FOR SYSTEM_TIME AS OF <moment>, or changes(table, since, until)."));
+            }
+        };
+        *name = time.of(&relation);
+        alias.get_or_insert_with(|| self::alias(&called));
+        Ok(())
+    }
+
+    fn changes(&self, call: &TableFunctionArgs) -> Result<(Time, String)> {
+        let exprs = call.args.iter().map(|arg| match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+            _ => None,
+        });
+        let exprs = exprs.collect::<Option<Vec<_>>>().filter(|_| call.settings.is_none());
+        let Some([relation, moments @ ..]) = exprs.as_deref().filter(|exprs| exprs.len() <= 3) else {
+            let message = "changes() takes a relation and up to two moments";
+            return Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message).with_hint(CHANGES_USAGE));
+        };
+        let relation = relation_name(relation)?;
+        self.refuse_query(&relation, "changes()")?;
+        let moment = |at: usize| moments.get(at).map(|expr| self.moment((*expr).clone())).transpose();
+        let (after, until) = (moment(0)?, moment(1)?);
+        Ok((Time::Changes { after, until: until.or(self.travel.present) }, object_name(&relation)?))
+    }
+
+    fn moment(&self, expr: Expr) -> Result<usize> {
+        let depends = |expr: &Expr| match expr {
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => true,
+            Expr::Value(value) => matches!(value.value, Value::Placeholder(_)),
+            _ => false,
+        };
+        if self.travel.in_function && any_expr(&expr, depends) {
+            let what = format!("a parameter of a function in {AS_OF}");
+            return Err(SqlError::unsupported(what)
+                .with_hint("The moment must be known before the query runs: write it into the query."));
+        }
+        Ok(self.travel.moments.add(expr))
+    }
+
+    /// Whether the name is that of a query of WITH.
+    fn is_query(&self, name: &ObjectName) -> bool {
+        match name.0.as_slice() {
+            [name] => name.as_ident().is_some_and(|name| self.queries.contains(&fold(name))),
+            _ => false,
+        }
+    }
+
+    fn refuse_query(&self, name: &ObjectName, construct: &str) -> Result<()> {
+        if !self.is_query(name) {
+            return Ok(());
+        }
+        Err(SqlError::unsupported(format!("{construct} of a query of WITH"))
+            .with_hint("Say it of the tables that the query reads."))
+    }
+}
+
+const CHANGES_USAGE: &str = "Write changes(table [, since [, until]]).";
+
+fn is_changes(name: &ObjectName) -> bool {
+    matches!(name.0.as_slice(), [name] if name.as_ident().is_some_and(|name| fold(name) == "changes"))
+}
+
+/// The relation that stands as an argument.
+fn relation_name(expr: &Expr) -> Result<ObjectName> {
+    match expr {
+        Expr::Identifier(ident) => Ok(ObjectName::from(vec![ident.clone()])),
+        Expr::CompoundIdentifier(idents) => Ok(ObjectName::from(idents.clone())),
+        _ => {
+            let message = "the first argument of changes() must be the name of a relation";
+            Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(CHANGES_USAGE))
+        }
+    }
+}
+
+/// Calls `change` for every relation, function and subquery of a FROM clause.
+fn each_factor(
+    from: &mut [TableWithJoins],
+    change: &mut dyn FnMut(&mut TableFactor) -> Result<()>,
+) -> Result<()> {
+    for table in from {
+        let joined = table.joins.iter_mut().map(|join| &mut join.relation);
+        for factor in std::iter::once(&mut table.relation).chain(joined) {
+            match factor {
+                TableFactor::NestedJoin { table_with_joins, .. } => {
+                    each_factor(std::slice::from_mut(table_with_joins), change)?;
+                }
+                factor => change(factor)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `t FOR SYSTEM_TIME AS OF m AS a` as `(SELECT * FROM t FOR SYSTEM_TIME AS OF m) AS a`
+struct Wrap;
+
+impl VisitorMut for Wrap {
+    type Break = Stop;
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
+        flow(each_factor(&mut select.from, &mut wrap))
+    }
+}
+
+fn wrap(factor: &mut TableFactor) -> Result<()> {
+    let TableFactor::Table { alias: own @ Some(_), version: Some(_), .. } = factor else { return Ok(()) };
+    let alias = own.take();
+    let parsed = crate::parser("SELECT * FROM t")?.parse_query();
+    let mut subquery = parsed.map_err(|error| SqlError::internal(error.to_string()))?;
+    if let Some(relation) = innermost(&mut subquery) {
+        std::mem::swap(relation, factor);
+    }
+    *factor = TableFactor::Derived { lateral: false, subquery, alias, sample: None };
+    Ok(())
+}
