@@ -1,6 +1,7 @@
 //! An in-process server on a free port, for tests that go over the wire.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use springtide_engine::{Database, Options};
 use tokio::net::TcpListener;
@@ -18,9 +19,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves a fresh database.
+    /// Serves a fresh database in memory.
     pub async fn start(workers: usize) -> Server {
-        let database = Database::open(Options::new(workers)).expect("a fresh database opens");
+        Server::serve(Database::open(Options::new(workers)).expect("a fresh database opens")).await
+    }
+
+    /// Serves the database in a directory.
+    pub async fn start_in(directory: &Path, workers: usize) -> Server {
+        Server::serve(Database::open_in(directory, Options::new(workers)).expect("the database opens")).await
+    }
+
+    async fn serve(database: Database) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("some port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
         let (stop, stopped) = oneshot::channel();

@@ -1,6 +1,6 @@
 //! Every example in the documentation runs.
 //!
-//! The ```` ```sql ```` blocks of a page are run in order, statement by statement, against one fresh server.
+//! The ```` ```sql ```` blocks of a page are run in order, statement by statement, against one fresh server with a data directory.
 //! A ```` ```text ```` block right after one shows what psql prints for those of its statements that return
 //! rows or fail; without such a block, all of them must succeed. The layout of the tables is not compared.
 
@@ -23,7 +23,8 @@ async fn examples_in_the_documentation_run() {
     let mut failures = Vec::new();
     for page in pages {
         let text = std::fs::read_to_string(&page).expect("a page is readable");
-        let server = Server::start(2).await;
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let server = Server::start_in(directory.path(), 2).await;
         let client = server.connect().await;
         for example in examples(&text) {
             let shown = run(&client, &example.statements).await;

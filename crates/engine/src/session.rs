@@ -171,6 +171,7 @@ impl Session {
                 Ok(Response::complete("CHECKPOINT"))
             }
             Control::CreateSnapshot { name, as_of } => {
+                self.refuse_in_transaction("CREATE SNAPSHOT")?;
                 let epoch = match as_of {
                     Some(expr) => Some(self.moment(&expr).await?),
                     None => None,
@@ -179,6 +180,7 @@ impl Session {
                 Ok(Response::complete("CREATE SNAPSHOT"))
             }
             Control::DropSnapshot { name, if_exists } => {
+                self.refuse_in_transaction("DROP SNAPSHOT")?;
                 let dropped = self.shared.checkpoints()?.drop_snapshot(name).await;
                 match dropped {
                     Err(error) if if_exists && error.sqlstate == SqlState::UNDEFINED_OBJECT => {
@@ -190,6 +192,14 @@ impl Session {
             }
             Control::Ignore { tag } => Ok(Response::complete(tag)),
         }
+    }
+
+    fn refuse_in_transaction(&self, what: &str) -> Result<()> {
+        if matches!(self.state, State::Idle) {
+            return Ok(());
+        }
+        let message = format!("{what} cannot run inside a transaction block");
+        Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message))
     }
 
     /// The moment that an expression without columns stands for.

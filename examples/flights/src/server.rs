@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::Result;
@@ -19,13 +20,15 @@ pub(crate) struct Server {
 /// Ends the server when it is dropped.
 struct Started {
     child: Child,
+    /// Where the server keeps its data; goes with it.
+    _directory: TempDir,
     // Held open: a server that finds its standard output closed could take it for an error.
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // It fails only when the server is gone already, and a server in memory has nothing to save.
+        // It fails only when the server is gone already, and what it has kept goes with the demo.
         if self.child.kill().is_ok() {
             let _ = self.child.wait();
         }
@@ -47,7 +50,8 @@ impl Server {
         }
         let log = std::env::temp_dir().join("springtide-flights.log");
         let mut command = Command::new(&binary);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--in-memory"]);
+        let directory = tempfile::tempdir()?;
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(directory.path());
         if let Some(workers) = workers {
             command.args(["--workers", &workers.to_string()]);
         }
@@ -55,7 +59,7 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().ok_or("the server has no standard output")?);
         let mut line = String::new();
         stdout.read_line(&mut line)?;
-        let started = Started { child, _stdout: stdout };
+        let started = Started { child, _directory: directory, _stdout: stdout };
         let port = ready_port(&line).ok_or_else(|| not_ready(&line, &log))?;
         Ok(Server { host: "127.0.0.1".to_owned(), port, _started: Some(started) })
     }

@@ -1,0 +1,205 @@
+//! The past against a model: random histories, of which everything is asked again after checkpoints, merges of files,
+//! restarts, and restores into databases of their own.
+
+mod common;
+
+use common::{error, run};
+use springtide_engine::{Database, Options, RestorePoint, Session, restore};
+use tempfile::TempDir;
+
+const SCHEMA: &str = "CREATE TABLE t (k int PRIMARY KEY, g int, v bigint);
+    CREATE TABLE log (g int, note text, took interval);
+    CREATE MATERIALIZED VIEW s AS SELECT g, count(*) AS n, sum(v) AS v, max(v) AS most FROM t GROUP BY g;
+    CREATE MATERIALIZED VIEW j AS SELECT s.g, s.n, log.note FROM s LEFT JOIN log ON log.g = s.g;
+    CREATE MATERIALIZED VIEW ratio AS SELECT k, 100 / v AS r FROM t";
+
+const RELATIONS: [&str; 5] = ["t", "log", "s", "j", "ratio"];
+
+/// What each relation answered at a moment; the error's SQLSTATE for one in error.
+struct Known {
+    moment: String,
+    answers: Vec<String>,
+}
+
+async fn answer(session: &mut Session, sql: &str) -> String {
+    run(session, sql).await.unwrap_or_else(|error| error.sqlstate.code().to_owned())
+}
+
+async fn note(session: &mut Session, known: &mut Vec<Known>) {
+    let mut answers = Vec::new();
+    for relation in RELATIONS {
+        answers.push(answer(session, &format!("SELECT * FROM {relation}")).await);
+    }
+    let moment = run(session, "SELECT now()").await.expect("the time is known");
+    known.push(Known { moment, answers });
+}
+
+async fn check(session: &mut Session, known: &Known) {
+    let moment = &known.moment;
+    for (relation, expected) in RELATIONS.iter().zip(&known.answers) {
+        let past =
+            answer(session, &format!("SELECT * FROM {relation} FOR SYSTEM_TIME AS OF '{moment}'")).await;
+        assert_eq!(past, *expected, "{relation} as of {moment}");
+        if expected != "22012" {
+            // The change log up to a moment adds up to what was there.
+            let columns = if *relation == "t" { "k, g, v" } else { continue };
+            let sql = format!(
+                "SELECT {columns} FROM changes({relation}, NULL, '{moment}') GROUP BY {columns} HAVING sum(_weight) > 0"
+            );
+            assert_eq!(answer(session, &sql).await, *expected, "changes of {relation} until {moment}");
+        }
+    }
+}
+
+fn statement(random: &mut fastrand::Rng) -> String {
+    let (key, group, value) = (random.i32(0..30), random.i32(0..4), random.i64(-20..20));
+    match random.u8(0..7) {
+        0 => format!("DELETE FROM t WHERE k = {key}"),
+        1 => format!("UPDATE t SET v = v + {value} WHERE g = {group}"),
+        2 => format!("INSERT INTO log VALUES ({group}, 'n{value}', '{} days 1 second')", value.abs()),
+        3 => format!("DELETE FROM log WHERE g = {group}"),
+        4 => format!(
+            "BEGIN; DELETE FROM t WHERE k = {key}; INSERT INTO t VALUES ({key}, {group}, {value}); COMMIT"
+        ),
+        _ => format!(
+            "INSERT INTO t VALUES ({key}, {group}, {value}) ON CONFLICT (k) DO UPDATE SET v = excluded.v"
+        ),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_moment_is_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut random = fastrand::Rng::with_seed(17);
+    let mut known = Vec::new();
+    for part in 0..5 {
+        let database = Database::open_in(directory.path(), Options::new(1 + part % 3)).unwrap();
+        let mut session = database.session();
+        if part == 0 {
+            run(&mut session, SCHEMA).await.unwrap();
+        }
+        for number in 0..60 {
+            run(&mut session, &statement(&mut random)).await.unwrap();
+            if number % 6 == 0 {
+                note(&mut session, &mut known).await;
+            }
+            if random.u8(0..8) == 0 {
+                run(&mut session, "CHECKPOINT").await.unwrap();
+            }
+        }
+        for known in &known {
+            check(&mut session, known).await;
+        }
+        drop(session);
+        database.shutdown().await;
+    }
+}
+
+/// A new directory in which a database was restored.
+fn restored(from: &TempDir, point: &RestorePoint) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    restore(from.path(), point, directory.path()).expect("there is such a moment");
+    directory
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moment_becomes_a_database_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open_in(directory.path(), Options::new(2)).unwrap();
+    let mut session = database.session();
+    run(&mut session, SCHEMA).await.unwrap();
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut known = Vec::new();
+    for number in 0..40 {
+        run(&mut session, &statement(&mut random)).await.unwrap();
+        note(&mut session, &mut known).await;
+        if number == 20 {
+            run(&mut session, "CREATE SNAPSHOT middle").await.unwrap();
+            run(&mut session, "CREATE TABLE later (a int)").await.unwrap();
+        }
+    }
+    let early = format!("CREATE SNAPSHOT \"Early\" AS OF '{}'", known[7].moment);
+    run(&mut session, &early).await.unwrap();
+    assert_eq!(error(&mut session, "CREATE SNAPSHOT middle").await.sqlstate.code(), "42710");
+    // The server goes on meanwhile.
+    for (point, index) in [
+        (RestorePoint::Snapshot("middle".to_owned()), 20),
+        (RestorePoint::Snapshot("Early".to_owned()), 7),
+        (RestorePoint::parse(&known[30].moment).unwrap(), 30),
+        (RestorePoint::Newest, 39),
+    ] {
+        let copy = restored(&directory, &point);
+        let database = Database::open_in(copy.path(), Options::new(3)).unwrap();
+        let mut session = database.session();
+        for (relation, expected) in RELATIONS.iter().zip(&known[index].answers) {
+            assert_eq!(
+                answer(&mut session, &format!("SELECT * FROM {relation}")).await,
+                *expected,
+                "{point:?}"
+            );
+        }
+        for known in &known[..index] {
+            check(&mut session, known).await;
+        }
+        let later = if index > 20 { "" } else { "42P01" };
+        assert_eq!(answer(&mut session, "SELECT * FROM later").await, later);
+        run(&mut session, "DELETE FROM t; INSERT INTO t VALUES (1, 1, 5)").await.unwrap();
+        assert_eq!(answer(&mut session, "SELECT * FROM s").await, "1 1 5 5");
+        drop(session);
+        database.shutdown().await;
+        let error = restore(directory.path(), &point, copy.path()).unwrap_err();
+        assert_eq!(error.sqlstate.code(), "55000");
+    }
+    let absent = RestorePoint::Snapshot("nothing".to_owned());
+    assert_eq!(
+        restore(directory.path(), &absent, &directory.path().join("x")).unwrap_err().sqlstate.code(),
+        "42704"
+    );
+    let future = RestorePoint::parse("2999-01-01").unwrap();
+    assert_eq!(
+        restore(directory.path(), &future, &directory.path().join("x")).unwrap_err().sqlstate.code(),
+        "22023"
+    );
+    database.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_keeps_what_is_dropped_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open_in(directory.path(), Options::new(2)).unwrap();
+    let mut session = database.session();
+    run(&mut session, "CREATE TABLE t (a int); CREATE MATERIALIZED VIEW v AS SELECT sum(a) AS s FROM t")
+        .await
+        .unwrap();
+    run(&mut session, "INSERT INTO t VALUES (1), (2)").await.unwrap();
+    run(&mut session, "CREATE SNAPSHOT before").await.unwrap();
+    assert_eq!(error(&mut session, "BEGIN; CREATE SNAPSHOT x").await.sqlstate.code(), "25001");
+    run(&mut session, "ROLLBACK").await.unwrap();
+    run(&mut session, "DROP TABLE t CASCADE").await.unwrap();
+    run(&mut session, "CREATE TABLE t (b text)").await.unwrap();
+    for _ in 0..3 {
+        run(&mut session, "INSERT INTO t VALUES ('x')").await.unwrap();
+        run(&mut session, "CHECKPOINT").await.unwrap();
+    }
+    let copy = restored(&directory, &RestorePoint::Snapshot("before".to_owned()));
+    let other = Database::open_in(copy.path(), Options::new(1)).unwrap();
+    assert_eq!(run(&mut other.session(), "SELECT * FROM t").await.unwrap(), "1 | 2");
+    assert_eq!(run(&mut other.session(), "SELECT * FROM v").await.unwrap(), "3");
+    other.shutdown().await;
+    let files = || {
+        std::fs::read_dir(directory.path().join("history"))
+            .unwrap()
+            .flat_map(|entry| std::fs::read_dir(entry.unwrap().path()).unwrap())
+            .count()
+    };
+    let with_snapshot = files();
+    run(&mut session, "DROP SNAPSHOT before").await.unwrap();
+    assert_eq!(error(&mut session, "DROP SNAPSHOT before").await.sqlstate.code(), "42704");
+    run(&mut session, "DROP SNAPSHOT IF EXISTS before").await.unwrap();
+    for text in ["a", "b"] {
+        run(&mut session, &format!("INSERT INTO t VALUES ('{text}')")).await.unwrap();
+        run(&mut session, "CHECKPOINT").await.unwrap();
+    }
+    assert!(files() < with_snapshot + 2, "the files of what was dropped are gone");
+    database.shutdown().await;
+}
