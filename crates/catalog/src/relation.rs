@@ -37,6 +37,13 @@ impl Column {
     }
 }
 
+/// The Arrow schema of rows of these columns.
+pub(crate) fn schema(columns: &[Column]) -> SchemaRef {
+    let fields =
+        columns.iter().map(|column| Field::new(&column.name, column.sql_type.arrow(), column.nullable));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 /// What kind of relation it is, with what only that kind has.
 #[derive(Clone, Debug)]
 pub enum RelationKind {
@@ -81,11 +88,7 @@ pub struct Relation {
 impl Relation {
     /// The Arrow schema of its rows.
     pub fn schema(&self) -> SchemaRef {
-        let fields = self
-            .columns
-            .iter()
-            .map(|column| Field::new(&column.name, column.sql_type.arrow(), column.nullable));
-        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        schema(&self.columns)
     }
 
     /// Positions of the PRIMARY KEY columns of a table that has one.

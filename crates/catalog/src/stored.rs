@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, Result};
 
+use crate::relation::schema;
 use crate::{Catalog, Column, Function, FunctionId, Relation, RelationKind};
 
 /// A relation by what its CREATE statement said of it.
@@ -71,6 +73,16 @@ impl Definition {
         }
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The Arrow schema of its rows.
+    pub fn schema(&self) -> SchemaRef {
+        schema(&self.columns)
+    }
+
     fn relation(&self, kind: RelationKind) -> Relation {
         Relation {
             id: self.id,
@@ -99,11 +111,6 @@ impl CatalogChange {
             next_id: new.next_id,
             next_function_id: new.next_function_id,
         }
-    }
-
-    /// What leads to a catalog from nothing.
-    pub fn all_of(catalog: &Catalog) -> CatalogChange {
-        CatalogChange::between(&Catalog::default(), catalog)
     }
 
     /// As JSON.
@@ -147,6 +154,17 @@ impl Definitions {
         self.functions.retain(|id, _| !change.dropped_functions.contains(id));
         self.next_id = change.next_id;
         self.next_function_id = change.next_function_id;
+    }
+
+    /// The relation of this identity.
+    pub fn get(&self, id: RelationId) -> Option<&Definition> {
+        self.relations.get(&id)
+    }
+
+    /// The tables, in the order of their creation.
+    pub fn tables(&self) -> impl Iterator<Item = &Definition> {
+        let is_table = |definition: &&Definition| matches!(definition.kind, DefinitionKind::Table { .. });
+        self.relations.values().filter(is_table)
     }
 
     /// The catalog that is defined. `plan` makes the plan of a materialized view of this identity from its query, under a

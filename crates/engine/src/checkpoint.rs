@@ -10,16 +10,17 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use parking_lot::Mutex;
-use springtide_catalog::{CatalogChange, Relation};
+use springtide_catalog::Relation;
 use springtide_state as state;
-use springtide_storage::{Base, DataFile, ErrorChange, FILE_ROWS, Manifest, RelationHistory};
+use springtide_storage::{Base, DataFile, ErrorChange, FILE_ROWS, Manifest, RelationHistory, Snapshot};
 use springtide_types::{Changes, Epoch, Result, SqlError, SqlState, ZBatch};
 use tokio::sync::oneshot;
 
 use crate::log::storage_error;
 use crate::past::Past;
-use crate::reads::Reads;
+use crate::reads::{ReadPoint, Reads};
 use crate::recovery::plan_fingerprint;
+use crate::restore::check_readable;
 use crate::sequencer::Sequencer;
 
 /// How often to look whether a checkpoint is due.
@@ -43,6 +44,10 @@ pub(crate) struct Checkpoints {
 enum Request {
     /// Write one now.
     Now(oneshot::Sender<Result<()>>),
+    /// Keep a moment, now if none is given, by a name.
+    CreateSnapshot(String, Option<Epoch>, oneshot::Sender<Result<()>>),
+    /// Keep the moment of this name no longer.
+    DropSnapshot(String, oneshot::Sender<Result<()>>),
     /// Write a last one, if that takes not long, and end.
     Stop(oneshot::Sender<Result<()>>),
 }
@@ -67,6 +72,16 @@ impl Checkpoints {
     /// Writes a checkpoint of everything that is committed now.
     pub(crate) async fn checkpoint(&self) -> Result<()> {
         self.ask(Request::Now).await
+    }
+
+    /// Keeps a moment of the whole database, now if none is given, by a name; durable once it returns.
+    pub(crate) async fn create_snapshot(&self, name: String, epoch: Option<Epoch>) -> Result<()> {
+        self.ask(|reply| Request::CreateSnapshot(name, epoch, reply)).await
+    }
+
+    /// Keeps the moment of this name no longer.
+    pub(crate) async fn drop_snapshot(&self, name: String) -> Result<()> {
+        self.ask(|reply| Request::DropSnapshot(name, reply)).await
     }
 
     /// Ends the thread.
@@ -98,6 +113,10 @@ impl Writer {
         loop {
             match requests.recv_timeout(TICK) {
                 Ok(Request::Now(reply)) => answer(reply, self.checkpoint()),
+                Ok(Request::CreateSnapshot(name, epoch, reply)) => {
+                    answer(reply, self.create_snapshot(name, epoch));
+                }
+                Ok(Request::DropSnapshot(name, reply)) => answer(reply, self.drop_snapshot(&name)),
                 Ok(Request::Stop(reply)) => {
                     let result = if self.is_current() { self.checkpoint() } else { Ok(()) };
                     return answer(reply, result);
@@ -154,7 +173,7 @@ impl Writer {
         }
         let point = self.sequencer.divide_log()?;
         let catalog = &point.objects.catalog;
-        let mut relations = Vec::new();
+        let mut relations = self.dropped(&before, &point);
         let mut written = Vec::new();
         for relation in catalog.relations().filter(|relation| relation.is_stored()) {
             // A view that was dropped meanwhile has no history that anyone can ask for.
@@ -163,13 +182,54 @@ impl Writer {
             written.push(contents.clone());
         }
         relations.sort_by_key(|relation| relation.id);
-        let manifest = Manifest::new(point.epoch, CatalogChange::all_of(catalog).to_json(), relations);
+        let catalog = self.past.catalog_changes(point.epoch);
+        let snapshots = before.snapshots.clone();
         drop(before);
-        let unneeded = self.past.install(manifest)?;
+        self.install(Manifest { catalog, relations, snapshots, ..Manifest::new(point.epoch) })?;
         written.iter().for_each(|contents| contents.forget_recorded(point.epoch));
-        self.sequencer.forget_log(unneeded)?;
-        self.past.collect_garbage()?;
         Ok(Some(point.epoch))
+    }
+
+    fn create_snapshot(&mut self, name: String, epoch: Option<Epoch>) -> Result<()> {
+        self.checkpoint()?;
+        let mut manifest = (*self.past.manifest()).clone();
+        let epoch = epoch.unwrap_or(manifest.epoch);
+        if manifest.snapshots.iter().any(|snapshot| snapshot.name == name) {
+            let message = format!("snapshot \"{name}\" already exists");
+            return Err(SqlError::new(SqlState::DUPLICATE_OBJECT, message));
+        }
+        check_readable(&manifest, epoch)?;
+        manifest.snapshots.push(Snapshot { name, epoch });
+        manifest.snapshots.sort_by(|left, right| left.name.cmp(&right.name));
+        self.install(manifest)
+    }
+
+    fn drop_snapshot(&mut self, name: &str) -> Result<()> {
+        self.checkpoint()?;
+        let mut manifest = (*self.past.manifest()).clone();
+        let known = manifest.snapshots.len();
+        manifest.snapshots.retain(|snapshot| snapshot.name != name);
+        if manifest.snapshots.len() == known {
+            let message = format!("snapshot \"{name}\" does not exist");
+            return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
+        }
+        self.install(manifest)
+    }
+
+    fn install(&self, manifest: Manifest) -> Result<()> {
+        let unneeded = self.past.install(manifest)?;
+        self.sequencer.forget_log(unneeded)?;
+        self.past.collect_garbage()
+    }
+
+    /// The histories of relations that are no more, as far as a snapshot needs them.
+    fn dropped(&self, before: &Manifest, point: &ReadPoint) -> Vec<RelationHistory> {
+        let gone = before.relations.iter().filter(|known| point.objects.catalog.by_id(known.id).is_none());
+        let gone = gone.map(|known| {
+            let dropped = known.dropped.or(Some(before.epoch + 1));
+            RelationHistory { dropped, ..known.clone() }
+        });
+        gone.filter(|known| before.snapshots.iter().any(|snapshot| known.existed(snapshot.epoch))).collect()
     }
 
     /// The history of a relation up to an epoch, with files for what is new.

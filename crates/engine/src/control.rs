@@ -1,12 +1,14 @@
 //! Statements about the session itself: transactions and parameters.
 
 use springtide_sql::sqlparser::ast::{
-    ContextModifier, DiscardObject, Expr, ObjectName, Reset, ResetStatement, Set, Statement,
-    TransactionAccessMode, TransactionMode, Value, ValueWithSpan,
+    ContextModifier, DiscardObject, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    ObjectName, Reset, ResetStatement, Set, Statement, TransactionAccessMode, TransactionMode, Value,
+    ValueWithSpan,
 };
-use springtide_types::{Result, SqlError};
+use springtide_types::{Result, SqlError, SqlState};
 
 use crate::settings::AS_OF;
+use crate::statement::fold;
 
 /// What a statement asks of the session, if it is not about data.
 #[derive(Debug, PartialEq)]
@@ -28,6 +30,17 @@ pub(crate) enum Control {
     },
     Show {
         name: String,
+    },
+    /// Write a checkpoint.
+    Checkpoint,
+    /// Keep a moment by a name: that of an expression, or now.
+    CreateSnapshot {
+        name: String,
+        as_of: Option<Box<Expr>>,
+    },
+    DropSnapshot {
+        name: String,
+        if_exists: bool,
     },
     /// Accepted, and without effect: `SET TRANSACTION` (always serializable), `DISCARD PLANS`.
     Ignore {
@@ -56,10 +69,51 @@ pub(crate) fn control(statement: &Statement) -> Result<Option<Control>> {
             let words = variable.iter().map(|ident| ident.value.to_lowercase()).collect::<Vec<_>>();
             Control::Show { name: show_name(&words) }
         }
+        Statement::Call(call) => return control_call(call).map(Some),
         Statement::Discard { object_type: DiscardObject::ALL } => Control::ResetAll { tag: "DISCARD ALL" },
         Statement::Discard { .. } => Control::Ignore { tag: "DISCARD" },
         _ => return Ok(None),
     }))
+}
+
+/// The procedures, which have statements of their own as well: `CHECKPOINT` is `CALL springtide.checkpoint()`.
+fn control_call(call: &Function) -> Result<Control> {
+    let arguments = match &call.args {
+        FunctionArguments::List(list) => list.args.iter().map(argument).collect::<Option<Vec<_>>>(),
+        _ => None,
+    };
+    Ok(match (call.name.to_string().as_str(), arguments.as_deref()) {
+        ("springtide.checkpoint", Some([])) => Control::Checkpoint,
+        ("springtide.create_snapshot", Some([name, as_of @ ..])) if as_of.len() < 2 => {
+            Control::CreateSnapshot { name: object_name(name)?, as_of: as_of.first().cloned().map(Box::new) }
+        }
+        ("springtide.drop_snapshot", Some([name, if_exists @ ..])) if if_exists.len() < 2 => {
+            Control::DropSnapshot { name: object_name(name)?, if_exists: !if_exists.is_empty() }
+        }
+        _ => {
+            let message = format!("procedure {} does not exist", call.name);
+            return Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message));
+        }
+    })
+}
+
+fn argument(argument: &FunctionArg) -> Option<Expr> {
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    }
+}
+
+/// An identifier, folded to lower case unless it was quoted, or a text.
+fn object_name(expr: &Expr) -> Result<String> {
+    match expr {
+        Expr::Identifier(ident) => Ok(fold(ident)),
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Ok(text.clone()),
+        other => {
+            let message = format!("syntax error at or near \"{other}\"");
+            Err(SqlError::new(SqlState::SYNTAX_ERROR, message))
+        }
+    }
 }
 
 fn control_set(set: &Set) -> Result<Control> {

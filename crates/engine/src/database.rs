@@ -80,9 +80,9 @@ impl Database {
             return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
         }
         let Recovered { objects, epoch, table_frontier, durable } = recovered;
-        let (past, tail) = durable.map(|durable| (durable.past, durable.tail)).unzip();
+        let past = durable.as_ref().map(|durable| durable.past.clone());
         let reads = Reads::new(objects, epoch, past.clone());
-        let (sequencer, thread) = Sequencer::start(options.workers, reads.clone(), table_frontier, tail)?;
+        let (sequencer, thread) = Sequencer::start(options.workers, reads.clone(), table_frontier, durable)?;
         let checkpoints = past.map(|past| {
             Checkpoints::start(reads.clone(), sequencer.clone(), past, options.checkpoint_interval)
         });
@@ -151,10 +151,7 @@ impl Database {
 
     /// Writes a checkpoint now: a start goes on from it, and the log up to it goes. Nothing to do in memory.
     pub async fn checkpoint(&self) -> Result<()> {
-        match &self.shared.checkpoints {
-            Some(checkpoints) => checkpoints.checkpoint().await,
-            None => Ok(()),
-        }
+        self.shared.checkpoint().await
     }
 
     /// Ends the workers once all that was asked before is done, with a checkpoint unless a view is far behind. Later
@@ -175,6 +172,22 @@ impl Database {
 }
 
 impl Shared {
+    /// Writes a checkpoint, unless the database is in memory.
+    pub(crate) async fn checkpoint(&self) -> Result<()> {
+        match &self.checkpoints {
+            Some(checkpoints) => checkpoints.checkpoint().await,
+            None => Ok(()),
+        }
+    }
+
+    /// What writes checkpoints and keeps snapshots; `0A000` in memory.
+    pub(crate) fn checkpoints(&self) -> Result<&Checkpoints> {
+        self.checkpoints.as_ref().ok_or_else(|| {
+            SqlError::unsupported("a snapshot of a database in memory")
+                .with_hint("Start the server with --data-dir.")
+        })
+    }
+
     /// Commits a transaction. `None` if it changed nothing.
     pub(crate) async fn commit(
         &self,

@@ -12,9 +12,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use chrono::DateTime;
 use parking_lot::{Mutex, RwLock};
-use springtide_catalog::Relation;
+use springtide_catalog::{CatalogChange, Relation};
 use springtide_state::{self as state, RecordedChanges};
-use springtide_storage::{DataFile, History, Manifest, RelationHistory};
+use springtide_storage::{CatalogEntry, DataFile, History, Manifest, RelationHistory};
 use springtide_types::{Changes, Epoch, Result, SqlError, SqlState, ZBatch};
 
 use crate::log::storage_error;
@@ -26,11 +26,32 @@ pub(crate) struct Past {
     manifest: RwLock<Arc<Manifest>>,
     /// Manifests that somebody may still read by.
     retired: Mutex<Vec<Arc<Manifest>>>,
+    /// Changes to the catalog that no manifest has yet, by ascending epoch.
+    catalog_changes: Mutex<Vec<CatalogEntry>>,
 }
 
 impl Past {
     pub(crate) fn new(history: History, manifest: Manifest) -> Past {
-        Past { history, manifest: RwLock::new(Arc::new(manifest)), retired: Mutex::default() }
+        Past {
+            history,
+            manifest: RwLock::new(Arc::new(manifest)),
+            retired: Mutex::default(),
+            catalog_changes: Mutex::default(),
+        }
+    }
+
+    /// Keeps a change to the catalog for the next manifest.
+    pub(crate) fn note_catalog_change(&self, epoch: Epoch, change: &CatalogChange) {
+        self.catalog_changes.lock().push(CatalogEntry { epoch, change: change.to_json() });
+    }
+
+    /// All changes to the catalog until an epoch.
+    pub(crate) fn catalog_changes(&self, until: Epoch) -> Vec<CatalogEntry> {
+        let mut changes = self.manifest().catalog.clone();
+        let known = changes.last().map_or(0, |entry| entry.epoch);
+        let noted = self.catalog_changes.lock();
+        changes.extend(noted.iter().filter(|entry| entry.epoch > known && entry.epoch <= until).cloned());
+        changes
     }
 
     pub(crate) fn manifest(&self) -> Arc<Manifest> {
@@ -44,6 +65,7 @@ impl Past {
     /// Makes a manifest the one that counts. Returns the epoch up to which the log is no longer needed.
     pub(crate) fn install(&self, manifest: Manifest) -> Result<Epoch> {
         let unneeded = self.history.install(&manifest).map_err(storage_error)?;
+        self.catalog_changes.lock().retain(|entry| entry.epoch > manifest.epoch);
         let before = std::mem::replace(&mut *self.manifest.write(), Arc::new(manifest));
         self.retired.lock().push(before);
         Ok(unneeded)
@@ -196,8 +218,12 @@ fn net_changes(changes: &Changes) -> std::result::Result<RecordBatch, ArrowError
 
 fn too_early(relation: &Relation, since: Epoch) -> SqlError {
     let message = format!("{} \"{}\" can't be read at that moment", relation.kind_name(), relation.name);
-    let since = DateTime::from_timestamp_micros(since as i64).map_or(String::new(), |since| {
-        format!("The oldest moment at which it can be read is {}.", since.format("%Y-%m-%d %H:%M:%S%.6f+00"))
-    });
+    let since = format!("The oldest moment at which it can be read is {}.", moment_text(since));
     SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message).with_detail(since)
+}
+
+/// An epoch as a `timestamptz` is written.
+pub(crate) fn moment_text(epoch: Epoch) -> String {
+    let moment = DateTime::from_timestamp_micros(epoch as i64);
+    moment.map_or_else(|| epoch.to_string(), |moment| moment.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string())
 }

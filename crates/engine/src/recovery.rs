@@ -57,10 +57,7 @@ pub(crate) fn recover(
     let (history, manifest) = History::open(files.clone(), directory).map_err(storage_error)?;
     let manifest = manifest.unwrap_or_default();
     let epoch = manifest.epoch;
-    let mut definitions = Definitions::default();
-    if epoch > 0 {
-        definitions.apply(CatalogChange::from_json(&manifest.catalog).map_err(damaged)?);
-    }
+    let definitions = definitions_at(&manifest, epoch)?;
     let mut plans = Plans { planner: planner.clone(), made: HashMap::new() };
     let catalog = Arc::new(plans.catalog(&definitions)?);
     let table_frontier = Arc::new(AtomicU64::new(epoch + 1));
@@ -76,6 +73,15 @@ pub(crate) fn recover(
     let directory = directory.to_owned();
     let tail = Tail { files, directory, lock, after: epoch, definitions, plans, started };
     Ok(Recovered { objects, epoch, table_frontier, durable: Some(Durable { past, tail }) })
+}
+
+/// What was defined at an epoch that is not later than that of the manifest.
+pub(crate) fn definitions_at(manifest: &Manifest, epoch: Epoch) -> Result<Definitions> {
+    let mut definitions = Definitions::default();
+    for entry in manifest.catalog.iter().filter(|entry| entry.epoch <= epoch) {
+        definitions.apply(CatalogChange::from_json(&entry.change).map_err(damaged)?);
+    }
+    Ok(definitions)
 }
 
 /// Fills a table, and has the contents of each relation keep the changes that its history lacks.
@@ -101,7 +107,7 @@ fn load(past: &Past, relation: &Relation, objects: &Objects) -> Result<()> {
 /// Leaves out the views whose plans compute something else than when their history was written: it begins anew.
 fn without_other_plans(mut manifest: Manifest, catalog: &Catalog) -> Manifest {
     manifest.relations.retain(|known| {
-        let Some(relation) = catalog.by_id(known.id) else { return false };
+        let Some(relation) = catalog.by_id(known.id) else { return known.dropped.is_some() };
         let same = plan_fingerprint(relation) == known.fingerprint;
         if !same {
             tracing::warn!(
@@ -136,8 +142,8 @@ pub(crate) struct Tail {
 /// What happened at an epoch.
 pub(crate) struct Happened {
     pub(crate) epoch: Epoch,
-    /// The catalog after it, if it ran DDL.
-    pub(crate) catalog: Option<Catalog>,
+    /// If it ran DDL, what that changed, and the catalog after it.
+    pub(crate) ddl: Option<(CatalogChange, Catalog)>,
     pub(crate) writes: Vec<(RelationId, ZBatch)>,
 }
 
@@ -150,12 +156,14 @@ impl Tail {
     ) -> Result<Log> {
         let Tail { files, directory, lock, after, mut definitions, mut plans, started } = self;
         let (log, replayed) = Log::open(files, &directory, lock, after, |record| {
-            let mut catalog = None;
+            let mut ddl = None;
             if !record.catalog.is_empty() {
-                definitions.apply(CatalogChange::decode(&record.catalog)?);
-                catalog = Some(plans.catalog(&definitions).map_err(|error| error.to_string())?);
+                let change = CatalogChange::decode(&record.catalog)?;
+                definitions.apply(change.clone());
+                let catalog = plans.catalog(&definitions).map_err(|error| error.to_string())?;
+                ddl = Some((change, catalog));
             }
-            again(Happened { epoch: record.epoch, catalog, writes: record.deltas })
+            again(Happened { epoch: record.epoch, ddl, writes: record.deltas })
         })?;
         if replayed.torn_bytes > 0 {
             let bytes = replayed.torn_bytes;

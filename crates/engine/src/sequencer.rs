@@ -23,8 +23,9 @@ use crate::commit::{Commit, CommitError, TableReads};
 use crate::constraints::check_unique;
 use crate::log::Log;
 use crate::objects::Objects;
+use crate::past::Past;
 use crate::reads::{ReadPoint, Reads};
-use crate::recovery::{Happened, Tail};
+use crate::recovery::{Durable, Happened, Tail};
 
 /// Commits in one group, at most.
 const MAX_GROUP: usize = 1024;
@@ -54,15 +55,16 @@ impl Sequencer {
     /// Starts the sequencer and its workers, and waits until what the log holds has happened again.
     ///
     /// The sequencer goes on from what `reads` shows: `table_frontier` belongs to the tables there, and the views
-    /// there are computed from them. Commits are kept in the log that `tail` leads to, if there is one.
+    /// there are computed from them. Commits are kept in the log of `durable`, if there is one.
     pub(crate) fn start(
         workers: usize,
         reads: Arc<Reads>,
         table_frontier: Arc<AtomicU64>,
-        tail: Option<Tail>,
+        durable: Option<Durable>,
     ) -> Result<(Sequencer, JoinHandle<()>), SqlError> {
         let (requests, receiver) = std::sync::mpsc::channel();
         let (is_ready, ready) = std::sync::mpsc::channel();
+        let (past, tail) = durable.map(|Durable { past, tail }| (past, tail)).unzip();
         let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || {
             let sequencer = std::thread::current();
             let progress = reads.clone();
@@ -71,7 +73,7 @@ impl Sequencer {
                 sequencer.unpark();
             });
             let workers = (Workers::start(workers, on_progress), workers);
-            let mut state = State::new(reads, workers, table_frontier, tail.is_some());
+            let mut state = State::new(reads, workers, table_frontier, past);
             let recovered = state.recover(tail);
             let failed = recovered.is_err();
             // Whoever started the sequencer waits for it.
@@ -127,8 +129,8 @@ struct State {
     worker_count: usize,
     /// Where commits are made durable; `None` if the database lives in memory only.
     log: Option<Log>,
-    /// Whether the contents keep their changes for the next checkpoint.
-    records_changes: bool,
+    /// Where what happens is kept for the next checkpoint; `None` in memory.
+    past: Option<Arc<Past>>,
     objects: Objects,
     /// Every table is complete up to here: one frontier for all, because the sequencer alone writes them.
     table_frontier: Arc<AtomicU64>,
@@ -164,7 +166,7 @@ impl State {
         reads: Arc<Reads>,
         (workers, worker_count): (Workers, usize),
         table_frontier: Arc<AtomicU64>,
-        records_changes: bool,
+        past: Option<Arc<Past>>,
     ) -> State {
         State {
             objects: (*reads.objects()).clone(),
@@ -173,7 +175,7 @@ impl State {
             workers,
             worker_count,
             log: None,
-            records_changes,
+            past,
             table_frontier,
             last_change: HashMap::new(),
             views: BTreeMap::new(),
@@ -197,7 +199,10 @@ impl State {
         self.last_epoch = happened.epoch;
         let mut group = Group::new(happened.epoch);
         let before = self.objects.catalog.clone();
-        let ddl = happened.catalog.map(|catalog| self.adopt(catalog, happened.epoch));
+        let ddl = happened.ddl.map(|(change, catalog)| {
+            self.note_catalog_change(happened.epoch, &change);
+            self.adopt(catalog, happened.epoch)
+        });
         for (table, delta) in &happened.writes {
             let contents = self.objects.contents.get(table).ok_or(format!("there is no table {table}"))?;
             if contents.schema() != delta.schema() {
@@ -409,10 +414,16 @@ impl State {
         self.objects.catalog = Arc::new(catalog);
         self.objects.version += 1;
         let created = self.objects.create_contents(&self.table_frontier, self.worker_count);
-        if self.records_changes {
+        if self.past.is_some() {
             created.iter().for_each(|relation| self.objects.contents[&relation.id].record_changes(epoch - 1));
         }
         created
+    }
+
+    fn note_catalog_change(&self, epoch: Epoch, change: &CatalogChange) {
+        if let Some(past) = &self.past {
+            past.note_catalog_change(epoch, change);
+        }
     }
 
     fn drop_missing(&mut self, before: &Catalog) {
@@ -431,6 +442,7 @@ impl State {
         if let Err(error) = self.write_log(&group, Some(&ddl.change)) {
             return answer(reply, Err(CommitError::Failed(error)));
         }
+        self.note_catalog_change(group.epoch, &ddl.change);
         self.send(group.epoch, group.deltas);
         let objects = Arc::new(self.objects.clone());
         self.publish(group.epoch, Some(objects));

@@ -1,21 +1,27 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::TimestampMicrosecondType;
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
+use futures::TryStreamExt;
 use futures::future::BoxFuture;
+use springtide_catalog::Catalog;
 use springtide_sql::Statement;
 use springtide_sql::sqlparser::ast;
-use springtide_types::{Result, SqlError, SqlState, SqlType};
+use springtide_types::{Epoch, Result, SqlError, SqlState, SqlType};
 
 use crate::commit::CommitError;
 use crate::control::{Control, control};
 use crate::database::Shared;
 use crate::history::{Digest, History, digested};
+use crate::moment::epoch_at;
 use crate::notice::Notice;
 use crate::prepared::Prepared;
 use crate::response::{Column, Response};
 use crate::settings::Settings;
-use crate::statement::{self, Bound, Context, CopyIn};
+use crate::statement::{self, Bound, Context, CopyIn, parse_query};
 use crate::transaction::Transaction;
 
 /// One client's conversation with the database. Statements run one after the other.
@@ -160,7 +166,47 @@ impl Session {
                 let value = self.settings.get(&name)?.to_owned();
                 Ok(Response::text(&name, "SHOW", vec![value]))
             }
+            Control::Checkpoint => {
+                self.shared.checkpoint().await?;
+                Ok(Response::complete("CHECKPOINT"))
+            }
+            Control::CreateSnapshot { name, as_of } => {
+                let epoch = match as_of {
+                    Some(expr) => Some(self.moment(&expr).await?),
+                    None => None,
+                };
+                self.shared.checkpoints()?.create_snapshot(name, epoch).await?;
+                Ok(Response::complete("CREATE SNAPSHOT"))
+            }
+            Control::DropSnapshot { name, if_exists } => {
+                let dropped = self.shared.checkpoints()?.drop_snapshot(name).await;
+                match dropped {
+                    Err(error) if if_exists && error.sqlstate == SqlState::UNDEFINED_OBJECT => {
+                        self.notices.push(Notice::new(format!("{}, skipping", error.message)));
+                    }
+                    dropped => dropped?,
+                }
+                Ok(Response::complete("DROP SNAPSHOT"))
+            }
             Control::Ignore { tag } => Ok(Response::complete(tag)),
+        }
+    }
+
+    /// The moment that an expression without columns stands for.
+    async fn moment(&self, expr: &ast::Expr) -> Result<Epoch> {
+        let query = parse_query(&format!("SELECT CAST(({expr}) AS timestamptz)"))?;
+        let planner = &self.shared.planner;
+        let bound = planner.bind(&query, &Catalog::default(), &[])?;
+        let rows: Vec<RecordBatch> =
+            planner.execute(&bound, &HashMap::new(), &[]).await?.try_collect().await?;
+        let value = rows.iter().find(|batch| batch.num_rows() == 1).map(|batch| batch.column(0));
+        let moments = value.and_then(|value| value.as_primitive_opt::<TimestampMicrosecondType>());
+        match moments.filter(|moments| moments.is_valid(0)) {
+            Some(moments) => epoch_at(moments.value(0), self.shared.reads.committed()),
+            None => {
+                let message = "the moment of a snapshot can't be NULL";
+                Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message))
+            }
         }
     }
 

@@ -2,6 +2,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use springtide_engine::RestorePoint;
+use springtide_types::SqlError;
 
 /// Workers that are started unless told otherwise, if there are as many cores.
 const DEFAULT_WORKERS: usize = 4;
@@ -42,6 +44,18 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DIR", env = "SPRINGTIDE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
+    /// First fill --data-dir, which must hold no database yet, with what the database in this directory held
+    #[arg(long, value_name = "DIR", requires = "data_dir")]
+    pub(crate) restore_from: Option<PathBuf>,
+
+    /// Restore as of the snapshot of this name, instead of the newest checkpoint
+    #[arg(long, value_name = "NAME", requires = "restore_from", conflicts_with = "as_of")]
+    pub(crate) snapshot: Option<String>,
+
+    /// Restore as of a moment, such as '2026-01-01 10:00:00+00'
+    #[arg(long, value_name = "TIMESTAMP", requires = "restore_from")]
+    pub(crate) as_of: Option<String>,
+
     /// Threads that maintain views [default: one per core, at most 4]
     #[arg(long, value_name = "N", env = "SPRINGTIDE_WORKERS")]
     pub(crate) workers: Option<NonZeroUsize>,
@@ -56,6 +70,15 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
+    /// What to restore.
+    pub(crate) fn restore_point(&self) -> Result<RestorePoint, SqlError> {
+        Ok(match (&self.snapshot, &self.as_of) {
+            (Some(name), _) => RestorePoint::Snapshot(name.clone()),
+            (None, Some(moment)) => RestorePoint::parse(moment)?,
+            (None, None) => RestorePoint::Newest,
+        })
+    }
+
     /// The number of workers to start.
     pub(crate) fn workers(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);

@@ -1,9 +1,11 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::time::Duration;
 
 use springtide_engine::Database;
+use springtide_types::SqlError;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -51,7 +53,7 @@ fn open(options: &Serve) -> Result<Database, String> {
         ..springtide_engine::Options::new(options.workers())
     };
     let opened = match &options.data_dir {
-        Some(directory) => Database::open_in(directory, engine),
+        Some(directory) => restore(options, directory).and_then(|()| Database::open_in(directory, engine)),
         None => {
             if !options.in_memory {
                 tracing::warn!(
@@ -65,6 +67,13 @@ fn open(options: &Serve) -> Result<Database, String> {
         let hint = error.hint.as_deref().map(|hint| format!("\n{hint}")).unwrap_or_default();
         format!("cannot open the database: {error}{hint}")
     })
+}
+
+fn restore(options: &Serve, directory: &Path) -> Result<(), SqlError> {
+    let Some(from) = &options.restore_from else { return Ok(()) };
+    let epoch = springtide_engine::restore(from, &options.restore_point()?, directory)?;
+    tracing::info!("restored epoch {epoch} of {} into {}", from.display(), directory.display());
+    Ok(())
 }
 
 /// The one line on stdout, which scripts wait for.

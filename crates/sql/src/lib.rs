@@ -42,6 +42,7 @@ mod parameter;
 mod parse;
 mod pipeline;
 mod planner;
+mod procedures;
 mod relation_table;
 mod scan;
 mod scope;

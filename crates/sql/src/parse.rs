@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::dialect::Postgres;
+use crate::procedures::as_calls;
 
 /// A parsed statement with its own source text.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 }
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
-    let tokens = without_other_versions(without_table_words(with_option_values(tokens)));
+    let tokens = as_calls(without_other_versions(without_table_words(with_option_values(tokens))));
     let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error))?;
     match parser.peek_token().token {

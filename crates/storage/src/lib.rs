@@ -16,6 +16,8 @@ mod wal;
 
 pub use error::StorageError;
 pub use file_system::{FileSystem, LocalFileSystem, LogFile};
-pub use history::{Base, DataFile, ErrorChange, FILE_ROWS, History, Manifest, RelationHistory};
+pub use history::{
+    Base, CatalogEntry, DataFile, ErrorChange, FILE_ROWS, History, Manifest, RelationHistory, Snapshot,
+};
 pub use record::Record;
 pub use wal::{Replayed, Wal};

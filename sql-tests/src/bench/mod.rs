@@ -1,9 +1,10 @@
-//! The benches: how many Nexmark events a second the views keep up with, and whether the cost of a commit
-//! follows the change rather than the size of the tables.
+//! The benches: how many Nexmark events a second the views keep up with, whether the cost of a commit
+//! follows the change rather than the size of the tables, and how long a start takes.
 
 pub mod change;
 mod cpu;
 pub mod nexmark;
+pub mod restart;
 
 /// The value in the middle of an odd number of measurements; of an even number, the lower of the two.
 fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {

@@ -1,8 +1,8 @@
 //! Prints how fast views are maintained.
 
 use clap::{Parser, ValueEnum};
-use springtide_sql_tests::bench::change;
 use springtide_sql_tests::bench::nexmark::{self, QUERIES, Sample};
+use springtide_sql_tests::bench::{change, restart};
 use springtide_types::Result;
 
 /// Maintains Nexmark views over pre-generated events, and measures one-row commits over tables of several sizes.
@@ -39,6 +39,7 @@ enum What {
     All,
     Nexmark,
     Change,
+    Restart,
 }
 
 /// Of event time, as in the reference generator.
@@ -47,11 +48,15 @@ const EVENTS_PER_SECOND: u64 = 10_000_000;
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    if arguments.what != What::Change {
+    let measures = |what| arguments.what == What::All || arguments.what == what;
+    if measures(What::Nexmark) {
         measure_nexmark(&arguments).await?;
     }
-    if arguments.what != What::Nexmark {
+    if measures(What::Change) {
         measure_change(&arguments).await?;
+    }
+    if measures(What::Restart) {
+        measure_restart(&arguments).await?;
     }
     Ok(())
 }
@@ -108,6 +113,24 @@ async fn measure_change(arguments: &Arguments) -> Result<()> {
                     "{workers:<8} ratio              {:<10.2} {:.2}",
                     ratio(insert, few_insert),
                     ratio(update, few_update)
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn measure_restart(arguments: &Arguments) -> Result<()> {
+    println!("Starts on a directory with five views");
+    println!("workers  rows       rounds  ready s  views s  MB on disk");
+    for workers in &arguments.workers {
+        for rows in &arguments.rows {
+            for rounds in [0, 3] {
+                let restart = restart::measure(*rows, rounds, *workers).await?;
+                let (ready, views) = (restart.ready.as_secs_f64(), restart.views.as_secs_f64());
+                println!(
+                    "{workers:<8} {rows:<10} {rounds:<7} {ready:<8.2} {views:<8.2} {}",
+                    restart.bytes >> 20
                 );
             }
         }

@@ -8,7 +8,7 @@ use springtide_sql::sqlparser::ast::{
 use springtide_types::{Result, SqlError, SqlType};
 
 /// An identifier as the catalog spells it.
-pub(super) fn fold(ident: &Ident) -> String {
+pub(crate) fn fold(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 

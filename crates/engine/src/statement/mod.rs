@@ -24,7 +24,7 @@ use crate::response::{Column, Response};
 use crate::settings::AS_OF;
 use crate::transaction::Transaction;
 
-pub(crate) use ast::parse_query;
+pub(crate) use ast::{fold, parse_query};
 pub(crate) use copy::CopyIn;
 pub(crate) use target::Target;
 

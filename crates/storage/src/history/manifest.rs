@@ -10,13 +10,34 @@ const FORMAT: u32 = 1;
 /// All that happened up to one epoch, by the files that hold it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    format: u32,
+    /// The version of the format.
+    pub format: u32,
     /// Everything up to here is in the files.
     pub epoch: Epoch,
-    /// The catalog at that epoch, in the engine's own terms.
-    pub catalog: serde_json::Value,
-    /// The stored relations, by ascending identity.
+    /// All changes to the catalog, by ascending epoch.
+    pub catalog: Vec<CatalogEntry>,
+    /// The stored relations, by ascending identity, and those that were dropped and that a snapshot still needs.
     pub relations: Vec<RelationHistory>,
+    /// Moments that are kept by name, in the order of the names.
+    pub snapshots: Vec<Snapshot>,
+}
+
+/// A change to the catalog.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CatalogEntry {
+    /// When.
+    pub epoch: Epoch,
+    /// What changed, in the engine's own terms.
+    pub change: serde_json::Value,
+}
+
+/// A moment of the whole database that is kept by a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The name.
+    pub name: String,
+    /// The moment.
+    pub epoch: Epoch,
 }
 
 /// The history of one table or view.
@@ -28,6 +49,8 @@ pub struct RelationHistory {
     pub directory: String,
     /// The first epoch at which the relation can be read.
     pub since: Epoch,
+    /// The epoch at which it was dropped.
+    pub dropped: Option<Epoch>,
     /// Of a view, the fingerprint of the plan that computed it.
     pub fingerprint: Option<u64>,
     /// Whole contents at some epochs, ascending.
@@ -103,6 +126,7 @@ impl RelationHistory {
             id,
             directory,
             since,
+            dropped: None,
             fingerprint: None,
             bases: Vec::new(),
             changes: Vec::new(),
@@ -120,6 +144,11 @@ impl RelationHistory {
         self.changes.iter().filter(move |file| file.last > after && file.first <= until)
     }
 
+    /// Whether the relation was there at an epoch.
+    pub fn existed(&self, epoch: Epoch) -> bool {
+        self.since <= epoch && self.dropped.is_none_or(|dropped| epoch < dropped)
+    }
+
     /// All files.
     pub(super) fn files(&self) -> impl Iterator<Item = &DataFile> {
         self.bases.iter().flat_map(|base| &base.files).chain(&self.changes)
@@ -127,9 +156,9 @@ impl RelationHistory {
 }
 
 impl Manifest {
-    /// A manifest in the format of today.
-    pub fn new(epoch: Epoch, catalog: serde_json::Value, relations: Vec<RelationHistory>) -> Manifest {
-        Manifest { format: FORMAT, epoch, catalog, relations }
+    /// A manifest in the format of today, of an epoch at which nothing has happened.
+    pub fn new(epoch: Epoch) -> Manifest {
+        Manifest { format: FORMAT, epoch, ..Manifest::default() }
     }
 
     /// The history of a relation.

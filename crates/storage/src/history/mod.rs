@@ -18,7 +18,7 @@ use parquet::errors::ParquetError;
 use springtide_types::{Changes, Epoch};
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use manifest::{Base, DataFile, ErrorChange, Manifest, RelationHistory};
+pub use manifest::{Base, CatalogEntry, DataFile, ErrorChange, Manifest, RelationHistory, Snapshot};
 
 use crate::error::StorageError;
 use crate::file_system::{FileSystem, UNFINISHED};
@@ -97,12 +97,26 @@ impl History {
         schema: &SchemaRef,
     ) -> Result<Vec<Changes>, StorageError> {
         let path = self.directory.join(directory).join(&file.name);
-        let bytes = self.files.read(&path).map_err(StorageError::io(&path))?;
-        if xxh3_64(&bytes) != file.checksum {
-            let reason = "its checksum is wrong".to_owned();
-            return Err(StorageError::Corrupt { path, offset: 0, reason });
-        }
+        let bytes = self.read_intact(&path, file)?;
         data_file::decode(Bytes::from(bytes), schema).map_err(StorageError::parquet(&path))
+    }
+
+    fn read_intact(&self, path: &Path, file: &DataFile) -> Result<Vec<u8>, StorageError> {
+        let bytes = self.files.read(path).map_err(StorageError::io(path))?;
+        if xxh3_64(&bytes) == file.checksum {
+            return Ok(bytes);
+        }
+        let reason = "its checksum is wrong".to_owned();
+        Err(StorageError::Corrupt { path: path.to_owned(), offset: 0, reason })
+    }
+
+    /// Copies a file of a relation into another history.
+    pub fn copy(&self, directory: &str, file: &DataFile, to: &History) -> Result<(), StorageError> {
+        let bytes = self.read_intact(&self.directory.join(directory).join(&file.name), file)?;
+        let directory = to.directory.join(directory);
+        to.files.create_directory(&directory).map_err(StorageError::io(&directory))?;
+        let path = directory.join(&file.name);
+        to.files.put(&path, &bytes).map_err(StorageError::io(&path))
     }
 
     /// Makes a manifest the one that counts, and removes the oldest. Returns the epoch of the oldest that is kept:

@@ -31,7 +31,7 @@ fn install(history: &History, epochs: &[Epoch]) -> Manifest {
         relation.changes.extend(history.write(&relation.directory, &epoch.to_string(), &changes).unwrap());
     }
     let newest = *epochs.last().unwrap();
-    let manifest = Manifest::new(newest, serde_json::json!({"of": newest}), vec![relation]);
+    let manifest = Manifest { relations: vec![relation], ..Manifest::new(newest) };
     history.install(&manifest).unwrap();
     manifest
 }
@@ -158,7 +158,7 @@ fn a_full_disk_leaves_what_was_there() {
     files.fail_after(Some(0));
     let error = history.write("so_so.3", "3", &Changes::at(3, numbers([3]))).unwrap_err();
     assert!(error.is_disk_full());
-    let next = Manifest::new(3, serde_json::Value::Null, manifest.relations.clone());
+    let next = Manifest { relations: manifest.relations.clone(), ..Manifest::new(3) };
     assert!(history.install(&next).unwrap_err().is_disk_full());
     files.fail_after(None);
     let (history, found) = open(&files).unwrap();
