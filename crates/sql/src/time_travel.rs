@@ -84,39 +84,39 @@ impl VisitorMut for Visit<'_> {
 impl Visit<'_> {
     fn name(&self, factor: &mut TableFactor) -> Result<()> {
         let TableFactor::Table { name, alias, args, version, .. } = factor else { return Ok(()) };
-        let (time, relation, called) = match (version.take(), args.take()) {
+        let (time, relation, called) = match (version.take(), &args) {
             (None, Some(call)) if is_changes(name) => {
-                let (time, relation) = self.changes(&call)?;
+                let (time, relation) = self.changes(call)?;
                 (time, relation, "changes".to_owned())
             }
-            (None, Some(call)) => {
-                *args = Some(call);
-                return Ok(());
-            }
-            (None, None) => {
-                // Also so that no name of a user's passes for one of ours.
+            (None, Some(_)) => return Ok(()),
+            (Some(_), Some(_)) => return Err(syntax_error("(")),
+            (version, None) => {
+                // Always, so that no name of a user's passes for one of ours.
                 let relation = object_name(name)?;
-                match self.travel.present {
-                    Some(present) if !self.is_query(name) => (Time::At(present), relation.clone(), relation),
-                    _ => return Ok(()),
-                }
-            }
-            (Some(TableVersion::ForSystemTimeAsOf(moment)), None) => {
-                self.refuse_query(name, AS_OF)?;
-                let relation = object_name(name)?;
-                (Time::At(self.moment(moment)?), relation.clone(), relation)
-            }
-            (Some(other), _) => {
-                let text = other.to_string();
-                let word = text.split([' ', '(']).next().unwrap_or_default();
-                let message = format!("syntax error at or near \"{word}\"");
-                return Err(SqlError::new(SqlState::SYNTAX_ERROR, message)
-                    .with_hint("Write FOR SYSTEM_TIME AS OF <moment>, or changes(table, since, until)."));
+                let Some(moment) = self.moment_of(name, version)? else { return Ok(()) };
+                (Time::At(moment), relation.clone(), relation)
             }
         };
+        *args = None;
         *name = time.of(&relation);
         alias.get_or_insert_with(|| self::alias(&called));
         Ok(())
+    }
+
+    /// The moment at which a relation is read, unless that is now.
+    fn moment_of(&self, name: &ObjectName, version: Option<TableVersion>) -> Result<Option<usize>> {
+        match version {
+            None => Ok(self.travel.present.filter(|_| !self.is_query(name))),
+            Some(TableVersion::ForSystemTimeAsOf(moment)) => {
+                self.refuse_query(name, AS_OF)?;
+                self.moment(moment).map(Some)
+            }
+            Some(other) => {
+                let text = other.to_string();
+                Err(syntax_error(text.split([' ', '(']).next().unwrap_or_default()))
+            }
+        }
     }
 
     fn changes(&self, call: &TableFunctionArgs) -> Result<(Time, String)> {
@@ -165,6 +165,11 @@ impl Visit<'_> {
         Err(SqlError::unsupported(format!("{construct} of a query of WITH"))
             .with_hint("Say it of the tables that the query reads."))
     }
+}
+
+fn syntax_error(word: &str) -> SqlError {
+    SqlError::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{word}\""))
+        .with_hint("Write FOR SYSTEM_TIME AS OF <moment>, or changes(table, since, until).")
 }
 
 const CHANGES_USAGE: &str = "Write changes(table [, since [, until]]).";

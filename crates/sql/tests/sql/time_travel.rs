@@ -194,6 +194,7 @@ fn moments_are_expressions_without_columns() {
     );
     moment_fails("(select max(ts) from e)", "0A000 a subquery in FOR SYSTEM_TIME AS OF is not supported");
     fails("select * from t timestamp as of now()", "42601 syntax error at or near \"TIMESTAMP\"");
+    fails("select * from t for system_time as of '2026-01-01' (1)", "42601 syntax error at or near \"(\"");
     fails("select * from t version as of 1", "42601 syntax error at or near \"VERSION\"");
 }
 
