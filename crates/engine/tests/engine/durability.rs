@@ -1,13 +1,11 @@
 //! What a database in a directory keeps: across restarts, and when the disk fails.
 
-mod common;
-
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{error, run};
+use crate::common::{error, run};
 use springtide_engine::{Database, Options};
 use springtide_storage::{FileSystem, LocalFileSystem, LogFile};
 use tempfile::TempDir;

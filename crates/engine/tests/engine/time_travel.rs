@@ -1,10 +1,8 @@
 //! What was, read back: as of a moment, as changes, and by a whole session.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{error, run};
+use crate::common::{error, run};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use springtide_engine::{Database, Options, Response, Session};

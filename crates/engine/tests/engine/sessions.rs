@@ -1,8 +1,6 @@
 //! The embedded API as an application uses it: statements in, rows out, views that follow.
 
-mod common;
-
-use common::{error, run};
+use crate::common::{error, run};
 use springtide_engine::{Database, Options, Response, TransactionStatus};
 
 fn open(workers: usize) -> Database {

@@ -1,0 +1,7 @@
+//! The embedded API, in memory and on disk. One binary, since linking each costs more than its tests.
+
+mod common;
+mod durability;
+mod past_model;
+mod sessions;
+mod time_travel;
