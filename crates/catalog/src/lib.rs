@@ -7,9 +7,11 @@ mod catalog;
 mod dependencies;
 mod function;
 mod relation;
+mod retention;
 mod stored;
 
 pub use catalog::Catalog;
 pub use function::{Function, FunctionId, Parameter};
 pub use relation::{Column, Default, Relation, RelationKind};
+pub use retention::Retention;
 pub use stored::{CatalogChange, Definition, Definitions};

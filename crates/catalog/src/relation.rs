@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, SqlType};
 
-use crate::FunctionId;
+use crate::{FunctionId, Retention};
 
 /// A column of a table or view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,8 @@ pub struct Relation {
     pub depends_on: Vec<RelationId>,
     /// The functions that its query calls, directly or through others.
     pub functions: Vec<FunctionId>,
+    /// How long its past is kept.
+    pub history: Retention,
 }
 
 impl Relation {

@@ -9,7 +9,7 @@ use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, Result};
 
 use crate::relation::schema;
-use crate::{Catalog, Column, Function, FunctionId, Relation, RelationKind};
+use crate::{Catalog, Column, Function, FunctionId, Relation, RelationKind, Retention};
 
 /// A relation by what its CREATE statement said of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Definition {
     kind: DefinitionKind,
     depends_on: Vec<RelationId>,
     functions: Vec<FunctionId>,
+    #[serde(default)]
+    history: Retention,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +72,7 @@ impl Definition {
             kind,
             depends_on: relation.depends_on.clone(),
             functions: relation.functions.clone(),
+            history: relation.history,
         }
     }
 
@@ -91,6 +94,7 @@ impl Definition {
             kind,
             depends_on: self.depends_on.clone(),
             functions: self.functions.clone(),
+            history: self.history,
         }
     }
 }

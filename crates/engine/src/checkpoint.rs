@@ -257,6 +257,8 @@ impl Writer {
         if since >= LEAST_BASE.max(BASE_FACTOR * contents.len()) {
             history.bases.push(self.write_base(&history, contents, epoch)?);
         }
+        let snapshots = before.snapshots.iter().map(|snapshot| snapshot.epoch);
+        history.forget(snapshots.fold(relation.history.oldest(epoch), Epoch::min));
         Ok(history)
     }
 

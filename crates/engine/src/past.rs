@@ -117,6 +117,11 @@ impl Past {
         until: Epoch,
     ) -> Result<RecordBatch> {
         let log = self.log(relation, contents, until)?;
+        if let Some(known) =
+            log.known().filter(|known| after > 0 && known.created < known.since && after < known.since)
+        {
+            return Err(too_early(relation, known.since));
+        }
         let mut pieces = Vec::new();
         self.read_changes(&log, after, |piece| pieces.push(piece))?;
         net_changes(&Changes::merge(relation.schema(), &pieces))

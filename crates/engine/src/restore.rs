@@ -89,6 +89,14 @@ pub(crate) fn check_readable(manifest: &Manifest, epoch: Epoch) -> Result<()> {
             moment_text(epoch)
         ));
     }
+    let oldest = manifest.catalog.first().map_or(manifest.epoch, |entry| entry.epoch);
+    if epoch < oldest {
+        return refuse(format!(
+            "the moment {} is before the oldest, {}",
+            moment_text(epoch),
+            moment_text(oldest)
+        ));
+    }
     let definitions = definitions_at(manifest, epoch)?;
     let readable = |id| manifest.relations.iter().any(|known| known.id == id && known.existed(epoch));
     match definitions.tables().find(|table| !readable(table.id)) {

@@ -215,7 +215,7 @@ impl Session {
             Some(moments) => epoch_at(moments.value(0), self.shared.reads.committed()),
             None => {
                 let message = "the moment of a snapshot can't be NULL";
-                Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message))
+                Err(SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, message))
             }
         }
     }

@@ -93,5 +93,5 @@ impl Planner {
 
 fn null_moment() -> SqlError {
     let message = format!("the moment of {AS_OF} must not be null");
-    SqlError::new(SqlState::from_code("22004"), message)
+    SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, message)
 }

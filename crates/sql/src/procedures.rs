@@ -1,9 +1,11 @@
-//! Statements that PostgreSQL's grammar, or sqlparser, does not have: they are calls of procedures in other words.
+//! Statements that PostgreSQL's grammar, or sqlparser, does not have: they are calls of procedures, or other
+//! statements, in other words.
 //!
 //! ```text
 //! CHECKPOINT                        CALL springtide.checkpoint()
 //! CREATE SNAPSHOT name [AS OF t]    CALL springtide.create_snapshot(name [, t])
 //! DROP SNAPSHOT [IF EXISTS] name    CALL springtide.drop_snapshot(name [, true])
+//! ALTER MATERIALIZED VIEW           ALTER TABLE
 //! ```
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -22,7 +24,7 @@ pub(crate) fn as_calls(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if starts(&["checkpoint"]) && significant.len() == 1 {
         return call("checkpoint", &[]);
     }
-    if starts(&["create", "snapshot"]) {
+    if starts(&["create", "snapshot"]) && significant.len() > 2 {
         return match rest(2) {
             [name, as_word, of, moment @ ..] if is(as_word, "as") && is(of, "of") => {
                 call("create_snapshot", &[std::slice::from_ref(name), moment])
@@ -30,12 +32,16 @@ pub(crate) fn as_calls(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             rest => call("create_snapshot", &[rest]),
         };
     }
-    if starts(&["drop", "snapshot", "if", "exists"]) {
+    if starts(&["drop", "snapshot", "if", "exists"]) && significant.len() > 4 {
         let yes = [TokenWithSpan::wrap(Token::make_keyword("true"))];
         return call("drop_snapshot", &[rest(4), &yes]);
     }
-    if starts(&["drop", "snapshot"]) {
+    if starts(&["drop", "snapshot"]) && significant.len() == 3 {
         return call("drop_snapshot", &[rest(2)]);
+    }
+    if starts(&["alter", "materialized", "view"]) {
+        let alter = ["ALTER", "TABLE"].map(|word| TokenWithSpan::wrap(Token::make_keyword(word)));
+        return alter.into_iter().chain(rest(3).iter().cloned()).collect();
     }
     tokens
 }

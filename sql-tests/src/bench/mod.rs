@@ -1,9 +1,11 @@
 //! The benches: how many Nexmark events a second the views keep up with, whether the cost of a commit
-//! follows the change rather than the size of the tables, and how long a start takes.
+//! follows the change rather than the size of the tables, how long a start takes, and what
+//! reading the past costs.
 
 pub mod change;
 mod cpu;
 pub mod nexmark;
+pub mod past;
 pub mod restart;
 
 /// The value in the middle of an odd number of measurements; of an even number, the lower of the two.

@@ -2,7 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 use springtide_sql_tests::bench::nexmark::{self, QUERIES, Sample};
-use springtide_sql_tests::bench::{change, restart};
+use springtide_sql_tests::bench::{change, past, restart};
 use springtide_types::Result;
 
 /// Maintains Nexmark views over pre-generated events, and measures one-row commits over tables of several sizes.
@@ -40,6 +40,7 @@ enum What {
     Nexmark,
     Change,
     Restart,
+    Past,
 }
 
 /// Of event time, as in the reference generator.
@@ -57,6 +58,9 @@ async fn main() -> Result<()> {
     }
     if measures(What::Restart) {
         measure_restart(&arguments).await?;
+    }
+    if measures(What::Past) {
+        measure_past(&arguments).await?;
     }
     Ok(())
 }
@@ -133,6 +137,25 @@ async fn measure_restart(arguments: &Arguments) -> Result<()> {
                     restart.bytes >> 20
                 );
             }
+        }
+    }
+    Ok(())
+}
+
+/// Rows of the table whose past is read, and how often each is changed: 11 million changes.
+const STOCK: i64 = 1_000_000;
+const ROUNDS: i64 = 5;
+
+async fn measure_past(arguments: &Arguments) -> Result<()> {
+    println!(
+        "The sum over a table of {STOCK} rows, as it is and as of moments, median of {}",
+        arguments.runs
+    );
+    println!("workers  changes until then  present s  past s  ratio");
+    for workers in &arguments.workers {
+        for past in past::measure(STOCK, ROUNDS, arguments.runs, *workers).await? {
+            let (present, then) = (past.present.as_secs_f64(), past.past.as_secs_f64());
+            println!("{workers:<8} {:<19} {present:<10.3} {then:<7.3} {:.1}", past.changes, then / present);
         }
     }
     Ok(())

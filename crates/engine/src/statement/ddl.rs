@@ -5,11 +5,12 @@ use std::sync::Arc;
 use springtide_catalog::{Catalog, Column, Default, Relation, RelationKind};
 use springtide_sql::sqlparser::ast::{
     ColumnDef, ColumnOption, CreateTable, CreateTableOptions, CreateView, Expr, IndexColumn, ObjectName,
-    ObjectType, Query, SetExpr, SqlOption, TableConstraint, Value, ValueWithSpan, ViewColumnDef,
+    ObjectType, Query, SetExpr, TableConstraint, ViewColumnDef,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::query::Select;
+use super::storage_options::StorageOptions;
 use super::target::Target;
 use super::{Context, ast};
 use crate::notice::Notice;
@@ -30,7 +31,7 @@ pub(super) async fn create_table(
     }
     catalog.check_name_is_free(&name)?;
     refuse_unsupported(create)?;
-    let append_only = append_only(&create.table_options)?;
+    let options = StorageOptions::of_table(&create.table_options)?;
     let (columns, primary_key, query) = match &create.query {
         None => {
             let (mut columns, primary_key) = declared_columns(&name, create)?;
@@ -43,10 +44,10 @@ pub(super) async fn create_table(
         }
     };
     check_column_names(&columns)?;
-    let kind = RelationKind::Table { primary_key, append_only };
-    let id = catalog.next_id();
+    let kind = RelationKind::Table { primary_key, append_only: options.append_only.unwrap_or(false) };
+    let (id, history) = (catalog.next_id(), options.history.unwrap_or_default());
     let (depends_on, functions) = (Vec::new(), Vec::new());
-    let table = catalog.create(Relation { id, name, columns, kind, depends_on, functions })?;
+    let table = catalog.create(Relation { id, name, columns, kind, depends_on, functions, history })?;
     let Some(select) = query else {
         transaction.set_catalog(catalog);
         return Ok(Response::complete("CREATE TABLE"));
@@ -106,7 +107,16 @@ fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateV
     } else {
         RelationKind::View { query: text }
     };
-    Ok(Relation { id: catalog.next_id(), name, columns, kind, depends_on, functions })
+    let history = view_options(create)?.history.unwrap_or_default();
+    Ok(Relation { id: catalog.next_id(), name, columns, kind, depends_on, functions, history })
+}
+
+fn view_options(create: &CreateView) -> Result<StorageOptions> {
+    match &create.options {
+        CreateTableOptions::None => Ok(StorageOptions::default()),
+        CreateTableOptions::With(options) if create.materialized => StorageOptions::of_history(options),
+        _ => Err(SqlError::unsupported("an option of a plain view")),
+    }
 }
 
 /// `AS INSERT …` parses as a query, but none that a view can have.
@@ -217,33 +227,6 @@ fn refuse_unsupported(create: &CreateTable) -> Result<()> {
         return Ok(());
     };
     Err(SqlError::unsupported(construct))
-}
-
-/// `WITH (append_only)` or `WITH (append_only = true)`.
-fn append_only(options: &CreateTableOptions) -> Result<bool> {
-    let CreateTableOptions::With(options) = options else { return Ok(false) };
-    let mut append_only = false;
-    for option in options {
-        let (key, value) = match option {
-            SqlOption::Ident(key) => (key, None),
-            SqlOption::KeyValue { key, value } => (key, Some(value)),
-            _ => return Err(SqlError::unsupported(format!("the table option {option}"))),
-        };
-        if ast::fold(key) != "append_only" {
-            let message = format!("unrecognized parameter \"{}\"", ast::fold(key));
-            return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message)
-                .with_hint("The one table option is append_only."));
-        }
-        append_only = match value {
-            None => true,
-            Some(Expr::Value(ValueWithSpan { value: Value::Boolean(value), .. })) => *value,
-            Some(other) => {
-                let message = format!("invalid value for boolean option \"append_only\": {other}");
-                return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
-            }
-        };
-    }
-    Ok(append_only)
 }
 
 fn declared_columns(table: &str, create: &CreateTable) -> Result<(Vec<Column>, Option<Vec<usize>>)> {

@@ -10,6 +10,7 @@ mod modify;
 mod point_key;
 mod query;
 mod returning;
+mod storage_options;
 mod target;
 mod upsert;
 
@@ -153,6 +154,7 @@ async fn run_text(
         sql::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
             ddl::drop(context, transaction, object_type, *if_exists, names, *cascade)
         }
+        sql::Statement::AlterTable(alter) => storage_options::alter(context, transaction, alter),
         sql::Statement::CreateFunction(create) => function::create(context, transaction, create),
         sql::Statement::DropFunction(drop) => function::drop(context, transaction, drop),
         sql::Statement::Truncate(truncate) => modify::truncate(transaction, truncate).await,

@@ -7,7 +7,7 @@ use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use springtide_catalog::{Catalog, Column, Relation, RelationKind};
+use springtide_catalog::{Catalog, Column, Relation, RelationKind, Retention};
 use springtide_sql::sqlparser::ast::{
     ConflictTarget, DoUpdate, Ident, ObjectName, OnConflict, OnConflictAction, OnInsert,
 };
@@ -133,6 +133,7 @@ impl ConflictUpdate {
             kind: RelationKind::Table { primary_key: None, append_only: false },
             depends_on: Vec::new(),
             functions: Vec::new(),
+            history: Retention::default(),
         })?;
         let mut hints = parameters.to_vec();
         let (columns, items) = modify::replacement(table, qualifier, &update.assignments, &mut hints)?;

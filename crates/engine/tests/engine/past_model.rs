@@ -119,6 +119,18 @@ async fn a_moment_becomes_a_database_of_its_own() {
     let early = format!("CREATE SNAPSHOT \"Early\" AS OF '{}'", known[7].moment);
     run(&mut session, &early).await.unwrap();
     assert_eq!(error(&mut session, "CREATE SNAPSHOT middle").await.sqlstate.code(), "42710");
+    for (wrong, state) in [
+        ("CREATE SNAPSHOT", "42601"),
+        ("CREATE SNAPSHOT a b", "42601"),
+        ("CREATE SNAPSHOT old AS OF '2020-01-01'", "22023"),
+        ("CREATE SNAPSHOT new AS OF '2999-01-01'", "22023"),
+        ("CREATE SNAPSHOT no AS OF NULL", "22004"),
+        ("CREATE SNAPSHOT no AS OF 'someday'", "22007"),
+        ("DROP SNAPSHOT", "42601"),
+        ("CALL springtide.nothing()", "42883"),
+    ] {
+        assert_eq!(error(&mut session, wrong).await.sqlstate.code(), state, "{wrong}");
+    }
     // The server goes on meanwhile.
     for (point, index) in [
         (RestorePoint::Snapshot("middle".to_owned()), 20),
@@ -199,5 +211,65 @@ async fn a_snapshot_keeps_what_is_dropped_later() {
         run(&mut session, "CHECKPOINT").await.unwrap();
     }
     assert!(files() < with_snapshot + 2, "the files of what was dropped are gone");
+    database.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_is_kept_as_long_as_was_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open_in(directory.path(), Options::new(2)).unwrap();
+    let mut session = database.session();
+    for sql in [
+        "CREATE TABLE brief (k int PRIMARY KEY, v int) WITH (history = 'none')",
+        "CREATE TABLE kept (k int PRIMARY KEY, v int)",
+        "CREATE MATERIALIZED VIEW ratio WITH (history = '1 microsecond') AS SELECT k, 100 / v AS r FROM brief",
+        "INSERT INTO brief SELECT n, 0 FROM generate_series(1, 1000) AS g(n)",
+        "INSERT INTO kept SELECT * FROM brief",
+    ] {
+        run(&mut session, sql).await.unwrap();
+    }
+    let early = run(&mut session, "SELECT now()").await.unwrap();
+    for round in 0..40 {
+        run(&mut session, "UPDATE brief SET v = v + 1").await.unwrap();
+        run(&mut session, "UPDATE kept SET v = v + 1").await.unwrap();
+        if round % 10 == 9 {
+            run(&mut session, "CHECKPOINT").await.unwrap();
+        }
+    }
+    let late = run(&mut session, "SELECT now()").await.unwrap();
+    run(&mut session, "UPDATE brief SET v = 0 WHERE k = 1").await.unwrap();
+    let sum =
+        |table: &str, moment: &str| format!("SELECT sum(v) FROM {table} FOR SYSTEM_TIME AS OF '{moment}'");
+    assert_eq!(run(&mut session, &sum("kept", &early)).await.unwrap(), "0");
+    let refused = error(&mut session, &sum("brief", &early)).await;
+    assert_eq!(refused.sqlstate.code(), "22023");
+    assert!(refused.detail.is_some_and(|detail| detail.starts_with("The oldest moment")));
+    let since = format!("SELECT count(*) FROM changes(brief, '{early}')");
+    assert_eq!(error(&mut session, &since).await.sqlstate.code(), "22023");
+    assert_eq!(run(&mut session, &sum("brief", &late)).await.unwrap(), "40000");
+    let errors = format!("SELECT count(*) FROM ratio FOR SYSTEM_TIME AS OF '{late}'");
+    assert_eq!(run(&mut session, &errors).await.unwrap(), "1000");
+    assert_eq!(error(&mut session, "SELECT * FROM ratio").await.sqlstate.code(), "22012");
+    database.shutdown().await;
+    drop(session);
+
+    let database = Database::open_in(directory.path(), Options::new(1)).unwrap();
+    let mut session = database.session();
+    assert_eq!(run(&mut session, "SELECT sum(v) FROM brief").await.unwrap(), "39960");
+    assert_eq!(error(&mut session, &sum("brief", &early)).await.sqlstate.code(), "22023");
+    assert_eq!(error(&mut session, "SELECT * FROM ratio").await.sqlstate.code(), "22012");
+    assert_eq!(run(&mut session, "ALTER TABLE kept SET (history = '7 days')").await.unwrap(), "ALTER TABLE");
+    let altered = run(&mut session, "ALTER MATERIALIZED VIEW ratio SET (history = 'forever')").await;
+    assert_eq!(altered.unwrap(), "ALTER MATERIALIZED VIEW");
+    for (wrong, state) in [
+        ("CREATE TABLE x (a int) WITH (history = 7)", "22023"),
+        ("CREATE TABLE x (a int) WITH (history = '-1 day')", "22023"),
+        ("CREATE TABLE x (a int) WITH (history = 'sometimes')", "22007"),
+        ("CREATE TABLE x (a int) WITH (future = '1 day')", "22023"),
+        ("ALTER TABLE kept SET (append_only = true)", "0A000"),
+        ("ALTER TABLE nothing SET (history = 'none')", "42P01"),
+    ] {
+        assert_eq!(error(&mut session, wrong).await.sqlstate.code(), state, "{wrong}");
+    }
     database.shutdown().await;
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use springtide_catalog::{Catalog, Column, Function, Parameter, Relation, RelationKind};
+use springtide_catalog::{Catalog, Column, Function, Parameter, Relation, RelationKind, Retention};
 use springtide_types::{Result, SqlError, SqlType, ZBatch};
 
 use springtide_sql::sqlparser::ast;
@@ -72,6 +72,7 @@ impl Fixture {
             kind: RelationKind::Table { primary_key, append_only: false },
             depends_on: vec![],
             functions: vec![],
+            history: Retention::default(),
         });
         let relation = relation.unwrap();
         let rows =
@@ -94,6 +95,7 @@ impl Fixture {
             kind: RelationKind::View { query: query.to_owned() },
             depends_on: bound.depends_on().to_vec(),
             functions: bound.functions().to_vec(),
+            history: Retention::default(),
         };
         self.catalog.create(relation).unwrap();
     }

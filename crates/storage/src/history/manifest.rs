@@ -47,7 +47,9 @@ pub struct RelationHistory {
     pub id: RelationId,
     /// The directory of its files, below that of the history.
     pub directory: String,
-    /// The first epoch at which the relation can be read.
+    /// The epoch of its beginning.
+    pub created: Epoch,
+    /// The first epoch at which it can be read.
     pub since: Epoch,
     /// The epoch at which it was dropped.
     pub dropped: Option<Epoch>,
@@ -108,6 +110,10 @@ impl ErrorChange {
         ErrorChange { epoch, weight: delta.weight, sqlstate, message, detail, hint }
     }
 
+    fn is_same_error(&self, other: &ErrorChange) -> bool {
+        self.error() == other.error()
+    }
+
     /// The error.
     pub fn error(&self) -> SqlError {
         let mut error = SqlError::new(SqlState::from_code(&self.sqlstate), self.message.clone());
@@ -125,6 +131,7 @@ impl RelationHistory {
         RelationHistory {
             id,
             directory,
+            created: since,
             since,
             dropped: None,
             fingerprint: None,
@@ -142,6 +149,25 @@ impl RelationHistory {
     /// The files with changes later than `after` and not later than `until`.
     pub fn changes(&self, after: Epoch, until: Epoch) -> impl Iterator<Item = &DataFile> {
         self.changes.iter().filter(move |file| file.last > after && file.first <= until)
+    }
+
+    /// Forgets what is not needed to read it at epochs from `oldest` on.
+    pub fn forget(&mut self, oldest: Epoch) {
+        let Some(from) = self.base(oldest).map(|base| base.epoch) else { return };
+        self.since = self.since.max(from);
+        self.bases.retain(|base| base.epoch >= from);
+        self.changes.retain(|file| file.last > from);
+        let (old, mut kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.errors).into_iter().partition(|change| change.epoch <= from);
+        for change in old {
+            let same = |known: &&mut ErrorChange| known.epoch == from && known.is_same_error(&change);
+            match kept.iter_mut().find(same) {
+                Some(known) => known.weight += change.weight,
+                None => kept.insert(0, ErrorChange { epoch: from, ..change }),
+            }
+        }
+        kept.retain(|change| change.weight != 0);
+        self.errors = kept;
     }
 
     /// Whether the relation was there at an epoch.
@@ -166,25 +192,35 @@ impl Manifest {
         self.relations.iter().find(|relation| relation.id == id)
     }
 
-    /// JSON, then a line with its checksum.
+    /// JSON of the manifest and its checksum.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec(self).expect("a manifest has no keys other than texts");
-        let checksum = xxh3_64(&bytes);
-        bytes.extend_from_slice(format!("\n{checksum:016x}\n").as_bytes());
-        bytes
+        let manifest = serde_json::to_value(self).expect("a manifest has no keys other than texts");
+        let sealed = Sealed { checksum: checksum(&manifest), manifest };
+        serde_json::to_vec(&sealed).expect("it is JSON")
     }
 
     /// Fails with what is wrong with the bytes.
     pub(super) fn decode(bytes: &[u8]) -> Result<Manifest, String> {
-        let text = bytes.strip_suffix(b"\n").ok_or("it is cut off")?;
-        let end = text.iter().rposition(|byte| *byte == b'\n').ok_or("it is cut off")?;
-        if text[end + 1..] != *format!("{:016x}", xxh3_64(&text[..end])).as_bytes() {
+        let sealed: Sealed = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if sealed.checksum != checksum(&sealed.manifest) {
             return Err("its checksum is wrong".to_owned());
         }
-        let manifest: Manifest = serde_json::from_slice(&text[..end]).map_err(|error| error.to_string())?;
+        let manifest = Manifest::deserialize(sealed.manifest).map_err(|error| error.to_string())?;
         match manifest.format {
             FORMAT => Ok(manifest),
             other => Err(format!("its format is {other}, which this version does not know")),
         }
     }
+}
+
+/// A manifest as it is on disk.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    checksum: String,
+    manifest: serde_json::Value,
+}
+
+/// XXH3 of the manifest as JSON without blanks, its keys in alphabetical order.
+fn checksum(manifest: &serde_json::Value) -> String {
+    format!("{:016x}", xxh3_64(manifest.to_string().as_bytes()))
 }

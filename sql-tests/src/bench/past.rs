@@ -1,0 +1,68 @@
+//! What reading the past costs: a table as of moments in its history, against the same query of the table as it is.
+
+use std::time::{Duration, Instant};
+
+use springtide_engine::{Database, Options};
+use springtide_types::{Result, SqlError};
+
+use super::median;
+use crate::client::Client;
+
+/// A query now, and as of a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Past {
+    /// Changes until the moment.
+    pub changes: i64,
+    /// Of the table as it is.
+    pub present: Duration,
+    /// Of the table as of the moment.
+    pub past: Duration,
+}
+
+/// Fills a table with `rows` rows, changes every row `rounds` times with a checkpoint after each, and sums up the table as of
+/// the end of each round, `runs` times.
+pub async fn measure(rows: i64, rounds: i64, runs: usize, workers: usize) -> Result<Vec<Past>> {
+    let directory = tempfile::tempdir().map_err(|error| SqlError::internal(error.to_string()))?;
+    let database = Database::open_in(directory.path(), Options::new(workers))?;
+    let mut client = Client::new(&database);
+    client
+        .run("CREATE TABLE stock (id bigint PRIMARY KEY, item integer NOT NULL, amount bigint NOT NULL)")
+        .await?;
+    client
+        .run(&format!("INSERT INTO stock SELECT n, n % 1000, 0 FROM generate_series(1, {rows}) AS g(n)"))
+        .await?;
+    let mut moments = vec![moment(&mut client).await?];
+    for _ in 0..rounds {
+        client.run("UPDATE stock SET amount = amount + 1").await?;
+        moments.push(moment(&mut client).await?);
+        database.checkpoint().await?;
+    }
+    let mut measured = Vec::new();
+    for (round, moment) in (0..).zip(&moments) {
+        let (mut present, mut past) = (Vec::new(), Vec::new());
+        for _ in 0..runs {
+            present.push(time(&mut client, "stock", rounds * rows).await?);
+            let source = format!("stock FOR SYSTEM_TIME AS OF '{moment}'");
+            past.push(time(&mut client, &source, round * rows).await?);
+        }
+        measured.push(Past { changes: rows * (1 + 2 * round), present: median(present), past: median(past) });
+    }
+    database.shutdown().await;
+    Ok(measured)
+}
+
+async fn moment(client: &mut Client) -> Result<String> {
+    let (_, rows) = client.query("SELECT CAST(now() AS text)").await?;
+    let rows = rows.iter().find(|batch| batch.num_rows() > 0);
+    let text = rows.and_then(|batch| arrow::util::display::array_value_to_string(batch.column(0), 0).ok());
+    text.ok_or_else(|| SqlError::internal("the time is a row"))
+}
+
+async fn time(client: &mut Client, source: &str, expected: i64) -> Result<Duration> {
+    let start = Instant::now();
+    let sql =
+        format!("SELECT 1 FROM (SELECT sum(amount) AS total FROM {source}) AS s WHERE total = {expected}");
+    let (_, rows) = client.query(&sql).await?;
+    assert_eq!(rows.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1, "the sum is right");
+    Ok(start.elapsed())
+}
