@@ -8,6 +8,7 @@ mod dependencies;
 mod function;
 mod relation;
 mod stored;
+pub mod system;
 
 pub use catalog::Catalog;
 pub use function::{Function, FunctionId, Parameter};

@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use springtide_types::{Result, SqlError, SqlState};
 
 /// The run-time parameters of a session: those of PostgreSQL that clients set and ask for.
 pub(crate) struct Settings {
-    values: BTreeMap<String, String>,
+    /// Shared with the queries that ask for them.
+    values: Arc<BTreeMap<String, String>>,
 }
 
 /// Name, value at the start, and the values that it may be set to (none listed: any).
@@ -14,12 +16,14 @@ const PARAMETERS: &[(&str, &str, &[&str])] = &[
     ("client_encoding", "UTF8", &["utf8", "utf-8", "unicode", "sql_ascii"]),
     ("client_min_messages", "notice", &[]),
     ("datestyle", "ISO, MDY", &["iso", "iso, mdy", "iso,mdy", "iso, dmy", "iso, ymd"]),
+    ("default_table_access_method", "heap", &["heap"]),
     ("default_transaction_isolation", "serializable", &[]),
     ("default_transaction_read_only", "off", &[]),
     ("extra_float_digits", "1", &[]),
     ("idle_in_transaction_session_timeout", "0", &[]),
     ("integer_datetimes", "on", &["on"]),
     ("intervalstyle", "postgres", &["postgres"]),
+    ("jit", "off", &["off"]),
     ("lock_timeout", "0", &[]),
     ("max_identifier_length", "63", &["63"]),
     ("search_path", "\"$user\", public", &[]),
@@ -37,7 +41,7 @@ const PARAMETERS: &[(&str, &str, &[&str])] = &[
 impl Settings {
     pub(crate) fn new() -> Settings {
         let values = PARAMETERS.iter().map(|(name, value, _)| ((*name).to_owned(), (*value).to_owned()));
-        Settings { values: values.collect() }
+        Settings { values: Arc::new(values.collect()) }
     }
 
     /// Sets a parameter. A name with a dot is the client's own, as in PostgreSQL.
@@ -54,7 +58,7 @@ impl Settings {
                     .with_hint(format!("Available values: {}.", allowed.join(", "))));
             }
         }
-        self.values.insert(name, value.to_owned());
+        Arc::make_mut(&mut self.values).insert(name, value.to_owned());
         Ok(())
     }
 
@@ -63,13 +67,18 @@ impl Settings {
         let name = name.to_lowercase();
         match PARAMETERS.iter().find(|(known, ..)| *known == name) {
             Some((_, value, _)) => {
-                self.values.insert(name, (*value).to_owned());
+                Arc::make_mut(&mut self.values).insert(name, (*value).to_owned());
             }
             None => {
-                self.values.remove(&name).ok_or_else(|| unrecognized(&name))?;
+                Arc::make_mut(&mut self.values).remove(&name).ok_or_else(|| unrecognized(&name))?;
             }
         }
         Ok(())
+    }
+
+    /// All parameters, as they are now.
+    pub(crate) fn values(&self) -> Arc<BTreeMap<String, String>> {
+        self.values.clone()
     }
 
     pub(crate) fn get(&self, name: &str) -> Result<&str> {

@@ -1,6 +1,6 @@
 //! Names to relations, functions and types: what DataFusion's binder asks for.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use springtide_catalog::system::Facts;
 use springtide_catalog::{Catalog, Function, FunctionId, Relation, RelationKind};
 use springtide_types::{RelationId, SqlError, SqlState, SqlType};
 
@@ -23,6 +24,7 @@ use crate::errors::external;
 use crate::inline::Call;
 use crate::planner::Planner;
 use crate::relation_table::RelationTable;
+use crate::system;
 
 /// How deep functions may call each other.
 const MAX_DEPTH: usize = 32;
@@ -33,6 +35,9 @@ const MAX_SIZE: usize = 20_000;
 pub(crate) struct Names<'a> {
     planner: &'a Planner,
     catalog: &'a Catalog,
+    /// The same, once something in the plan needs it.
+    shared_catalog: OnceCell<Arc<Catalog>>,
+    reads_settings: Cell<bool>,
     depends_on: RefCell<BTreeSet<RelationId>>,
     functions: RefCell<BTreeSet<FunctionId>>,
     /// How many function bodies are around what is bound.
@@ -51,6 +56,8 @@ impl<'a> Names<'a> {
         Names {
             planner,
             catalog,
+            shared_catalog: OnceCell::new(),
+            reads_settings: Cell::new(false),
             depends_on: RefCell::default(),
             functions: RefCell::default(),
             depth: Cell::new(depth),
@@ -59,9 +66,23 @@ impl<'a> Names<'a> {
         }
     }
 
+    pub(crate) fn planner(&self) -> &'a Planner {
+        self.planner
+    }
+
     /// What the names may mean.
     pub(crate) fn catalog(&self) -> &'a Catalog {
         self.catalog
+    }
+
+    /// Whether a run-time parameter was asked for.
+    pub(crate) fn reads_settings(&self) -> bool {
+        self.reads_settings.get()
+    }
+
+    fn catalog_facts(&self) -> Facts {
+        let catalog = self.shared_catalog.get_or_init(|| Arc::new(self.catalog.clone())).clone();
+        Facts { catalog, settings: self.planner.settings().clone() }
     }
 
     /// The relations that were named.
@@ -129,6 +150,10 @@ impl<'a> Names<'a> {
 
 impl ContextProvider for Names<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
+        if let Some(system) = system::source(&name, || self.catalog_facts()) {
+            self.reads_settings.set(self.reads_settings.get() || name.table() == "pg_settings");
+            return Ok(system);
+        }
         let in_public = name.schema().is_none_or(|schema| schema == "public");
         let relation = self.catalog.find(name.table()).filter(|_| in_public).ok_or_else(|| {
             let message = format!("relation \"{name}\" does not exist");
@@ -169,7 +194,14 @@ impl ContextProvider for Names<'_> {
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         let functions = self.planner.functions();
+        if system::higher_order(name).is_some() {
+            return None;
+        }
         let own = self.catalog.functions(name);
+        if let Some(system) = system::function(name, || self.catalog_facts()) {
+            self.reads_settings.set(self.reads_settings.get() || name == "current_setting");
+            return Some(system);
+        }
         match functions.scalar.get(name) {
             Some(function) if own.is_empty() => Some(function.clone()),
             None if own.is_empty() && functions.is_built_in(name) => None,
@@ -177,8 +209,8 @@ impl ContextProvider for Names<'_> {
         }
     }
 
-    fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {
-        None
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        system::higher_order(name)
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {

@@ -44,6 +44,7 @@ mod planner;
 mod relation_table;
 mod scope;
 mod sql_types;
+mod system;
 mod three_valued_in;
 mod total_order;
 mod using;

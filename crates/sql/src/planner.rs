@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
@@ -37,6 +37,7 @@ use crate::multisets;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::sql_types::{PostgresTypePlanner, declared_type};
+use crate::system::{self, texts_of_arrays};
 use crate::three_valued_in::ThreeValuedIn;
 use crate::total_order::TotalOrder;
 use crate::using::merge_columns;
@@ -49,7 +50,7 @@ const MORE_STACK: usize = 4 << 20;
 
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
 #[derive(Clone, Debug)]
-pub struct Planner(Arc<Shared>);
+pub struct Planner(Arc<Shared>, Arc<BTreeMap<String, String>>);
 
 #[derive(Debug)]
 struct Shared {
@@ -75,7 +76,7 @@ impl Planner {
         let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(OperatorPlanner)];
         expr_planners.extend(SessionStateDefaults::default_expr_planners());
         let serial = session_state(1);
-        Planner(Arc::new(Shared {
+        let shared = Shared {
             functions: Functions::new(serial.config_options()),
             expr_planners,
             type_planner: Arc::new(PostgresTypePlanner),
@@ -87,7 +88,14 @@ impl Planner {
             ]),
             serial,
             parallel: session_state(processors),
-        }))
+        };
+        Planner(Arc::new(shared), Arc::default())
+    }
+
+    /// The planner for a session with these run-time parameters, by name.
+    #[must_use]
+    pub fn with_settings(&self, settings: Arc<BTreeMap<String, String>>) -> Planner {
+        Planner(self.0.clone(), settings)
     }
 
     /// Resolves the names and types of a query. `parameter_types` are what the client said of `$1`, `$2`, …;
@@ -114,7 +122,7 @@ impl Planner {
             let types = parameters.iter().copied().map(Some).collect::<Vec<_>>();
             plan = self.to_plan(&query, names, &types)?;
         }
-        let plan = self.analyze(plan)?;
+        let plan = texts_of_arrays(self.analyze(plan)?).map_err(|error| plan_error(&error))?;
         let columns = output_columns(&plan)?;
         let plan = flatten(normalize_output(plan, &columns)?)?;
         Ok(BoundQuery::new(plan, columns, names, parameters))
@@ -221,6 +229,10 @@ impl Planner {
         &self.0.parallel
     }
 
+    pub(crate) fn settings(&self) -> &Arc<BTreeMap<String, String>> {
+        &self.1
+    }
+
     pub(crate) fn functions(&self) -> &Functions {
         &self.0.functions
     }
@@ -259,6 +271,8 @@ fn body_query(function: &Function) -> Result<ast::Query> {
 
 /// The query in the SQL that DataFusion understands as PostgreSQL would.
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
+    let aggregates = &names.planner().functions().aggregate;
+    system::rewrite(&mut query, &|name| aggregates.contains_key(name))?;
     expand_windows(&mut query)?;
     merge_columns(&mut query, names.catalog())?;
     desugar(&mut query)?;

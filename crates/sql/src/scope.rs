@@ -12,6 +12,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use crate::desugar::call;
 use crate::names::{fold, object_name};
 use crate::output_names::output_name;
+use crate::system;
 
 /// A column that `*` stands for.
 #[derive(Clone, Debug)]
@@ -214,6 +215,9 @@ impl<'a> Environment<'a> {
     }
 
     fn relation(&self, name: &ObjectName) -> Result<Option<Vec<String>>> {
+        if let Some(system) = system::relation(name) {
+            return Ok(Some(system.column_names().map(str::to_owned).collect()));
+        }
         let table = object_name(name)?;
         if name.0.len() == 1
             && let Some((_, columns)) = self.queries.iter().rev().find(|(known, _)| *known == table)

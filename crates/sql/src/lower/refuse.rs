@@ -5,6 +5,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use springtide_types::{SqlError, SqlState};
 
 use crate::errors::{external, plan_error};
+use crate::system::is_function;
 
 /// Refuses what has to be judged before the optimizer: it folds `now()` into a constant and hides that a
 /// scalar subquery may return several rows.
@@ -26,7 +27,7 @@ fn check_expr(expr: &Expr) -> Option<SqlError> {
             let name = function.name();
             let changes = match function.func.signature().volatility {
                 Volatility::Volatile => true,
-                Volatility::Stable => CLOCKS.contains(&name),
+                Volatility::Stable => CLOCKS.contains(&name) || is_function(name),
                 Volatility::Immutable => false,
             };
             changes.then(|| {
