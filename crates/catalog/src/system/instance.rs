@@ -2,7 +2,7 @@
 
 use super::oids::{BTREE, DATABASE_OID, HEAP, OWNER, PG_CATALOG, TABLESPACE};
 use super::rows::Row;
-use super::{DATABASE, ROLE, Rows, SystemRelation};
+use super::{DATABASE, ROLE, Rows, SystemRelation, UTF8};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![
@@ -51,9 +51,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
         ),
     ]
 }
-
-/// UTF8, in PostgreSQL's numbering.
-const UTF8: i64 = 6;
 
 fn database() -> Row {
     Row::zero()

@@ -1,5 +1,8 @@
 //! The functions by which PostgreSQL's clients ask about the catalogue.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::definitions::{
@@ -8,7 +11,7 @@ use super::definitions::{
 use super::names::quoted;
 use super::oids::{self, OWNER};
 use super::types::format_type;
-use super::{Facts, Named, ROLE, system_relations, type_name};
+use super::{Facts, Named, ROLE, UTF8, system_relations, type_name};
 use crate::{Catalog, Relation};
 
 /// A type of arguments and results.
@@ -70,8 +73,15 @@ impl Lookup {
     }
 }
 
-/// All of them.
-pub fn lookups() -> impl Iterator<Item = Lookup> {
+static LOOKUPS: LazyLock<HashMap<&'static str, Lookup>> =
+    LazyLock::new(|| all().map(|lookup| (lookup.name, lookup)).collect());
+
+/// The function of this name, if there is one.
+pub fn lookup(name: &str) -> Option<&'static Lookup> {
+    LOOKUPS.get(name)
+}
+
+fn all() -> impl Iterator<Item = Lookup> {
     let visible = VISIBLE.iter().map(|name| function(name, &[Int], 1, Bool, |_, _| Ok(true.into())));
     let privileges = PRIVILEGES.iter().map(|name| {
         let parameters = &[Kind::Either, Kind::Either, Kind::Either, Kind::Text];
@@ -235,9 +245,6 @@ fn functions() -> Vec<Lookup> {
     ]
 }
 
-/// UTF8, in PostgreSQL's numbering.
-const UTF8: i64 = 6;
-
 fn int(args: &[Argument], position: usize) -> i64 {
     match args.get(position) {
         Some(Argument::Int(value)) => *value,
@@ -338,7 +345,7 @@ mod tests {
 
     #[test]
     fn every_function_has_a_name_of_its_own() {
-        let names = lookups().map(|lookup| lookup.name).collect::<Vec<_>>();
+        let names = all().map(|lookup| lookup.name).collect::<Vec<_>>();
         assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), names.len());
     }
 }

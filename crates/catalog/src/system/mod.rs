@@ -29,7 +29,7 @@ use crate::Catalog;
 use columns::SystemColumn;
 use rows::Row;
 
-pub use lookup::{Argument, Kind, Lookup, lookups};
+pub use lookup::{Argument, Kind, Lookup, lookup};
 pub use names::Named;
 pub use types::type_name;
 
@@ -37,6 +37,8 @@ pub use types::type_name;
 pub const DATABASE: &str = "springtide";
 /// The name of the one role, which owns everything.
 pub const ROLE: &str = "springtide";
+/// The one encoding, in PostgreSQL's numbering.
+const UTF8: i64 = 6;
 
 /// What a query may ask about: all that exists at one moment, and the session that asks.
 #[derive(Clone, Debug, Default)]

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, ListArray, ListBuilder, StringArray, StringBuilder, new_empty_array,
+    Array, ArrayRef, AsArray, Int32Array, ListArray, ListBuilder, StringArray, StringBuilder, StructArray,
+    new_empty_array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Int32Type};
+use arrow::datatypes::{DataType, Field, Fields, Int32Type};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::functions_nested::array_transform::array_transform_higher_order_function;
 use datafusion::functions_nested::expr_fn::{array_append, array_concat, array_prepend};
@@ -29,11 +30,13 @@ pub(super) const SUBSCRIPTS: &str = "$subscripts";
 /// The first and the last of them.
 const LOWER: &str = "array_lower";
 const UPPER: &str = "array_upper";
+/// `expanded(array)` are the elements, `x`, with their numbers, `n`.
+pub(super) const EXPANDED: &str = "$expanded";
 /// DataFusion's name for the function that applies another one to every element.
 pub(super) const TRANSFORM: &str = "array_transform";
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    let of_one = [OR_EMPTY, TEXT_OF_ARRAY].map(|name| function(name, 1));
+    let of_one = [OR_EMPTY, TEXT_OF_ARRAY, EXPANDED].map(|name| function(name, 1));
     of_one.into_iter().chain([SUBSCRIPTS, LOWER, UPPER].map(|name| function(name, 2))).collect()
 }
 
@@ -67,6 +70,7 @@ impl ScalarUDFImpl for ArrayFunction {
             TEXT_OF_ARRAY => DataType::Utf8,
             LOWER | UPPER => DataType::Int32,
             SUBSCRIPTS => DataType::List(Arc::new(Field::new_list_field(DataType::Int32, true))),
+            EXPANDED => expanded_type(&types[0])?,
             _ => types[0].clone(),
         })
     }
@@ -92,9 +96,31 @@ impl ScalarUDFImpl for ArrayFunction {
                     lengths.map(|length| length.map(numbers)),
                 ))
             }
+            EXPANDED => expanded(lists)?,
             _ => or_empty(lists)?,
         }))
     }
+}
+
+fn expanded_type(array: &DataType) -> Result<DataType> {
+    let DataType::List(item) = array else {
+        let message = "a function of arrays is called with something else";
+        return Err(external(SqlError::new(SqlState::DATATYPE_MISMATCH, message)));
+    };
+    let number = Field::new("n", DataType::Int32, true);
+    let pair = Fields::from(vec![Field::new("x", item.data_type().clone(), true), number]);
+    Ok(DataType::List(Arc::new(Field::new_list_field(DataType::Struct(pair), true))))
+}
+
+fn expanded(lists: &ListArray) -> Result<ArrayRef> {
+    let DataType::List(item) = expanded_type(lists.data_type())? else { return Ok(Arc::new(lists.clone())) };
+    let DataType::Struct(pair) = item.data_type() else { return Ok(Arc::new(lists.clone())) };
+    let numbers = lists.offsets().lengths().flat_map(|length| 1..=length as i32).collect::<Int32Array>();
+    let first = lists.value_offsets()[0] as usize;
+    let elements = lists.values().slice(first, numbers.len());
+    let pairs = StructArray::new(pair.clone(), vec![elements, Arc::new(numbers)], None);
+    let offsets = OffsetBuffer::from_lengths(lists.offsets().lengths());
+    Ok(Arc::new(ListArray::new(item, offsets, Arc::new(pairs), lists.nulls().cloned())))
 }
 
 fn or_empty(lists: &ListArray) -> Result<ArrayRef> {

@@ -13,13 +13,13 @@ use crate::errors::external;
 /// A [`Lookup`] at one moment, as DataFusion calls it.
 #[derive(Debug)]
 pub(super) struct LookupFunction {
-    lookup: Lookup,
+    lookup: &'static Lookup,
     facts: Facts,
     signature: Signature,
 }
 
 impl LookupFunction {
-    pub(super) fn new(lookup: Lookup, facts: Facts) -> LookupFunction {
+    pub(super) fn new(lookup: &'static Lookup, facts: Facts) -> LookupFunction {
         LookupFunction { lookup, facts, signature: Signature::user_defined(Volatility::Stable) }
     }
 }

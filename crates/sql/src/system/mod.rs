@@ -19,7 +19,7 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, ScalarUDF};
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart};
-use springtide_catalog::system::{Facts, SystemRelation, lookups, system_relation};
+use springtide_catalog::system::{Facts, SystemRelation, system_relation};
 
 use crate::names::fold;
 
@@ -57,13 +57,13 @@ pub(crate) fn function(name: &str, facts: impl FnOnce() -> Facts) -> Option<Arc<
     if let Some(named) = named::function(name) {
         return Some(Arc::new(ScalarUDF::from(named(facts()))));
     }
-    let lookup = lookups().find(|lookup| lookup.name == name)?;
+    let lookup = springtide_catalog::system::lookup(name)?;
     Some(Arc::new(ScalarUDF::from(lookup::LookupFunction::new(lookup, facts()))))
 }
 
 /// Whether there is a function of this name over the catalog.
 pub(crate) fn is_function(name: &str) -> bool {
-    named::function(name).is_some() || lookups().any(|lookup| lookup.name == name)
+    named::function(name).is_some() || springtide_catalog::system::lookup(name).is_some()
 }
 
 /// Whether a plan reads system relations or calls functions over the catalog, in subqueries too.

@@ -3,17 +3,17 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, Ident, ObjectName, OrderByKind,
-    Query, Select, SelectItem, SetExpr, Value, Visitor, VisitorMut,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, Ident, ObjectName,
+    OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visitor, VisitorMut,
 };
 use springtide_types::Result;
 
-use super::arrays::SUBSCRIPTS;
-use super::arrays::elements;
+use super::arrays::{EXPANDED, SUBSCRIPTS, elements};
 use super::empty::{forget_subqueries, has_no_rows};
 use super::from::{name_functions, resolve_table_oids};
 use super::named;
 use super::subqueries::{array_of, counted, single};
+use crate::desugar::call;
 use crate::names::fold;
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::walk::{Stop, any_expr, change_exprs, flow, flow_until, walk, walk_mut};
@@ -24,7 +24,11 @@ pub(crate) fn rewrite(query: &mut Query, is_aggregate: &dyn Fn(&str) -> bool) ->
     if let SetExpr::Select(select) = query.body.as_mut() {
         select.projection.iter_mut().for_each(show_name);
     }
-    walk_mut(query, &mut Rewrite { of_system, is_aggregate })
+    if of_system {
+        change_exprs(query, as_membership);
+    }
+    let singles = of_system && !any_expr(query, compares_with_rows);
+    walk_mut(query, &mut Rewrite { of_system, singles, is_aggregate })
 }
 
 /// Looks for a system relation.
@@ -41,6 +45,8 @@ impl Visitor for Search {
 struct Rewrite<'a> {
     /// Whether the query names a system relation. Others are left alone as far as they are understood anyway.
     of_system: bool,
+    /// Whether every subquery in an expression stands for one value.
+    singles: bool,
     is_aggregate: &'a dyn Fn(&str) -> bool,
 }
 
@@ -70,7 +76,7 @@ impl VisitorMut for Rewrite<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {
         if let Some(array) = array_of(expr, self.is_aggregate) {
             *expr = array;
-        } else if self.of_system
+        } else if self.singles
             && let Expr::Subquery(query) = expr
         {
             if has_no_rows(query, self.is_aggregate) {
@@ -121,10 +127,31 @@ fn hide_ordered_names(query: &mut Query) {
             Expr::CompoundIdentifier(parts) => parts.last().is_some_and(|column| fold(column) == name),
             _ => false,
         };
-        if order.iter().any(|by| any_expr(&by.expr, is_qualified)) {
+        let is_bare = |by: &OrderByExpr| matches!(&by.expr, Expr::Identifier(column) if fold(column) == name);
+        if order.iter().any(|by| any_expr(&by.expr, is_qualified)) && !order.iter().any(is_bare) {
             let alias = Ident::with_quote('"', format!("{name}{UNNAMED_MARK}{position}"));
             *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
+    }
+}
+
+/// `x = ANY (SELECT ...)` is `x IN (SELECT ...)`.
+fn as_membership(expr: &mut Expr) {
+    let (left, right, negated) = match &*expr {
+        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => (left, right, false),
+        Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => (left, right, true),
+        _ => return,
+    };
+    if let Expr::Subquery(query) = right.as_ref() {
+        *expr = Expr::InSubquery { expr: left.clone(), subquery: query.clone(), negated };
+    }
+}
+
+/// Whether an expression compares with all rows of a subquery.
+fn compares_with_rows(expr: &Expr) -> bool {
+    match expr {
+        Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => matches!(right.as_ref(), Expr::Subquery(_)),
+        _ => false,
     }
 }
 
@@ -148,7 +175,7 @@ fn array_of_name(function: &Function) -> bool {
 }
 
 /// Functions that give a row for each element of what they are here, an array.
-const SET_RETURNING: [&str; 2] = ["pg_partition_ancestors", "generate_subscripts"];
+const SET_RETURNING: [&str; 3] = ["pg_partition_ancestors", "generate_subscripts", "_pg_expandarray"];
 
 fn rewrite_expr(expr: &mut Expr) -> Result<()> {
     match expr {
@@ -176,13 +203,23 @@ fn rewrite_expr(expr: &mut Expr) -> Result<()> {
                 **right = array_literal(text, None)?;
             }
         }
+        // A part of a row, which only functions of the system give.
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            if let (Expr::Nested(row), [AccessExpr::Dot(Expr::Identifier(part))]) =
+                (root.as_ref(), access_chain.as_slice())
+            {
+                let part = Expr::value(Value::SingleQuotedString(fold(part)));
+                *expr = call("get_field", vec![row.as_ref().clone(), part]);
+            }
+        }
         Expr::Function(function) if is_set_returning(function) => {
             let name = match fold(&last_ident(function)).as_str() {
                 "generate_subscripts" => Ident::with_quote('"', SUBSCRIPTS),
+                "_pg_expandarray" => Ident::with_quote('"', EXPANDED),
                 _ => last_ident(function),
             };
             let bare = Function { name: ObjectName::from(vec![name]), ..function.clone() };
-            *expr = crate::desugar::call("unnest", vec![Expr::Function(bare)]);
+            *expr = call("unnest", vec![Expr::Function(bare)]);
         }
         _ => {}
     }
