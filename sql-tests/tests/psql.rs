@@ -1,5 +1,7 @@
 //! A newcomer's session, mistakes included: through the real psql where there is one, and through a driver.
 
+#[path = "psql/catalogue.rs"]
+mod catalogue;
 #[path = "psql/session.rs"]
 mod session;
 

@@ -76,6 +76,11 @@ impl Catalog {
         self.functions.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// All functions, by name.
+    pub fn all_functions(&self) -> impl Iterator<Item = &Function> {
+        self.functions.values().flatten().map(AsRef::as_ref)
+    }
+
     /// The function of this name with parameters of these types.
     pub fn function(&self, name: &str, types: &[SqlType]) -> Option<&Arc<Function>> {
         self.functions(name).iter().find(|function| function.types().eq(types.iter().copied()))

@@ -9,6 +9,7 @@ mod function;
 mod relation;
 mod retention;
 mod stored;
+pub mod system;
 
 pub use catalog::Catalog;
 pub use function::{Function, FunctionId, Parameter};

@@ -8,8 +8,8 @@ use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use springtide_catalog::Catalog;
-use springtide_sql::Statement;
 use springtide_sql::sqlparser::ast;
+use springtide_sql::{Planner, Statement};
 use springtide_types::{Epoch, Result, SqlError, SqlState, SqlType};
 
 use crate::commit::CommitError;
@@ -89,16 +89,16 @@ impl Session {
         if matches!(self.state, State::Failed { .. }) && !ends_transaction(control.as_ref()) {
             return Err(in_failed_transaction());
         }
+        let planner = self.planner();
         let (bound, catalog_version) = match &self.state {
             State::Open(open) => {
                 let catalog = open.transaction.query_catalog();
-                let bound = statement::bind(&self.shared.planner, &catalog, statement, parameter_types)?;
+                let bound = statement::bind(&planner, &catalog, statement, parameter_types)?;
                 (bound, open.transaction.shared_catalog_version())
             }
             _ => {
                 let objects = self.shared.reads.objects();
-                let bound =
-                    statement::bind(&self.shared.planner, &objects.catalog, statement, parameter_types)?;
+                let bound = statement::bind(&planner, &objects.catalog, statement, parameter_types)?;
                 (bound, Some(objects.version))
             }
         };
@@ -109,6 +109,11 @@ impl Session {
             bound: Arc::new(bound),
             catalog_version,
         })
+    }
+
+    /// The planner, for queries that ask for the session's parameters too.
+    fn planner(&self) -> Planner {
+        self.shared.planner.with_settings(self.settings.values())
     }
 
     /// Runs a prepared statement. An error inside a transaction block makes it fail as a whole.
@@ -285,18 +290,21 @@ impl Session {
         parameters: &[ScalarValue],
     ) -> Result<Response> {
         let bound = self.bound_for(transaction, prepared)?;
-        let mut context = Context { planner: &self.shared.planner, notices: &mut self.notices };
+        let planner = self.planner();
+        let mut context = Context { planner: &planner, notices: &mut self.notices };
         statement::run(&mut context, transaction, &prepared.statement, &bound, parameters).await
     }
 
     /// The statement as bound under the catalog that the transaction sees.
     fn bound_for(&self, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
-        if transaction.can_use(prepared.catalog_version, prepared.bound.scanned()) {
+        if !prepared.bound.reads_settings()
+            && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
+        {
             return Ok(prepared.bound.clone());
         }
         let types = prepared.parameters.iter().copied().map(Some).collect::<Vec<_>>();
         let catalog = transaction.query_catalog();
-        let bound = statement::bind(&self.shared.planner, &catalog, &prepared.statement, &types)?;
+        let bound = statement::bind(&self.planner(), &catalog, &prepared.statement, &types)?;
         if matches!(bound, Bound::Query(_)) && bound.columns() != prepared.columns {
             let message = "cached plan must not change result type";
             return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));

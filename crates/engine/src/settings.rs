@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -9,7 +10,8 @@ pub(crate) const AS_OF: &str = "springtide.as_of";
 
 /// The run-time parameters of a session: those of PostgreSQL that clients set and ask for.
 pub(crate) struct Settings {
-    values: BTreeMap<String, String>,
+    /// Shared with the queries that ask for them.
+    values: Arc<BTreeMap<String, String>>,
     /// What [`AS_OF`] says.
     as_of: Option<Moment>,
 }
@@ -21,12 +23,14 @@ const PARAMETERS: &[(&str, &str, &[&str])] = &[
     ("client_encoding", "UTF8", &["utf8", "utf-8", "unicode", "sql_ascii"]),
     ("client_min_messages", "notice", &[]),
     ("datestyle", "ISO, MDY", &["iso", "iso, mdy", "iso,mdy", "iso, dmy", "iso, ymd"]),
+    ("default_table_access_method", "heap", &["heap"]),
     ("default_transaction_isolation", "serializable", &[]),
     ("default_transaction_read_only", "off", &[]),
     ("extra_float_digits", "1", &[]),
     ("idle_in_transaction_session_timeout", "0", &[]),
     ("integer_datetimes", "on", &["on"]),
     ("intervalstyle", "postgres", &["postgres"]),
+    ("jit", "off", &["off"]),
     ("lock_timeout", "0", &[]),
     ("max_identifier_length", "63", &["63"]),
     ("search_path", "\"$user\", public", &[]),
@@ -45,7 +49,7 @@ const PARAMETERS: &[(&str, &str, &[&str])] = &[
 impl Settings {
     pub(crate) fn new() -> Settings {
         let values = PARAMETERS.iter().map(|(name, value, _)| ((*name).to_owned(), (*value).to_owned()));
-        Settings { values: values.collect(), as_of: None }
+        Settings { values: Arc::new(values.collect()), as_of: None }
     }
 
     /// The moment that statements read as of, unless that is now.
@@ -70,7 +74,7 @@ impl Settings {
                     .with_hint(format!("Available values: {}.", allowed.join(", "))));
             }
         }
-        self.values.insert(name, value.to_owned());
+        Arc::make_mut(&mut self.values).insert(name, value.to_owned());
         Ok(())
     }
 
@@ -82,13 +86,18 @@ impl Settings {
                 if name == AS_OF {
                     self.as_of = None;
                 }
-                self.values.insert(name, (*value).to_owned());
+                Arc::make_mut(&mut self.values).insert(name, (*value).to_owned());
             }
             None => {
-                self.values.remove(&name).ok_or_else(|| unrecognized(&name))?;
+                Arc::make_mut(&mut self.values).remove(&name).ok_or_else(|| unrecognized(&name))?;
             }
         }
         Ok(())
+    }
+
+    /// All parameters, as they are now.
+    pub(crate) fn values(&self) -> Arc<BTreeMap<String, String>> {
+        self.values.clone()
     }
 
     pub(crate) fn get(&self, name: &str) -> Result<&str> {

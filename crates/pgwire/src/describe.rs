@@ -1,4 +1,4 @@
-//! SQL types ⇄ what the protocol says of them: OIDs, sizes, type modifiers, format codes.
+//! SQL types ⇄ what the protocol says of them.
 
 use pgwire::api::results::FieldFormat;
 use pgwire::messages::PgWireBackendMessage;
@@ -6,30 +6,6 @@ use pgwire::messages::data::{FORMAT_CODE_BINARY, FORMAT_CODE_TEXT, FieldDescript
 use postgres_types::{Oid, Type};
 use springtide_engine::Column;
 use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
-
-/// Bytes of the length word that PostgreSQL counts into the modifiers of `numeric` and `varchar`.
-const VARHDRSZ: i32 = 4;
-
-/// The OID in `pg_type`.
-pub(crate) fn oid(sql_type: SqlType) -> Oid {
-    let known = match sql_type {
-        SqlType::Boolean => Type::BOOL,
-        SqlType::Int2 => Type::INT2,
-        SqlType::Int4 => Type::INT4,
-        SqlType::Int8 => Type::INT8,
-        SqlType::Float4 => Type::FLOAT4,
-        SqlType::Float8 => Type::FLOAT8,
-        SqlType::Numeric(..) => Type::NUMERIC,
-        SqlType::Text => Type::TEXT,
-        SqlType::Varchar(_) => Type::VARCHAR,
-        SqlType::Date => Type::DATE,
-        SqlType::Timestamp => Type::TIMESTAMP,
-        SqlType::Timestamptz => Type::TIMESTAMPTZ,
-        SqlType::Interval => Type::INTERVAL,
-        SqlType::Bytea => Type::BYTEA,
-    };
-    known.oid()
-}
 
 /// The type that a client declares for a parameter; `None` leaves it to be inferred, which is also the best
 /// that can be done with a type that we have not.
@@ -54,35 +30,11 @@ pub(crate) fn declared_type(oid: Oid) -> Option<SqlType> {
     })
 }
 
-/// `pg_type.typlen`: bytes of a value, −1 if they vary.
-fn size(sql_type: SqlType) -> i16 {
-    match sql_type {
-        SqlType::Boolean => 1,
-        SqlType::Int2 => 2,
-        SqlType::Int4 | SqlType::Float4 | SqlType::Date => 4,
-        SqlType::Int8 | SqlType::Float8 | SqlType::Timestamp | SqlType::Timestamptz => 8,
-        SqlType::Interval => 16,
-        SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) | SqlType::Bytea => -1,
-    }
-}
-
-/// `pg_attribute.atttypmod`: precision and scale, or the length limit; −1 if there is none. The widest
-/// decimals are unconstrained or computed, and PostgreSQL gives such no modifier.
-fn modifier(sql_type: SqlType) -> i32 {
-    match sql_type {
-        SqlType::Numeric(precision, scale) if precision < UNCONSTRAINED_NUMERIC.0 => {
-            (i32::from(precision) << 16 | (i32::from(scale) & 0x7ff)) + VARHDRSZ
-        }
-        SqlType::Varchar(Some(limit)) => limit as i32 + VARHDRSZ,
-        _ => -1,
-    }
-}
-
 /// The `RowDescription` of these columns.
 pub(crate) fn row_description(columns: &[Column], formats: &[FieldFormat]) -> PgWireBackendMessage {
     let fields = columns.iter().zip(formats).map(|(column, format)| {
         let sql_type = column.sql_type;
-        let (oid, size, modifier) = (oid(sql_type), size(sql_type), modifier(sql_type));
+        let (oid, size, modifier) = (sql_type.oid(), sql_type.length(), sql_type.modifier());
         FieldDescription::new(column.name.clone(), 0, 0, oid, size, modifier, format.value())
     });
     PgWireBackendMessage::RowDescription(RowDescription::new(fields.collect()))
@@ -115,16 +67,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modifiers_as_postgres() {
-        assert_eq!(modifier(SqlType::Numeric(10, 2)), 655_366);
-        assert_eq!(modifier(SqlType::Numeric(5, 0)), 327_684);
-        assert_eq!(modifier(SqlType::Numeric(38, 10)), -1);
-        assert_eq!(modifier(SqlType::Varchar(Some(20))), 24);
-        assert_eq!(modifier(SqlType::Varchar(None)), -1);
-        assert_eq!(modifier(SqlType::Text), -1);
-    }
-
-    #[test]
     fn format_codes() {
         use FieldFormat::{Binary, Text};
         assert_eq!(formats(&[], 2), Ok(Some(vec![Text, Text])));
@@ -152,7 +94,7 @@ mod tests {
             SqlType::Interval,
             SqlType::Bytea,
         ] {
-            assert_eq!(declared_type(oid(sql_type)), Some(sql_type));
+            assert_eq!(declared_type(sql_type.oid()), Some(sql_type));
         }
         assert_eq!(declared_type(0), None);
     }

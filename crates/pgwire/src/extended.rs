@@ -16,7 +16,7 @@ use springtide_engine::{Column, Prepared, Response, ScalarValue, TransactionStat
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::connection::{Connection, Failure};
-use crate::describe::{declared_type, formats, oid, row_description};
+use crate::describe::{declared_type, formats, row_description};
 use crate::parameters;
 use crate::rows::Cursor;
 
@@ -125,7 +125,7 @@ impl Connection {
                 let prepared = self.statement(name)?.map(Arc::as_ref);
                 let parameters = prepared.map_or(&[][..], Prepared::parameters);
                 let parameters =
-                    ParameterDescription::new(parameters.iter().map(|sql_type| oid(*sql_type)).collect());
+                    ParameterDescription::new(parameters.iter().map(|sql_type| sql_type.oid()).collect());
                 let text =
                     |columns: &[Column]| row_description(columns, &vec![FieldFormat::Text; columns.len()]);
                 (Some(parameters), prepared.and_then(Prepared::columns).map(text))

@@ -27,6 +27,7 @@ use crate::operators::{
     resolve,
 };
 use crate::sql_types::declared_type;
+use crate::system::{is_array, unify_arrays};
 
 /// See the module.
 #[derive(Debug)]
@@ -335,6 +336,9 @@ fn guard_results(base: Option<&Expr>, whens: &[Expr], results: Vec<Expr>) -> Res
 
 /// All results of a CASE as one type.
 fn unify_case(results: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+    if results.iter().any(|result| is_array(result, schema)) {
+        return unify_arrays(results, schema);
+    }
     let types = results.iter().map(|expr| known_type(expr, schema)).collect::<Result<Vec<_>>>()?;
     let Some(common) = common_of("CASE", types.into_iter().flatten())? else {
         return unify(results, schema);
@@ -344,6 +348,9 @@ fn unify_case(results: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
 
 /// [`unify`], and the types must have one in common.
 fn unify_results(function: &str, operands: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+    if operands.iter().any(|operand| is_array(operand, schema)) {
+        return unify_arrays(operands, schema);
+    }
     let types = operands.iter().map(|expr| known_type(expr, schema)).collect::<Result<Vec<_>>>()?;
     common_of(&function.to_uppercase(), types.into_iter().flatten())?;
     unify(operands, schema)

@@ -1,6 +1,6 @@
 //! Names to relations, functions and types: what DataFusion's binder asks for.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use springtide_catalog::system::Facts;
 use springtide_catalog::{Catalog, Function, FunctionId, Relation, RelationKind};
 use springtide_types::{RelationId, SqlError, SqlState, SqlType};
 
@@ -26,6 +27,7 @@ use crate::moments::Moments;
 use crate::planner::Planner;
 use crate::relation_table::RelationTable;
 use crate::scan::{Scan, Time};
+use crate::system;
 use crate::time_travel::Travel;
 
 /// How deep functions may call each other.
@@ -37,6 +39,9 @@ const MAX_SIZE: usize = 20_000;
 pub(crate) struct Names<'a> {
     planner: &'a Planner,
     catalog: &'a Catalog,
+    /// The same, once something in the plan needs it.
+    shared_catalog: OnceCell<Arc<Catalog>>,
+    reads_settings: Cell<bool>,
     depends_on: RefCell<BTreeSet<RelationId>>,
     functions: RefCell<BTreeSet<FunctionId>>,
     moments: Rc<Moments>,
@@ -53,6 +58,8 @@ impl<'a> Names<'a> {
         Names {
             planner,
             catalog,
+            shared_catalog: OnceCell::new(),
+            reads_settings: Cell::new(false),
             depends_on: RefCell::default(),
             functions: RefCell::default(),
             moments: Rc::default(),
@@ -83,9 +90,23 @@ impl<'a> Names<'a> {
         Travel { moments: &self.moments, present: self.present, in_function: self.depth.get() > 0 }
     }
 
+    pub(crate) fn planner(&self) -> &'a Planner {
+        self.planner
+    }
+
     /// What the names may mean.
     pub(crate) fn catalog(&self) -> &'a Catalog {
         self.catalog
+    }
+
+    /// Whether a run-time parameter was asked for.
+    pub(crate) fn reads_settings(&self) -> bool {
+        self.reads_settings.get()
+    }
+
+    fn catalog_facts(&self) -> Facts {
+        let catalog = self.shared_catalog.get_or_init(|| Arc::new(self.catalog.clone())).clone();
+        Facts { catalog, settings: self.planner.settings().clone() }
     }
 
     /// The relations that were named.
@@ -156,6 +177,10 @@ impl<'a> Names<'a> {
 
 impl ContextProvider for Names<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
+        if let Some(system) = system::source(&name, || self.catalog_facts()) {
+            self.reads_settings.set(self.reads_settings.get() || name.table() == "pg_settings");
+            return Ok(system);
+        }
         let time = match name.schema() {
             None | Some("public") => Some(Time::Present),
             Some(schema) => Time::from_schema(schema),
@@ -200,7 +225,14 @@ impl ContextProvider for Names<'_> {
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         let functions = self.planner.functions();
+        if system::higher_order(name).is_some() {
+            return None;
+        }
         let own = self.catalog.functions(name);
+        if let Some(system) = system::function(name, || self.catalog_facts()) {
+            self.reads_settings.set(self.reads_settings.get() || name == "current_setting");
+            return Some(system);
+        }
         match functions.scalar.get(name) {
             Some(function) if own.is_empty() => Some(function.clone()),
             None if own.is_empty() && functions.is_built_in(name) => None,
@@ -208,8 +240,8 @@ impl ContextProvider for Names<'_> {
         }
     }
 
-    fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {
-        None
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        system::higher_order(name)
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {

@@ -22,6 +22,7 @@ pub struct BoundQuery {
     pub(crate) depends_on: Vec<RelationId>,
     pub(crate) functions: Vec<FunctionId>,
     pub(crate) parameters: Vec<SqlType>,
+    reads_settings: bool,
     schema: SchemaRef,
     /// Compiled when it first runs over few rows; `None` inside if it is not of the kind.
     pipeline: Arc<OnceLock<Option<Pipeline>>>,
@@ -51,6 +52,7 @@ impl BoundQuery {
             columns,
             depends_on: names.depends_on(),
             functions: names.functions(),
+            reads_settings: names.reads_settings(),
             parameters,
             schema,
             pipeline: Arc::default(),
@@ -95,6 +97,11 @@ impl BoundQuery {
     /// The users' functions that the query calls, directly or through others, in ascending order.
     pub fn functions(&self) -> &[FunctionId] {
         &self.functions
+    }
+
+    /// Whether the plan holds values of the run-time parameters with which the query was bound.
+    pub fn reads_settings(&self) -> bool {
+        self.reads_settings
     }
 
     /// The types of the parameters `$1`, `$2`, …; text where nothing says otherwise.

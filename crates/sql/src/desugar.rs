@@ -8,15 +8,17 @@ use datafusion::sql::sqlparser::ast::{
     Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
     Ident, Interval, LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
-    TableWithJoins, UnaryOperator, Value, Values, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
+    TableWithJoins, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut, WindowFrameBound, WindowSpec,
+    WindowType,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
-use crate::functions::{AVERAGE, REGEXP_GROUP, SUBSCRIPT};
+use crate::functions::{AVERAGE, LIKE_PATTERN, REGEXP_GROUP, SUBSCRIPT};
 use crate::names::fold;
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::scan::Time;
 use crate::scope::check_table_names;
+use crate::system::in_system_schema;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
@@ -86,6 +88,10 @@ impl VisitorMut for Desugar {
     }
 
     fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<Stop> {
+        if in_system_schema(relation) {
+            relation.0.drain(..relation.0.len() - 2);
+            return ControlFlow::Continue(());
+        }
         flow(Time::and_relation(relation).map(|(time, name)| *relation = time.of(&name)))
     }
 
@@ -112,6 +118,11 @@ impl VisitorMut for Desugar {
                     *expr = cast(text, DataType::Interval { fields: None, precision: None });
                 }
             }
+            Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+                if let Some(escape) = escape_char.take_if(|escape| !is_backslash(escape)) {
+                    **pattern = call(LIKE_PATTERN, vec![pattern.as_ref().clone(), Expr::Value(escape)]);
+                }
+            }
             Expr::CompoundFieldAccess { root, access_chain } => {
                 if let Some(element) = subscripted(root, access_chain) {
                     *expr = element;
@@ -129,6 +140,10 @@ impl VisitorMut for Desugar {
         }
         ControlFlow::Continue(())
     }
+}
+
+fn is_backslash(value: &ValueWithSpan) -> bool {
+    matches!(&value.value, Value::SingleQuotedString(text) if text == "\\")
 }
 
 /// A number with its type spelled out, or `None` where DataFusion gives it PostgreSQL's. The type `Int32`,
@@ -444,7 +459,7 @@ fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
     Some(call(REGEXP_GROUP, args))
 }
 
-fn unnamed_arguments(function: &Function) -> Option<Vec<Expr>> {
+pub(crate) fn unnamed_arguments(function: &Function) -> Option<Vec<Expr>> {
     let FunctionArguments::List(list) = &function.args else { return None };
     let exprs = list.args.iter().map(|arg| match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),

@@ -47,6 +47,7 @@ mod relation_table;
 mod scan;
 mod scope;
 mod sql_types;
+mod system;
 mod three_valued_in;
 mod time_travel;
 mod total_order;

@@ -18,6 +18,7 @@ use crate::functions::{
 };
 use crate::inline::conditional_call;
 use crate::input::parse_text;
+use crate::system::{concat_arrays, is_array, with_array};
 
 /// Plans operators ahead of DataFusion.
 #[derive(Debug)]
@@ -309,6 +310,9 @@ pub(crate) fn plan_comparison(op: Operator, left: Expr, right: Expr, schema: &DF
 
 /// Both operands, of types that compare with each other.
 pub(crate) fn comparable(op: &str, left: Expr, right: Expr, schema: &DFSchema) -> Result<(Expr, Expr)> {
+    if is_array(&left, schema) || is_array(&right, schema) {
+        return with_array(left, right, schema);
+    }
     let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
     let common = match (left_type, right_type) {
         (None, None) => return Ok((left, right)),
@@ -338,6 +342,9 @@ fn common_type(left: SqlType, right: SqlType) -> Option<SqlType> {
 
 /// `||` joins texts, or two bytea; what is no text becomes one, as long as one side is.
 fn plan_concat(left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
+    if is_array(&left, schema) || is_array(&right, schema) {
+        return concat_arrays(left, right, schema);
+    }
     let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
     let is_bytes = |sql_type: Option<SqlType>| sql_type.is_none_or(|known| known == SqlType::Bytea);
     if left_type.or(right_type).is_some() && is_bytes(left_type) && is_bytes(right_type) {

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
@@ -38,6 +38,7 @@ use crate::multisets;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::sql_types::{PostgresTypePlanner, declared_type};
+use crate::system::{self, texts_of_arrays};
 use crate::three_valued_in::ThreeValuedIn;
 use crate::time_travel::name_times;
 use crate::total_order::TotalOrder;
@@ -51,7 +52,7 @@ const MORE_STACK: usize = 4 << 20;
 
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
 #[derive(Clone, Debug)]
-pub struct Planner(Arc<Shared>);
+pub struct Planner(Arc<Shared>, Arc<BTreeMap<String, String>>);
 
 #[derive(Debug)]
 struct Shared {
@@ -77,7 +78,7 @@ impl Planner {
         let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(OperatorPlanner)];
         expr_planners.extend(SessionStateDefaults::default_expr_planners());
         let serial = session_state(1);
-        Planner(Arc::new(Shared {
+        let shared = Shared {
             functions: Functions::new(serial.config_options()),
             expr_planners,
             type_planner: Arc::new(PostgresTypePlanner),
@@ -89,7 +90,14 @@ impl Planner {
             ]),
             serial,
             parallel: session_state(processors),
-        }))
+        };
+        Planner(Arc::new(shared), Arc::default())
+    }
+
+    /// The planner for a session with these run-time parameters, by name.
+    #[must_use]
+    pub fn with_settings(&self, settings: Arc<BTreeMap<String, String>>) -> Planner {
+        Planner(self.0.clone(), settings)
     }
 
     /// Resolves the names and types of a query. `parameter_types` are what the client said of `$1`, `$2`, …;
@@ -134,7 +142,7 @@ impl Planner {
 
     /// The plan in PostgreSQL's types, and its columns.
     fn finished(&self, plan: LogicalPlan) -> Result<(LogicalPlan, Vec<Column>)> {
-        let plan = self.analyze(plan)?;
+        let plan = texts_of_arrays(self.analyze(plan)?).map_err(|error| plan_error(&error))?;
         let columns = output_columns(&plan)?;
         let plan = flatten(normalize_output(plan, &columns)?)?;
         Ok((plan, columns))
@@ -234,6 +242,10 @@ impl Planner {
         &self.0.parallel
     }
 
+    pub(crate) fn settings(&self) -> &Arc<BTreeMap<String, String>> {
+        &self.1
+    }
+
     pub(crate) fn functions(&self) -> &Functions {
         &self.0.functions
     }
@@ -272,6 +284,8 @@ fn body_query(function: &Function) -> Result<ast::Query> {
 
 /// The query in the SQL that DataFusion understands as PostgreSQL would.
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
+    let aggregates = &names.planner().functions().aggregate;
+    system::rewrite(&mut query, &|name| aggregates.contains_key(name))?;
     expand_windows(&mut query)?;
     name_times(&mut query, names.travel())?;
     merge_columns(&mut query, names.catalog())?;

@@ -14,6 +14,7 @@ use crate::names::{fold, object_name};
 use crate::output_names::output_name;
 use crate::relation_table;
 use crate::scan::Time;
+use crate::system;
 
 /// A column that `*` stands for.
 #[derive(Clone, Debug)]
@@ -216,6 +217,9 @@ impl<'a> Environment<'a> {
     }
 
     fn relation(&self, name: &ObjectName) -> Result<Option<Vec<String>>> {
+        if let Some(system) = system::relation(name) {
+            return Ok(Some(system.column_names().map(str::to_owned).collect()));
+        }
         let (time, table) = Time::and_relation(name)?;
         if name.0.len() == 1
             && let Some((_, columns)) = self.queries.iter().rev().find(|(known, _)| *known == table)

@@ -17,6 +17,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use crate::moments::{AS_OF, Moments};
 use crate::names::{alias, fold, object_name};
 use crate::scan::Time;
+use crate::system;
 use crate::walk::{Stop, any_expr, flow, walk_mut};
 use crate::windows::innermost;
 
@@ -91,6 +92,8 @@ impl Visit<'_> {
             }
             (None, Some(_)) => return Ok(()),
             (Some(_), Some(_)) => return Err(syntax_error("(")),
+            // It shows the catalog that the query is bound under.
+            (None, None) if system::relation(name).is_some() => return Ok(()),
             (version, None) => {
                 // Always, so that no name of a user's passes for one of ours.
                 let relation = object_name(name)?;

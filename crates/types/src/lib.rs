@@ -9,6 +9,7 @@ mod epoch;
 mod error;
 pub mod hash;
 mod ids;
+mod oid;
 mod sort_column;
 mod sql_type;
 mod zbatch;

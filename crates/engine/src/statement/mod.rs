@@ -64,6 +64,11 @@ impl Bound {
         }
     }
 
+    /// Whether its plan holds parameters of the session, and so is good for one execution alone.
+    pub(crate) fn reads_settings(&self) -> bool {
+        matches!(self, Bound::Query(select) if select.reads_settings())
+    }
+
     /// Columns of the rows it returns, if it returns rows.
     pub(crate) fn columns(&self) -> Option<Vec<Column>> {
         match self {

@@ -43,6 +43,11 @@ impl Select {
         self.query.relations()
     }
 
+    /// Whether the result depends on the session's parameters.
+    pub(crate) fn reads_settings(&self) -> bool {
+        self.query.reads_settings()
+    }
+
     /// The columns as a table that keeps the rows would have them.
     pub(crate) fn table_columns(&self) -> Vec<springtide_catalog::Column> {
         self.query.columns()

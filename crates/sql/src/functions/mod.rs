@@ -10,6 +10,7 @@ mod extract;
 mod extremum;
 mod guard;
 mod labelled;
+mod like_pattern;
 mod moments;
 mod regexp;
 mod session;
@@ -35,10 +36,13 @@ pub(crate) use cast::{cast_function, cast_target, is_cast};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
 pub(crate) use labelled::LABELLED;
+pub(crate) use like_pattern::LIKE_PATTERN;
 pub(crate) use regexp::{REGEXP_GROUP, matches};
 pub(crate) use subscript::SUBSCRIPT;
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
+
+use crate::system;
 
 /// The functions that a query can name.
 #[derive(Debug)]
@@ -73,6 +77,7 @@ impl Functions {
         let mut aggregate = HashMap::new();
         let sum = Arc::new(AggregateUDF::from(sum::Sum::new()));
         let own = extremum::functions().into_iter().chain([sum]);
+        let own = own.chain(system::aggregates());
         for function in SessionStateDefaults::default_aggregate_functions().into_iter().chain(own) {
             for alias in function.aliases() {
                 aggregate.insert(alias.clone(), function.clone());
@@ -90,6 +95,7 @@ impl Functions {
             || self.aggregate.contains_key(name)
             || self.window.contains_key(name)
             || UNNESTING.contains(&name)
+            || system::is_function(name)
     }
 }
 
@@ -116,6 +122,7 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(to_char::functions())
         .chain(text::functions())
         .chain(moments::functions())
-        .chain([average, labelled, subscript::function()])
+        .chain(system::scalars())
+        .chain([average, labelled, like_pattern::function(), subscript::function()])
         .collect()
 }

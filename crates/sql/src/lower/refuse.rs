@@ -8,6 +8,7 @@ use crate::errors::{external, plan_error};
 use crate::moments::AS_OF;
 use crate::relation_table::scanned;
 use crate::scan::Time;
+use crate::system::is_function;
 
 /// Refuses what has to be judged before the optimizer: it folds `now()` into a constant and hides that a
 /// scalar subquery may return several rows.
@@ -42,7 +43,7 @@ fn check_expr(expr: &Expr) -> Option<SqlError> {
             let name = function.name();
             let changes = match function.func.signature().volatility {
                 Volatility::Volatile => true,
-                Volatility::Stable => CLOCKS.contains(&name),
+                Volatility::Stable => CLOCKS.contains(&name) || is_function(name),
                 Volatility::Immutable => false,
             };
             changes.then(|| {

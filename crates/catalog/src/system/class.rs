@@ -1,0 +1,183 @@
+//! Relations and their columns: `pg_class`, `pg_attribute`, `pg_attrdef`, `pg_namespace`.
+
+use super::columns::SystemColumn;
+use super::oids::{
+    self, BTREE, HEAP, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, of_default, of_index, of_relation,
+};
+use super::rows::{Row, Value};
+use super::types::{Type, column_type, type_of};
+use super::{Rows, SystemRelation, system_relations};
+use crate::{Catalog, Column, Relation, RelationKind};
+
+pub(super) fn relations() -> Vec<SystemRelation> {
+    vec![
+        SystemRelation::new(
+            "pg_class",
+            1_259,
+            "oid oid, relname name, relnamespace oid, reltype oid, reloftype oid, relowner oid, relam \
+                 oid, relfilenode oid, reltablespace oid, relpages int4, reltuples real, relallvisible \
+                 int4, reltoastrelid oid, relhasindex bool, relisshared bool, relpersistence char, relkind \
+                 char, relnatts int2, relchecks int2, relhasrules bool, relhastriggers bool, relhassubclass \
+                 bool, relrowsecurity bool, relforcerowsecurity bool, relispopulated bool, relreplident \
+                 char, relispartition bool, relrewrite oid, relfrozenxid xid, relminmxid xid, relacl \
+                 aclitem[], reloptions text[], relpartbound pg_node_tree",
+            Rows::Catalog(classes),
+        ),
+        SystemRelation::new(
+            "pg_attribute",
+            1_249,
+            "attrelid oid, attname name, atttypid oid, attstattarget int4, attlen int2, attnum int2, \
+                 attndims int4, attcacheoff int4, atttypmod int4, attbyval bool, attalign char, attstorage \
+                 char, attcompression char, attnotnull bool, atthasdef bool, atthasmissing bool, \
+                 attidentity char, attgenerated char, attisdropped bool, attislocal bool, attinhcount int4, \
+                 attcollation oid, attacl aclitem[], attoptions text[], attfdwoptions text[], attmissingval \
+                 anyarray",
+            Rows::Catalog(attributes),
+        ),
+        SystemRelation::new(
+            "pg_attrdef",
+            2_604,
+            "oid oid, adrelid oid, adnum int2, adbin pg_node_tree",
+            Rows::Catalog(defaults),
+        ),
+        SystemRelation::new(
+            "pg_namespace",
+            2_615,
+            "oid oid, nspname name, nspowner oid, nspacl aclitem[]",
+            Rows::Catalog(|_| namespaces()),
+        ),
+    ]
+}
+
+fn classes(catalog: &Catalog) -> Vec<Row> {
+    let own = catalog.relations().map(|relation| class(relation));
+    let indexes = catalog.relations().filter_map(|relation| index_class(relation));
+    own.chain(indexes).chain(system_relations().iter().map(system_class)).collect()
+}
+
+fn class(relation: &Relation) -> Row {
+    let kind = match relation.kind {
+        RelationKind::Table { .. } => "r",
+        RelationKind::View { .. } => "v",
+        RelationKind::MaterializedView { .. } => "m",
+    };
+    let row = any_class(of_relation(relation), &relation.name, PUBLIC, kind, relation.columns.len());
+    row.set("relam", if relation.is_stored() { HEAP } else { 0 })
+        .set("relhasindex", relation.primary_key().is_some())
+        .set("relreplident", if relation.is_stored() { "d" } else { "n" })
+        .set("reloptions", options(relation))
+}
+
+/// What stands in WITH.
+fn options(relation: &Relation) -> Option<Vec<String>> {
+    let append_only = matches!(relation.kind, RelationKind::Table { append_only: true, .. });
+    append_only.then(|| vec!["append_only=true".to_owned()])
+}
+
+fn index_class(relation: &Relation) -> Option<Row> {
+    let key = relation.primary_key()?;
+    let row = any_class(of_index(relation), &oids::key_name(relation), PUBLIC, "i", key.len());
+    Some(row.set("relam", BTREE).set("relreplident", "n"))
+}
+
+fn system_class(relation: &SystemRelation) -> Row {
+    let namespace = system_namespace(relation);
+    let row = any_class(relation.oid, relation.name, namespace, relation.kind, relation.columns.len());
+    row.set("relam", if relation.kind == "r" { HEAP } else { 0 }).set("relreplident", "n")
+}
+
+fn system_namespace(relation: &SystemRelation) -> i64 {
+    if relation.schema == "pg_catalog" { PG_CATALOG } else { INFORMATION_SCHEMA }
+}
+
+fn any_class(oid: i64, name: &str, namespace: i64, kind: &str, columns: usize) -> Row {
+    Row::zero()
+        .set("oid", oid)
+        .set("relname", name)
+        .set("relnamespace", namespace)
+        .set("relowner", OWNER)
+        .set("relkind", kind)
+        .set("relpersistence", "p")
+        .set("relnatts", columns as i64)
+        .set("reltuples", -1)
+        .set("relispopulated", true)
+}
+
+fn attributes(catalog: &Catalog) -> Vec<Row> {
+    let own = catalog.relations().flat_map(|relation| {
+        let columns = relation.columns.iter().enumerate();
+        columns.map(|(position, column)| attribute(of_relation(relation), position, column, true))
+    });
+    let keys = catalog.relations().flat_map(|relation| {
+        let key = relation.primary_key().unwrap_or_default().iter().enumerate();
+        key.map(|(position, column)| {
+            attribute(of_index(relation), position, &relation.columns[*column], false)
+        })
+    });
+    let system = system_relations().iter().flat_map(|relation| {
+        let columns = relation.columns.iter().enumerate();
+        columns.filter_map(|(position, column)| system_attribute(relation, position, column))
+    });
+    own.chain(keys).chain(system).collect()
+}
+
+/// A column of a table or view, or of an index, which knows nothing of constraints and defaults.
+fn attribute(relation: i64, position: usize, column: &Column, of_table: bool) -> Row {
+    let oid = i64::from(column.sql_type.oid());
+    let row = any_attribute(relation, position, &column.name, type_of(oid));
+    row.set("atttypid", oid)
+        .set("atttypmod", i64::from(column.sql_type.modifier()))
+        .set("attnotnull", of_table && !column.nullable)
+        .set("atthasdef", of_table && column.default.is_some())
+}
+
+fn system_attribute(relation: &SystemRelation, position: usize, column: &SystemColumn) -> Option<Row> {
+    let known = column_type(column.type_name)?;
+    let row = any_attribute(relation.oid, position, column.name, Some(known));
+    Some(row.set("atttypid", known.oid).set("atttypmod", -1))
+}
+
+fn any_attribute(relation: i64, position: usize, name: &str, sql_type: Option<&Type>) -> Row {
+    let of_type = |of: fn(&Type) -> Value| sql_type.map_or(Value::Null, of);
+    Row::zero()
+        .set("attrelid", relation)
+        .set("attname", name)
+        .set("attnum", position as i64 + 1)
+        .set("attstattarget", -1)
+        .set("attcacheoff", -1)
+        .set("attlen", of_type(|known| known.length.into()))
+        .set("attbyval", of_type(|known| known.by_value.into()))
+        .set("attalign", of_type(|known| known.align.into()))
+        .set("attstorage", of_type(|known| known.storage.into()))
+        .set("attcollation", of_type(|known| known.collation.into()))
+        .set("attndims", of_type(|known| i64::from(known.element != 0 && known.length < 0).into()))
+        .set("attislocal", true)
+}
+
+fn defaults(catalog: &Catalog) -> Vec<Row> {
+    let of_columns = |relation: &Relation| {
+        let columns = relation.columns.iter().enumerate();
+        let rows = columns.filter_map(|(position, column)| {
+            let default = column.default.as_ref()?;
+            Some(
+                Row::zero()
+                    .set("oid", of_default(relation, position))
+                    .set("adrelid", of_relation(relation))
+                    .set("adnum", position as i64 + 1)
+                    .set("adbin", default.expr.as_str()),
+            )
+        });
+        rows.collect::<Vec<_>>()
+    };
+    catalog.relations().flat_map(|relation| of_columns(relation)).collect()
+}
+
+/// The schemas, with their OIDs.
+pub(super) const NAMESPACES: [(&str, i64); 3] =
+    [("information_schema", INFORMATION_SCHEMA), ("pg_catalog", PG_CATALOG), ("public", PUBLIC)];
+
+fn namespaces() -> Vec<Row> {
+    let row =
+        |(name, oid): (&str, i64)| Row::zero().set("oid", oid).set("nspname", name).set("nspowner", OWNER);
+    NAMESPACES.into_iter().map(row).collect()
+}

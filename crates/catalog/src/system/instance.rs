@@ -1,0 +1,105 @@
+//! What there is one of, or what is fixed: the database, its role, access methods, collations.
+
+use super::oids::{BTREE, DATABASE_OID, HEAP, OWNER, PG_CATALOG, TABLESPACE};
+use super::rows::Row;
+use super::{DATABASE, ROLE, Rows, SystemRelation, UTF8};
+
+pub(super) fn relations() -> Vec<SystemRelation> {
+    vec![
+        SystemRelation::new(
+            "pg_database",
+            1_262,
+            "oid oid, datname name, datdba oid, encoding int4, datlocprovider char, datistemplate bool, \
+                 datallowconn bool, datconnlimit int4, datfrozenxid xid, datminmxid xid, dattablespace oid, \
+                 datcollate text, datctype text, daticulocale text, datcollversion text, datacl aclitem[]",
+            Rows::Catalog(|_| vec![database()]),
+        ),
+        SystemRelation::new(
+            "pg_roles",
+            12_000,
+            "rolname name, rolsuper bool, rolinherit bool, rolcreaterole bool, rolcreatedb bool, \
+                 rolcanlogin bool, rolreplication bool, rolconnlimit int4, rolpassword text, rolvaliduntil \
+                 timestamptz, rolbypassrls bool, rolconfig text[], oid oid",
+            Rows::Catalog(|_| vec![role()]),
+        ),
+        SystemRelation::new(
+            "pg_user",
+            12_014,
+            "usename name, usesysid oid, usecreatedb bool, usesuper bool, userepl bool, usebypassrls \
+                 bool, passwd text, valuntil timestamptz, useconfig text[]",
+            Rows::Catalog(|_| vec![user()]),
+        ),
+        SystemRelation::new(
+            "pg_tablespace",
+            1_213,
+            "oid oid, spcname name, spcowner oid, spcacl aclitem[], spcoptions text[]",
+            Rows::Catalog(|_| vec![tablespace()]),
+        ),
+        SystemRelation::new(
+            "pg_am",
+            2_601,
+            "oid oid, amname name, amhandler regproc, amtype char",
+            Rows::Catalog(|_| access_methods()),
+        ),
+        SystemRelation::new(
+            "pg_collation",
+            3_456,
+            "oid oid, collname name, collnamespace oid, collowner oid, collprovider char, \
+                 collisdeterministic bool, collencoding int4, collcollate text, collctype text, \
+                 colliculocale text, collversion text",
+            Rows::Catalog(|_| collations()),
+        ),
+    ]
+}
+
+fn database() -> Row {
+    Row::zero()
+        .set("oid", DATABASE_OID)
+        .set("datname", DATABASE)
+        .set("datdba", OWNER)
+        .set("encoding", UTF8)
+        .set("datlocprovider", "c")
+        .set("datallowconn", true)
+        .set("datconnlimit", -1)
+        .set("dattablespace", TABLESPACE)
+        .set("datcollate", "C")
+        .set("datctype", "C")
+}
+
+fn role() -> Row {
+    let all = ["rolsuper", "rolinherit", "rolcreaterole", "rolcreatedb", "rolcanlogin", "rolbypassrls"];
+    let row = Row::zero().set("oid", OWNER).set("rolname", ROLE).set("rolconnlimit", -1);
+    all.into_iter().fold(row, |row, right| row.set(right, true))
+}
+
+fn user() -> Row {
+    let row = Row::zero().set("usename", ROLE).set("usesysid", OWNER);
+    row.set("usecreatedb", true).set("usesuper", true).set("usebypassrls", true)
+}
+
+fn tablespace() -> Row {
+    Row::zero().set("oid", TABLESPACE).set("spcname", "pg_default").set("spcowner", OWNER)
+}
+
+fn access_methods() -> Vec<Row> {
+    let row = |(oid, name, kind): (i64, &str, &str)| {
+        Row::zero().set("oid", oid).set("amname", name).set("amtype", kind)
+    };
+    [(HEAP, "heap", "t"), (BTREE, "btree", "i")].map(row).into()
+}
+
+fn collations() -> Vec<Row> {
+    let row = |(oid, name, provider): (i64, &str, &str)| {
+        Row::zero()
+            .set("oid", oid)
+            .set("collname", name)
+            .set("collnamespace", PG_CATALOG)
+            .set("collowner", OWNER)
+            .set("collprovider", provider)
+            .set("collisdeterministic", true)
+            .set("collencoding", -1)
+            .set("collcollate", (provider == "c").then_some("C"))
+            .set("collctype", (provider == "c").then_some("C"))
+    };
+    [(100, "default", "d"), (950, "C", "c"), (951, "POSIX", "c")].map(row).into()
+}

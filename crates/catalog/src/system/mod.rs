@@ -1,0 +1,169 @@
+//! The system catalogue: what exists, as the relations of `pg_catalog` and `information_schema`.
+//!
+//! Each [`SystemRelation`] computes its rows from a [`Catalog`]; nothing of it is stored. A [`Lookup`] is a
+//! function over it, such as the name of a type or the query of a view. [`Named`] is what names and OIDs stand for.
+
+mod class;
+mod columns;
+mod constraints;
+mod definitions;
+mod empty;
+mod functions;
+mod information_schema;
+mod instance;
+mod lookup;
+mod names;
+mod oids;
+mod overviews;
+mod rows;
+mod settings;
+mod types;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use crate::Catalog;
+use columns::SystemColumn;
+use rows::Row;
+
+pub use lookup::{Argument, Kind, Lookup, lookup};
+pub use names::Named;
+pub use types::type_name;
+
+/// The name of the one database.
+pub const DATABASE: &str = "springtide";
+/// The name of the one role, which owns everything.
+pub const ROLE: &str = "springtide";
+/// The one encoding, in PostgreSQL's numbering.
+const UTF8: i64 = 6;
+
+/// What a query may ask about: all that exists at one moment, and the session that asks.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// What exists.
+    pub catalog: Arc<Catalog>,
+    /// The values of the run-time parameters, by name.
+    pub settings: Arc<BTreeMap<String, String>>,
+}
+
+impl Facts {
+    /// Whether these are the same values in memory.
+    pub fn is_same(&self, other: &Facts) -> bool {
+        Arc::ptr_eq(&self.catalog, &other.catalog) && Arc::ptr_eq(&self.settings, &other.settings)
+    }
+}
+
+/// How the rows of a system relation come about.
+#[derive(Clone, Copy, Debug)]
+enum Rows {
+    Catalog(fn(&Catalog) -> Vec<Row>),
+    Settings(fn(&BTreeMap<String, String>) -> Vec<Row>),
+    /// Never: what it lists does not exist here.
+    Never,
+}
+
+/// A relation whose rows say what exists.
+#[derive(Debug)]
+pub struct SystemRelation {
+    /// `pg_catalog` or `information_schema`.
+    pub schema: &'static str,
+    /// Its name within the schema.
+    pub name: &'static str,
+    oid: i64,
+    /// As `relkind` says it: `r` for tables, `v` for views.
+    kind: &'static str,
+    columns: Vec<SystemColumn>,
+    rows: Rows,
+}
+
+impl SystemRelation {
+    /// `columns` are written as in CREATE TABLE: `oid oid, relname name`.
+    fn new(name: &'static str, oid: i64, columns: &'static str, rows: Rows) -> SystemRelation {
+        let (schema, name) = name.split_once('.').unwrap_or(("pg_catalog", name));
+        // Views have OIDs of those that are given out while a database is made.
+        let kind = if oid < 10_000 { "r" } else { "v" };
+        SystemRelation { schema, name, oid, kind, columns: columns::parse(columns), rows }
+    }
+
+    /// The Arrow schema of its rows.
+    pub fn arrow_schema(&self) -> SchemaRef {
+        columns::arrow_schema(&self.columns)
+    }
+
+    /// The names of its columns, in order.
+    pub fn column_names(&self) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().map(|column| column.name)
+    }
+
+    /// Its OID.
+    pub fn oid(&self) -> i64 {
+        self.oid
+    }
+
+    /// Whether it never has rows.
+    pub fn is_always_empty(&self) -> bool {
+        matches!(self.rows, Rows::Never)
+    }
+
+    /// Its rows. O(objects in the catalog).
+    pub fn rows(&self, facts: &Facts) -> RecordBatch {
+        let rows = match self.rows {
+            Rows::Catalog(rows) => rows(&facts.catalog),
+            Rows::Settings(rows) => rows(&facts.settings),
+            Rows::Never => Vec::new(),
+        };
+        rows::batch(&self.columns, &rows)
+    }
+}
+
+static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
+    let all = [
+        class::relations(),
+        constraints::relations(),
+        types::relations(),
+        functions::relations(),
+        instance::relations(),
+        overviews::relations(),
+        settings::relations(),
+        information_schema::relations(),
+        empty::relations(),
+    ];
+    all.into_iter().flatten().collect()
+});
+
+/// All system relations.
+pub fn system_relations() -> &'static [SystemRelation] {
+    &RELATIONS
+}
+
+/// The system relation that a name stands for. Without a schema, only those of `pg_catalog` are found.
+pub fn system_relation(schema: Option<&str>, name: &str) -> Option<&'static SystemRelation> {
+    let schema = schema.unwrap_or("pg_catalog");
+    RELATIONS.iter().find(|relation| relation.name == name && relation.schema == schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_relation_gives_rows_of_its_columns() {
+        let facts = Facts::default();
+        for relation in system_relations() {
+            let rows = relation.rows(&facts);
+            assert_eq!(rows.schema(), relation.arrow_schema(), "{}", relation.name);
+            assert!(!relation.is_always_empty() || rows.num_rows() == 0);
+        }
+    }
+
+    #[test]
+    fn names_and_oids_are_unique() {
+        let oids = system_relations().iter().map(|relation| relation.oid);
+        let names = system_relations().iter().map(|relation| (relation.schema, relation.name));
+        assert_eq!(oids.collect::<std::collections::HashSet<_>>().len(), system_relations().len());
+        assert_eq!(names.collect::<std::collections::HashSet<_>>().len(), system_relations().len());
+    }
+}

@@ -1,0 +1,55 @@
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Result, TableReference};
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::{DefaultTableSource, source_as_provider};
+use datafusion::logical_expr::{Expr, TableScan, TableSource, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use springtide_catalog::system::{Facts, SystemRelation, system_relation};
+
+/// A system relation at one moment.
+#[derive(Debug)]
+struct SystemTable {
+    relation: &'static SystemRelation,
+    facts: Facts,
+    schema: SchemaRef,
+}
+
+/// The system relation of this name, if there is one.
+pub(crate) fn source(name: &TableReference, facts: impl FnOnce() -> Facts) -> Option<Arc<dyn TableSource>> {
+    let relation = system_relation(name.schema(), name.table())?;
+    let table = SystemTable { relation, facts: facts(), schema: relation.arrow_schema() };
+    Some(Arc::new(DefaultTableSource::new(Arc::new(table))))
+}
+
+/// Whether a scan is of a system relation.
+pub(super) fn is_scanned_by(scan: &TableScan) -> Result<bool> {
+    let provider = source_as_provider(&scan.source)?;
+    let provider: &dyn std::any::Any = provider.as_ref();
+    Ok(provider.is::<SystemTable>())
+}
+
+#[async_trait]
+impl TableProvider for SystemTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let rows = vec![vec![self.relation.rows(&self.facts)]];
+        Ok(MemorySourceConfig::try_new_exec(&rows, self.schema.clone(), projection.cloned())?)
+    }
+}
