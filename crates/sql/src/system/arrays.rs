@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(elements("{}").unwrap(), []);
         assert_eq!(elements("{r, p}").unwrap(), [some("r"), some("p")]);
         assert_eq!(
-            elements(r#"{"a,b",NULL,"null","\\""}"#).unwrap(),
+            elements(r#"{"a,b",NULL,"null","\\"}"#).unwrap(),
             [some("a,b"), None, some("null"), some("\\")]
         );
         assert!(elements("r,p").is_err());
