@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use springtide_types::Epoch;
 
@@ -17,6 +19,16 @@ impl Retention {
         match self {
             Retention::Forever => 0,
             Retention::For(microseconds) => now.saturating_sub(microseconds),
+        }
+    }
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Retention::Forever => f.write_str("forever"),
+            Retention::For(0) => f.write_str("none"),
+            Retention::For(microseconds) => write!(f, "{} seconds", *microseconds as f64 / 1e6),
         }
     }
 }

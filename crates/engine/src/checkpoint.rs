@@ -39,6 +39,7 @@ const MERGED_FILES: usize = 8;
 /// A handle to the thread that writes checkpoints.
 pub(crate) struct Checkpoints {
     requests: Mutex<Sender<Request>>,
+    past: Arc<Past>,
 }
 
 enum Request {
@@ -61,12 +62,12 @@ impl Checkpoints {
         interval: Duration,
     ) -> Result<Checkpoints> {
         let (requests, receiver) = channel();
-        let writer = Writer { reads, sequencer, past, interval, last: Instant::now() };
+        let writer = Writer { reads, sequencer, past: past.clone(), interval, last: Instant::now() };
         let thread = std::thread::Builder::new().name("checkpoints".to_owned());
         thread
             .spawn(move || writer.run(&receiver))
             .map_err(|error| SqlError::internal(format!("could not start the checkpoints: {error}")))?;
-        Ok(Checkpoints { requests: Mutex::new(requests) })
+        Ok(Checkpoints { requests: Mutex::new(requests), past })
     }
 
     /// Writes a checkpoint of everything that is committed now.
@@ -82,6 +83,11 @@ impl Checkpoints {
     /// Keeps the moment of this name no longer.
     pub(crate) async fn drop_snapshot(&self, name: String) -> Result<()> {
         self.ask(|reply| Request::DropSnapshot(name, reply)).await
+    }
+
+    /// The moments that are kept by name.
+    pub(crate) fn snapshots(&self) -> Vec<Snapshot> {
+        self.past.manifest().snapshots.clone()
     }
 
     /// Ends the thread.

@@ -1,15 +1,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
-use futures::TryStreamExt;
 use futures::future::BoxFuture;
+use futures::{StreamExt, TryStreamExt, stream};
 use springtide_catalog::Catalog;
 use springtide_sql::sqlparser::ast;
 use springtide_sql::{Planner, Statement};
+use springtide_storage::Snapshot;
 use springtide_types::{Epoch, Result, SqlError, SqlState, SqlType};
 
 use crate::commit::CommitError;
@@ -19,10 +20,13 @@ use crate::history::{Digest, History, digested};
 use crate::moment::epoch_at;
 use crate::notice::Notice;
 use crate::prepared::Prepared;
-use crate::response::{Column, Response};
+use crate::response::{Column, Response, RowsTag};
 use crate::settings::Settings;
 use crate::statement::{self, Bound, Context, CopyIn, parse_query};
 use crate::transaction::Transaction;
+
+/// What SHOW lists the named moments under.
+const SNAPSHOTS: &str = "snapshots";
 
 /// One client's conversation with the database. Statements run one after the other.
 pub struct Session {
@@ -166,6 +170,9 @@ impl Session {
             Control::ResetAll { tag } => {
                 self.settings = Settings::new();
                 Ok(Response::complete(tag))
+            }
+            Control::Show { name } if name == SNAPSHOTS => {
+                Ok(show_snapshots(&self.shared.checkpoints()?.snapshots()))
             }
             Control::Show { name } => {
                 let value = self.settings.get(&name)?.to_owned();
@@ -530,11 +537,30 @@ fn check_parameters(prepared: &Prepared, parameters: &[ScalarValue]) -> Result<(
 /// Columns of the statements that answer with lines of text.
 fn text_columns(statement: &ast::Statement, control: Option<&Control>) -> Option<Vec<Column>> {
     let name = match (statement, control) {
+        (_, Some(Control::Show { name })) if name == SNAPSHOTS => return Some(snapshot_columns()),
         (_, Some(Control::Show { name })) => name.clone(),
         (ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. }, _) => "QUERY PLAN".to_owned(),
         _ => return None,
     };
     Some(vec![Column { name, sql_type: SqlType::Text }])
+}
+
+fn snapshot_columns() -> Vec<Column> {
+    let column = |name: &str, sql_type| Column { name: name.to_owned(), sql_type };
+    vec![column("snapshot", SqlType::Text), column("moment", SqlType::Timestamptz)]
+}
+
+/// The answer to SHOW SNAPSHOTS.
+fn show_snapshots(snapshots: &[Snapshot]) -> Response {
+    let names = snapshots.iter().map(|snapshot| Some(snapshot.name.as_str()));
+    let moments = snapshots.iter().map(|snapshot| snapshot.epoch as i64);
+    let columns: [(&str, ArrayRef); 2] = [
+        ("snapshot", Arc::new(StringArray::from_iter(names))),
+        ("moment", Arc::new(TimestampMicrosecondArray::from_iter_values(moments).with_timezone("+00:00"))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).expect("columns are of one length");
+    let batches = stream::iter([Ok(batch)]).boxed();
+    Response::Rows { columns: snapshot_columns(), batches, tag: RowsTag::Fixed("SHOW") }
 }
 
 fn in_failed_transaction() -> SqlError {

@@ -7,7 +7,7 @@ use super::oids::{
 use super::rows::{Row, Value};
 use super::types::{Type, column_type, type_of};
 use super::{Rows, SystemRelation, system_relations};
-use crate::{Catalog, Column, Relation, RelationKind};
+use crate::{Catalog, Column, Relation, RelationKind, Retention};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![
@@ -71,7 +71,10 @@ fn class(relation: &Relation) -> Row {
 /// What stands in WITH.
 fn options(relation: &Relation) -> Option<Vec<String>> {
     let append_only = matches!(relation.kind, RelationKind::Table { append_only: true, .. });
-    append_only.then(|| vec!["append_only=true".to_owned()])
+    let append_only = append_only.then(|| "append_only=true".to_owned());
+    let history = (relation.history != Retention::default()).then(|| format!("history={}", relation.history));
+    let options = append_only.into_iter().chain(history).collect::<Vec<_>>();
+    (!options.is_empty()).then_some(options)
 }
 
 fn index_class(relation: &Relation) -> Option<Row> {

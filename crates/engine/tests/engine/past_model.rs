@@ -131,6 +131,8 @@ async fn a_moment_becomes_a_database_of_its_own() {
     ] {
         assert_eq!(error(&mut session, wrong).await.sqlstate.code(), state, "{wrong}");
     }
+    let shown = run(&mut session, "SHOW SNAPSHOTS").await.unwrap();
+    assert!(shown.starts_with("Early 20") && shown.contains(" | middle 20"), "{shown}");
     // The server goes on meanwhile.
     for (point, index) in [
         (RestorePoint::Snapshot("middle".to_owned()), 20),
