@@ -527,3 +527,27 @@ async fn long_names_are_no_obstacle() {
     database.shutdown().await;
     assert_eq!(visit(&directory, &format!("SELECT * FROM {name}")).await, "1");
 }
+
+/// A function that suits a call better and came later changes no view.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_keeps_to_the_functions_that_it_was_made_with() {
+    let directory = directory();
+    visit(
+        &directory,
+        "CREATE FUNCTION one(bigint) RETURNS int RETURN 1;
+         CREATE TABLE t (a int);
+         CREATE VIEW p AS SELECT one(a) AS x FROM t;
+         CREATE MATERIALIZED VIEW v AS SELECT one(a) AS x FROM t;
+         CREATE MATERIALIZED VIEW w AS SELECT x FROM p;
+         INSERT INTO t VALUES (5)",
+    )
+    .await;
+    visit(&directory, "CREATE FUNCTION one(int) RETURNS int RETURN 2").await;
+    for query in ["SELECT * FROM v", "SELECT * FROM w"] {
+        assert_eq!(visit(&directory, query).await, "1", "{query}");
+    }
+    visit(&directory, "INSERT INTO t VALUES (6)").await;
+    for query in ["SELECT * FROM v", "SELECT * FROM w"] {
+        assert_eq!(visit(&directory, query).await, "1 | 1", "{query}");
+    }
+}
