@@ -37,3 +37,4 @@ pub use prepared::Prepared;
 pub use response::{Column, Response, RowsTag};
 pub use session::{Session, TransactionStatus};
 pub use springtide_sql::Statement;
+pub use springtide_storage::{FileSystem, LocalFileSystem, LogFile};
