@@ -4,8 +4,10 @@
 BIN := $(or $(CARGO_TARGET_DIR),target)/release
 SECONDS ?= 60
 SUITE ?= sql-tests/slt
+ROUNDS ?= 100
+SEEDS ?= 1000
 
-.PHONY: help build demo test check fuzz bench slt bank
+.PHONY: help build demo test check fuzz bench slt bank crash faults
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -36,3 +38,9 @@ slt: build ## The sqllogictest files of SUITE=folder
 
 bank: build ## Money moves between accounts for SECONDS=60 while readers check the total
 	$(BIN)/bank --seconds $(SECONDS)
+
+crash: build ## Kill a server ROUNDS=100 times in the middle of its work, and check what it kept
+	$(BIN)/crash kill --rounds $(ROUNDS)
+
+faults: build ## Let SEEDS=1000 disks fail, lose and flip bits, and check what the database kept
+	$(BIN)/crash faults --seeds $(SEEDS)

@@ -1,8 +1,9 @@
 //! A client of the embedded API that runs SQL text as the simple protocol does.
 
 use arrow::array::RecordBatch;
+use bytes::Bytes;
 use futures::TryStreamExt;
-use springtide_engine::{Column, Database, Response, Session};
+use springtide_engine::{Column, Database, Response, Session, TransactionStatus};
 use springtide_types::{Result, SqlError};
 
 /// What one statement answered.
@@ -59,6 +60,27 @@ impl Client {
             Some(Output::Rows { columns, batches }) => Ok((columns, batches)),
             _ => Err(SqlError::internal(format!("no rows came from {sql}"))),
         }
+    }
+
+    /// Runs a COPY FROM STDIN with these lines.
+    pub async fn copy(&mut self, sql: &str, data: &str) -> Result<()> {
+        let statements = self.session.parse(sql)?;
+        let [statement] = &statements[..] else {
+            return Err(SqlError::internal(format!("no single statement: {sql}")));
+        };
+        let prepared = self.session.prepare(statement, &[]).await?;
+        match self.session.execute(&prepared, Vec::new()).await? {
+            Response::CopyIn { .. } => {
+                self.session.copy_data(Bytes::copy_from_slice(data.as_bytes())).await?;
+                self.session.copy_done().await.map(drop)
+            }
+            _ => Err(SqlError::internal(format!("no COPY: {sql}"))),
+        }
+    }
+
+    /// Whether the session is outside of any transaction block.
+    pub fn is_idle(&self) -> bool {
+        self.session.transaction_status() == TransactionStatus::Idle
     }
 
     async fn run_one(&mut self, statement: &springtide_engine::Statement) -> Result<Output> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use springtide_sql_tests::slt::{SuiteReport, Transport, files, run_file};
+use springtide_sql_tests::slt::{Restarts, SuiteReport, Transport, files, run_file};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -30,6 +30,13 @@ async fn own_files_in_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn own_files_over_the_wire() {
     run_all(&[folder("slt"), folder("regress")], Transport::Wire, 2).await;
+}
+
+/// A crash between any two records changes no answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn own_files_with_crashes() {
+    let restarts = Restarts { every: 25, seed: 7 };
+    run_all(&[folder("slt")], Transport::Restarting(restarts), 2).await;
 }
 
 /// The public suites lie next to the repository where they are at hand at all.

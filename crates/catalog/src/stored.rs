@@ -1,6 +1,6 @@
 //! The catalog as it is kept: definitions, without what is made from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -198,13 +198,28 @@ impl Definitions {
         // In the order of their creation, since they may name one another.
         for definition in self.relations.values() {
             if let DefinitionKind::MaterializedView { query } = &definition.kind {
-                let kind = RelationKind::MaterializedView {
-                    query: query.clone(),
-                    plan: plan(definition.id, query, &catalog)?,
-                };
+                let plan = plan(definition.id, query, &self.as_seen_by(definition, &catalog))?;
+                let kind = RelationKind::MaterializedView { query: query.clone(), plan };
                 catalog.replace(definition.relation(kind));
             }
         }
         Ok(catalog)
+    }
+
+    /// A catalog with the functions that a view calls and no others: one that came after the view might suit a call
+    /// better than the one that was called when the view was made.
+    fn as_seen_by(&self, view: &Definition, catalog: &Catalog) -> Catalog {
+        let mut called = BTreeSet::<FunctionId>::new();
+        let mut pending = vec![view];
+        while let Some(definition) = pending.pop() {
+            called.extend(&definition.functions);
+            let inputs = definition.depends_on.iter().filter_map(|id| self.relations.get(id));
+            pending.extend(inputs.filter(|input| matches!(input.kind, DefinitionKind::View { .. })));
+        }
+        let mut seen = catalog.clone();
+        for functions in seen.functions.values_mut() {
+            functions.retain(|function| called.contains(&function.id));
+        }
+        seen
     }
 }

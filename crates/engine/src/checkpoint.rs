@@ -4,16 +4,17 @@
 //! serves should the newest be damaged. Commits go on meanwhile: a checkpoint reads what the contents of the relations
 //! have kept for it, as of the epoch at which the log was divided.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use futures::executor::block_on;
+use futures::FutureExt;
 use parking_lot::Mutex;
 use springtide_catalog::Relation;
 use springtide_state as state;
 use springtide_storage::{Base, DataFile, ErrorChange, FILE_ROWS, Manifest, RelationHistory, Snapshot};
-use springtide_types::{Changes, Epoch, Result, SqlError, SqlState, ZBatch};
+use springtide_types::{Changes, Epoch, ErrorDelta, RelationId, Result, SqlError, SqlState, ZBatch};
 use tokio::sync::oneshot;
 
 use crate::log::storage_error;
@@ -29,6 +30,8 @@ const TICK: Duration = Duration::from_millis(250);
 const MOST_BYTES: usize = 256 << 20;
 /// How long the last checkpoint waits for views that lag.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often to look whether a view is up to date.
+const POLL: Duration = Duration::from_millis(1);
 /// A base is written when the changes since the last one are so many times as many as the rows, and no fewer than
 /// `LEAST_BASE`: then reading an epoch costs a few times its rows at most, and writing twice the changes.
 const BASE_FACTOR: u64 = 2;
@@ -40,6 +43,7 @@ const MERGED_FILES: usize = 8;
 pub(crate) struct Checkpoints {
     requests: Mutex<Sender<Request>>,
     past: Arc<Past>,
+    stop_by: Arc<OnceLock<Instant>>,
 }
 
 enum Request {
@@ -62,12 +66,15 @@ impl Checkpoints {
         interval: Duration,
     ) -> Result<Checkpoints> {
         let (requests, receiver) = channel();
-        let writer = Writer { reads, sequencer, past: past.clone(), interval, last: Instant::now() };
+        let stop_by = Arc::new(OnceLock::new());
+        let last = Instant::now();
+        let writer =
+            Writer { reads, sequencer, past: past.clone(), interval, stop_by: stop_by.clone(), last };
         let thread = std::thread::Builder::new().name("checkpoints".to_owned());
         thread
             .spawn(move || writer.run(&receiver))
             .map_err(|error| SqlError::internal(format!("could not start the checkpoints: {error}")))?;
-        Ok(Checkpoints { requests: Mutex::new(requests), past })
+        Ok(Checkpoints { requests: Mutex::new(requests), past, stop_by })
     }
 
     /// Writes a checkpoint of everything that is committed now.
@@ -92,6 +99,7 @@ impl Checkpoints {
 
     /// Ends the thread.
     pub(crate) async fn stop(&self) {
+        self.stop_by.get_or_init(|| Instant::now() + PATIENCE);
         if let Err(error) = self.ask(Request::Stop).await {
             tracing::warn!("there is no last checkpoint, a start reads the log instead: {error}");
         }
@@ -99,7 +107,6 @@ impl Checkpoints {
 
     async fn ask(&self, request: impl FnOnce(oneshot::Sender<Result<()>>) -> Request) -> Result<()> {
         let (reply, answer) = oneshot::channel();
-        let ended = || SqlError::new(SqlState::ADMIN_SHUTDOWN, "the database is shutting down");
         self.requests.lock().send(request(reply)).map_err(|_| ended())?;
         answer.await.unwrap_or_else(|_| Err(ended()))
     }
@@ -110,6 +117,8 @@ struct Writer {
     sequencer: Sequencer,
     past: Arc<Past>,
     interval: Duration,
+    /// If the database is to stop: until when to wait for views.
+    stop_by: Arc<OnceLock<Instant>>,
     /// When the last attempt was.
     last: Instant,
 }
@@ -123,10 +132,7 @@ impl Writer {
                     answer(reply, self.create_snapshot(name, epoch));
                 }
                 Ok(Request::DropSnapshot(name, reply)) => answer(reply, self.drop_snapshot(&name)),
-                Ok(Request::Stop(reply)) => {
-                    let result = if self.is_current() { self.checkpoint() } else { Ok(()) };
-                    return answer(reply, result);
-                }
+                Ok(Request::Stop(reply)) => return answer(reply, self.checkpoint()),
                 Err(RecvTimeoutError::Timeout) if self.is_due() => {
                     if let Err(error) = self.checkpoint() {
                         tracing::error!("a checkpoint failed, the log is kept instead: {error}");
@@ -148,22 +154,14 @@ impl Writer {
         waited >= self.interval || bytes() >= MOST_BYTES
     }
 
-    /// Whether the views get up to date soon.
-    fn is_current(&self) -> bool {
-        let started = Instant::now();
-        let point = self.reads.begin();
-        while started.elapsed() < PATIENCE {
-            if point.objects.contents.values().all(|contents| contents.frontier() > point.epoch) {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        false
-    }
-
     fn checkpoint(&mut self) -> Result<()> {
         let started = Instant::now();
         let result = self.write();
+        if result.is_err()
+            && let Err(error) = self.past.collect_garbage()
+        {
+            tracing::error!("what a checkpoint that failed has written stays until the next one: {error}");
+        }
         self.last = Instant::now();
         if let Ok(Some(epoch)) = result {
             tracing::debug!("checkpoint at epoch {epoch} in {:.3} s", started.elapsed().as_secs_f64());
@@ -183,7 +181,7 @@ impl Writer {
         let mut written = Vec::new();
         for relation in catalog.relations().filter(|relation| relation.is_stored()) {
             // A view that was dropped meanwhile has no history that anyone can ask for.
-            let Ok(contents) = block_on(point.contents_when_complete(relation.id)) else { continue };
+            let Some(contents) = self.wait_for(&point, relation.id)? else { continue };
             relations.push(self.extend(&before, relation, contents, point.epoch)?);
             written.push(contents.clone());
         }
@@ -238,6 +236,24 @@ impl Writer {
         gone.filter(|known| before.snapshots.iter().any(|snapshot| known.existed(snapshot.epoch))).collect()
     }
 
+    /// The contents of a relation once they are complete up to a read point; `None` if it is dropped before that. Fails
+    /// if the database is to stop and they are far behind.
+    fn wait_for<'a>(
+        &self,
+        point: &'a ReadPoint,
+        relation: RelationId,
+    ) -> Result<Option<&'a Arc<state::Relation>>> {
+        loop {
+            if let Some(contents) = point.contents_when_complete(relation).now_or_never() {
+                return Ok(contents.ok());
+            }
+            if self.stop_by.get().is_some_and(|stop_by| Instant::now() >= *stop_by) {
+                return Err(ended());
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
     /// The history of a relation up to an epoch, with files for what is new.
     fn extend(
         &self,
@@ -255,8 +271,7 @@ impl Writer {
         let pieces = recorded.rows.iter().map(|piece| piece.between(from, epoch)).collect::<Vec<_>>();
         let changes = Changes::merge(relation.schema(), &pieces);
         history.changes.extend(self.write_files(&history, &format!("{epoch:020}"), &changes)?);
-        let errors = recorded.errors.iter().filter(|(changed, _)| *changed > from);
-        history.errors.extend(errors.map(|(changed, delta)| ErrorChange::new(*changed, delta)));
+        history.errors.extend(error_changes(recorded.errors, from));
         self.merge_small_files(&mut history, relation, epoch)?;
         let last_base = history.bases.last().map_or(0, |base| base.epoch);
         let since = history.changes(last_base, epoch).map(|file| file.rows).sum::<u64>();
@@ -277,23 +292,32 @@ impl Writer {
         self.past.history().write(&history.directory, label, changes).map_err(storage_error)
     }
 
-    /// Puts the newest files together once there are many small ones.
+    /// Puts the newest files together once there are many small ones. Those before a base stay apart from those after
+    /// it, which alone are read with it.
     fn merge_small_files(
         &self,
         history: &mut RelationHistory,
         relation: &Relation,
         epoch: Epoch,
     ) -> Result<()> {
-        let is_small = |file: &&DataFile| file.rows < FILE_ROWS as u64 / 2;
+        let last_base = history.bases.last().map_or(0, |base| base.epoch);
+        let is_small = |file: &&DataFile| file.rows < FILE_ROWS as u64 / 2 && file.first > last_base;
         let small = history.changes.iter().rev().take_while(is_small).count();
         if small < MERGED_FILES {
             return Ok(());
         }
-        let merged = history.changes.split_off(history.changes.len() - small);
+        let kept = history.changes.len() - small;
         let mut pieces = Vec::new();
-        self.past.read(history, merged.iter(), &relation.schema(), |piece| pieces.push(piece))?;
+        let merged = history.changes[kept..].iter();
+        if let Err(error) = self.past.read(history, merged, &relation.schema(), |piece| pieces.push(piece)) {
+            // The past is damaged, but what is new can be kept all the same.
+            tracing::error!("files of the history of {} can't be put together: {error}", relation.name);
+            return Ok(());
+        }
         let changes = Changes::merge(relation.schema(), &pieces);
-        history.changes.extend(self.write_files(history, &format!("{epoch:020}-merged"), &changes)?);
+        let written = self.write_files(history, &format!("{epoch:020}-merged"), &changes)?;
+        history.changes.truncate(kept);
+        history.changes.extend(written);
         Ok(())
     }
 
@@ -321,6 +345,21 @@ impl Writer {
         files.extend(write(&mut pending, files.len())?);
         Ok(Base { epoch, files })
     }
+}
+
+/// The errors that changed after an epoch: one record for all rows that have the same error at the same time.
+fn error_changes(recorded: Vec<(Epoch, ErrorDelta)>, after: Epoch) -> impl Iterator<Item = ErrorChange> {
+    let mut weights = BTreeMap::<(Epoch, SqlError), i64>::new();
+    for (epoch, delta) in recorded.into_iter().filter(|(epoch, _)| *epoch > after) {
+        *weights.entry((epoch, delta.error)).or_default() += delta.weight;
+    }
+    let changed = weights.into_iter().filter(|(_, weight)| *weight != 0);
+    changed.map(|((epoch, error), weight)| ErrorChange::new(epoch, &ErrorDelta { error, weight }))
+}
+
+/// What is said to those who ask too late.
+fn ended() -> SqlError {
+    SqlError::new(SqlState::ADMIN_SHUTDOWN, "the database is shutting down")
 }
 
 /// Whoever asked may be gone.

@@ -40,3 +40,4 @@ pub use response::{Column, Response, RowsTag};
 pub use restore::{RestorePoint, restore};
 pub use session::{Session, TransactionStatus};
 pub use springtide_sql::Statement;
+pub use springtide_storage::{FileSystem, LocalFileSystem, LogFile};

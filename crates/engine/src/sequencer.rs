@@ -157,6 +157,8 @@ impl Group {
 
 /// What a commit of DDL made.
 struct Ddl {
+    /// What existed before.
+    before: Objects,
     created: Vec<Arc<Relation>>,
     change: CatalogChange,
 }
@@ -292,7 +294,7 @@ impl State {
             self.finish_group(group);
             let mut own = self.begin_group();
             match self.apply_ddl(commit, &mut own) {
-                Ok(ddl) => self.finish_ddl(own, &ddl, reply),
+                Ok(ddl) => self.finish_ddl(own, ddl, reply),
                 Err(error) => answer(reply, Err(error)),
             }
             return self.begin_group();
@@ -404,8 +406,8 @@ impl State {
             self.objects = before;
             return Err(error);
         }
-        self.drop_missing(&before.catalog);
-        Ok(Ddl { created, change: CatalogChange::between(&before.catalog, &self.objects.catalog) })
+        let change = CatalogChange::between(&before.catalog, &self.objects.catalog);
+        Ok(Ddl { before, created, change })
     }
 
     /// Makes a catalog the one that holds, and gives what is new in it contents, whose changes are kept from their
@@ -438,10 +440,13 @@ impl State {
         }
     }
 
-    fn finish_ddl(&mut self, group: Group, ddl: &Ddl, reply: oneshot::Sender<Result<Epoch, CommitError>>) {
+    /// Nothing is dropped before that is durable: if it can't be made so, readers go on with what existed before.
+    fn finish_ddl(&mut self, group: Group, ddl: Ddl, reply: oneshot::Sender<Result<Epoch, CommitError>>) {
         if let Err(error) = self.write_log(&group, Some(&ddl.change)) {
+            self.objects = ddl.before;
             return answer(reply, Err(CommitError::Failed(error)));
         }
+        self.drop_missing(&ddl.before.catalog);
         self.note_catalog_change(group.epoch, &ddl.change);
         self.send(group.epoch, group.deltas);
         let objects = Arc::new(self.objects.clone());

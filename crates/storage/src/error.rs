@@ -33,7 +33,7 @@ pub enum StorageError {
         /// What the library said.
         source: ParquetError,
     },
-    /// A commit that no record can hold. Nothing was written.
+    /// A commit that no record can hold. Nothing was written, and nothing more is until the database is opened again.
     #[error("{0}")]
     Record(ArrowError),
     /// An earlier write failed, so the end of the log is not known.

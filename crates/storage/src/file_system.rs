@@ -8,7 +8,7 @@ pub(crate) const UNFINISHED: &str = "unfinished";
 
 /// What durability asks of a file system.
 pub trait FileSystem: Debug + Send + Sync {
-    /// Makes a directory and those above it, unless they are there.
+    /// Makes a directory and those above it, durably, unless they are there.
     fn create_directory(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory, in ascending order.
     fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
@@ -40,7 +40,15 @@ pub struct LocalFileSystem;
 
 impl FileSystem for LocalFileSystem {
     fn create_directory(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        if path.is_dir() {
+            return Ok(());
+        }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.create_directory(parent)?;
+        match fs::create_dir(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => self.sync_directory(parent),
+        }
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
@@ -67,16 +75,23 @@ impl FileSystem for LocalFileSystem {
 
     fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let unfinished = path.with_added_extension(UNFINISHED);
-        let mut file = File::create(&unfinished)?;
-        Write::write_all(&mut file, bytes)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)?;
+        if let Err(error) = write_whole(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path)) {
+            // A full disk needs the room. If it can't be removed either, the first error says more.
+            let _ = fs::remove_file(&unfinished);
+            return Err(error);
+        }
         path.parent().map_or(Ok(()), |directory| self.sync_directory(directory))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    Write::write_all(&mut file, bytes)?;
+    file.sync_all()
 }
 
 impl LogFile for File {

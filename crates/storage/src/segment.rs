@@ -37,13 +37,13 @@ pub(crate) fn read_header(segment: &[u8]) -> Header {
     if segment.starts_with(MAGIC_1) {
         return Header::Whole { previous: None, length: MAGIC_1.len() };
     }
-    let Some(header) = segment.first_chunk::<LENGTH>() else {
-        let begins = MAGIC.starts_with(&segment[..segment.len().min(MAGIC.len())]);
-        return if begins || segment.starts_with(MAGIC) { Header::Torn } else { Header::Other };
-    };
-    let word = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().expect("8 bytes were taken"));
-    match header.starts_with(MAGIC) && word(16) == xxh3_64(&header[..16]) {
-        true => Header::Whole { previous: Some(word(8)), length: LENGTH },
-        false => Header::Other,
+    if let Some(header) = segment.first_chunk::<LENGTH>() {
+        let word = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().expect("8 bytes were taken"));
+        if header.starts_with(MAGIC) && word(16) == xxh3_64(&header[..16]) {
+            return Header::Whole { previous: Some(word(8)), length: LENGTH };
+        }
     }
+    // A header is durable before anything comes after it. What was not written reads as zeros.
+    let begins = segment.iter().zip(MAGIC).all(|(byte, magic)| byte == magic || *byte == 0);
+    if segment.len() <= LENGTH && begins { Header::Torn } else { Header::Other }
 }

@@ -65,10 +65,13 @@ impl Wal {
         let mut replayed = Replayed { records: 0, epoch: after, torn_bytes: 0 };
         for (position, path) in paths.iter().enumerate() {
             let is_last = position + 1 == paths.len();
+            let before = wal.last;
             let (whole, intact) = wal.replay_segment(path, is_last, &mut replayed, &mut replay)?;
             if is_last {
                 replayed.torn_bytes = whole - intact;
-                wal.reopen(path, whole, intact)?;
+                // The name of a segment is the epoch of its first record: without one it goes.
+                let kept = if wal.last == before { 0 } else { intact };
+                wal.reopen(path, whole, kept)?;
             } else {
                 wal.closed.push_back((path.clone(), wal.last));
             }
@@ -77,14 +80,14 @@ impl Wal {
         Ok((wal, replayed))
     }
 
-    /// Makes a record durable. After a failed write nothing more is accepted: whether the record survives is then
-    /// not known.
+    /// Makes a record durable. After a failure nothing more is accepted: whether the record survives is then not known,
+    /// or it is missing, and those after it may build on it.
     pub fn append(&mut self, record: &Record) -> Result<(), StorageError> {
         if self.poisoned {
             return Err(StorageError::Poisoned);
         }
-        let payload = record.encode().map_err(StorageError::Record)?;
-        let result = self.write(record.epoch, &payload);
+        let payload = record.encode().map_err(StorageError::Record);
+        let result = payload.and_then(|payload| self.write(record.epoch, &payload));
         self.poisoned = result.is_err();
         result
     }
@@ -144,8 +147,7 @@ impl Wal {
         Ok(Segment { path, file, length: header.len() as u64 })
     }
 
-    /// Opens the last segment for writing, without the torn record at its end; removes it if not even its header
-    /// is whole.
+    /// Opens the last segment for writing, without the torn record at its end; removes it if nothing is intact.
     fn reopen(&mut self, path: &Path, whole: u64, intact: u64) -> Result<(), StorageError> {
         if intact == 0 {
             return self.files.remove(path).map_err(StorageError::io(path));

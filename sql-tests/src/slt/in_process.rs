@@ -18,6 +18,11 @@ impl InProcess {
     pub(super) fn new(database: &Database) -> InProcess {
         InProcess { client: Client::new(database) }
     }
+
+    /// Whether the session is outside of any transaction block.
+    pub(super) fn is_idle(&self) -> bool {
+        self.client.is_idle()
+    }
 }
 
 #[async_trait]

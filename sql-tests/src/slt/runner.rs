@@ -1,12 +1,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use springtide_engine::{Database, Options};
 use sqllogictest::{AsyncDB, DefaultColumnType, MakeConnection, Record, Runner, parse_file};
+use tokio::sync::Mutex;
 
 use super::in_process::InProcess;
 use super::report::FileReport;
+use super::restarting::{Host, Restarting, Restarts};
 use super::rounding;
 use super::wire::Wire;
 use crate::server::Server;
@@ -21,6 +24,8 @@ pub enum Transport {
     InProcess,
     /// Through the simple query protocol of a server on a port of its own.
     Wire,
+    /// Through the embedded API, of a database in a directory that crashes every now and then.
+    Restarting(Restarts),
 }
 
 /// The `.slt` files at or below `suite`, in order of their paths.
@@ -61,6 +66,12 @@ pub async fn run_file(path: &Path, transport: Transport, workers: usize) -> File
             let server = Server::start(workers).await;
             run_records(|| async { Ok(Wire::new(server.connect().await)) }, records, &mut report).await;
             server.stop().await;
+        }
+        Transport::Restarting(restarts) => {
+            let host = Host::new(workers, restarts).expect("a fresh database opens");
+            let host = Arc::new(Mutex::new(host));
+            run_records(|| async { Ok(Restarting::new(host.clone()).await) }, records, &mut report).await;
+            host.lock().await.close().await;
         }
     }
     report

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::common::{error, run};
 use springtide_engine::{Database, Options};
@@ -195,9 +196,17 @@ async fn damage_is_named_and_left_alone() {
 }
 
 /// The real file system until `full` is set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Disk {
     full: Arc<AtomicBool>,
+    /// Whole files that still find their place.
+    puts_left: Arc<AtomicU64>,
+}
+
+impl Default for Disk {
+    fn default() -> Disk {
+        Disk { full: Arc::default(), puts_left: Arc::new(AtomicU64::new(u64::MAX)) }
+    }
 }
 
 impl Disk {
@@ -231,6 +240,13 @@ impl FileSystem for Disk {
 
     fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.check()?;
+        if self
+            .puts_left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .is_err()
+        {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         LocalFileSystem.put(path, bytes)
     }
 
@@ -313,5 +329,223 @@ async fn a_directory_in_format_1_opens() {
         ("INSERT INTO everything (id, t) VALUES (4, 'more'); SELECT n, l FROM sums", "3 368"),
     ] {
         assert_eq!(visit(&directory, query).await, answer, "{query}");
+    }
+}
+
+/// Numbers from 0 to 999 in a table `n`.
+const NUMBERS: &str = "CREATE TABLE digit (d int);
+    INSERT INTO digit VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9);
+    CREATE TABLE n (n int);
+    INSERT INTO n SELECT a.d * 100 + b.d * 10 + c.d FROM digit a, digit b, digit c";
+
+/// The files below a directory, by their paths from there.
+fn files_below(directory: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    let mut pending = vec![directory.to_owned()];
+    while let Some(next) = pending.pop() {
+        for entry in std::fs::read_dir(&next).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                pending.push(entry.path());
+            } else {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Small files of changes are put together, also where a base was written between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_and_the_files_around_it_hold_each_change_once() {
+    let directory = directory();
+    visit(&directory, NUMBERS).await;
+    let database = open(&directory);
+    let mut session = database.session();
+    run(&mut session, "CREATE TABLE t (k int PRIMARY KEY, v int); INSERT INTO t SELECT n, 0 FROM n")
+        .await
+        .unwrap();
+    for _ in 0..40 {
+        run(&mut session, "UPDATE t SET v = v + 1").await.unwrap();
+    }
+    database.checkpoint().await.unwrap();
+    let written = files_below(&directory.path().join("history"));
+    assert!(written.iter().any(|path| path.to_string_lossy().contains("base")), "{written:?}");
+    // So many rows that no other base is due for long.
+    let more = "INSERT INTO t SELECT 1000 + n.n * 100 + a.d * 10 + b.d, 40 FROM n, digit a, digit b";
+    run(&mut session, more).await.unwrap();
+    for key in -10..0 {
+        run(&mut session, &format!("INSERT INTO t VALUES ({key}, 40)")).await.unwrap();
+        database.checkpoint().await.unwrap();
+    }
+    database.shutdown().await;
+    let query = "SELECT count(*), count(DISTINCT k), sum(v) FROM t";
+    assert_eq!(visit(&directory, query).await, "101010 101010 4040400");
+}
+
+/// A DROP that could not be written has dropped nothing, also where the view lags behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_outlives_a_drop_that_failed() {
+    let directory = directory();
+    visit(&directory, NUMBERS).await;
+    let disk = Disk::default();
+    let database = Database::open_on(Arc::new(disk.clone()), directory.path(), OPTIONS).unwrap();
+    let mut session = database.session();
+    let schema = "CREATE TABLE t (a int, b int);
+        CREATE MATERIALIZED VIEW v AS SELECT x.b, count(*) AS n FROM t x JOIN t y ON x.b = y.b GROUP BY x.b";
+    run(&mut session, schema).await.unwrap();
+    database.wait_until_current().await.unwrap();
+    run(&mut session, "INSERT INTO t SELECT n, n % 2 FROM n").await.unwrap();
+    run(&mut session, "INSERT INTO t SELECT n, n % 2 FROM n").await.unwrap();
+    disk.full.store(true, Ordering::SeqCst);
+    assert_eq!(error(&mut session, "DROP MATERIALIZED VIEW v").await.sqlstate.code(), "53100");
+    let read = run(&mut session, "SELECT * FROM v");
+    let answer = tokio::time::timeout(Duration::from_secs(60), read).await.expect("the view answers");
+    assert_eq!(answer.unwrap(), "0 1000000 | 1 1000000");
+    database.shutdown().await;
+}
+
+/// What an interrupted or failed checkpoint leaves behind takes up room only until the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn unfinished_files_are_removed() {
+    let directory = directory();
+    visit(&directory, "CREATE TABLE t (a int); INSERT INTO t VALUES (1)").await;
+    let unfinished = [
+        "manifest/00000000000000000007.json.unfinished",
+        "history/t.0/00000000000000000007-0.parquet.unfinished",
+    ];
+    for name in unfinished {
+        std::fs::create_dir_all(directory.path().join(name).parent().unwrap()).unwrap();
+        std::fs::write(directory.path().join(name), "{").unwrap();
+    }
+    visit(&directory, "INSERT INTO t VALUES (2)").await;
+    let left = files_below(directory.path());
+    assert!(!left.iter().any(|path| path.to_string_lossy().ends_with("unfinished")), "{left:?}");
+}
+
+/// A full disk must not be filled further by one attempt after the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_that_fails_leaves_no_files_behind() {
+    let directory = directory();
+    let disk = Disk::default();
+    let database = Database::open_on(Arc::new(disk.clone()), directory.path(), OPTIONS).unwrap();
+    let mut session = database.session();
+    run(&mut session, "CREATE TABLE t (a int); CREATE TABLE u (a int)").await.unwrap();
+    run(&mut session, "INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)").await.unwrap();
+    database.checkpoint().await.unwrap();
+    let history = directory.path().join("history");
+    let before = files_below(&history);
+    for value in 2..6 {
+        run(&mut session, &format!("INSERT INTO t VALUES ({value}); INSERT INTO u VALUES ({value})"))
+            .await
+            .unwrap();
+        // The file of one table still finds its place, that of the other does not.
+        disk.puts_left.store(1, Ordering::SeqCst);
+        assert_eq!(database.checkpoint().await.unwrap_err().sqlstate.code(), "53100");
+        assert_eq!(files_below(&history), before);
+    }
+    disk.puts_left.store(u64::MAX, Ordering::SeqCst);
+    database.checkpoint().await.unwrap();
+    database.shutdown().await;
+    assert_eq!(visit(&directory, "SELECT count(*), sum(t.a) FROM t JOIN u ON t.a = u.a").await, "5 15");
+}
+
+/// A damaged file of the past costs the past in it. Commits, checkpoints and starts go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_to_the_past_of_a_view_stops_no_checkpoint() {
+    let directory = directory();
+    visit(
+        &directory,
+        "CREATE TABLE t (a int); CREATE MATERIALIZED VIEW v AS SELECT a, count(*) AS n FROM t GROUP BY a",
+    )
+    .await;
+    visit(&directory, "INSERT INTO t VALUES (1), (2), (2)").await;
+    let of_view = |path: &std::path::PathBuf| path.to_string_lossy().contains("/v.");
+    let file = files_below(&directory.path().join("history"))
+        .into_iter()
+        .find(of_view)
+        .expect("the view has a file");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[7] ^= 4;
+    std::fs::write(&file, bytes).unwrap();
+    let database = open(&directory);
+    let mut session = database.session();
+    for value in 3..15 {
+        run(&mut session, &format!("INSERT INTO t VALUES ({value})")).await.unwrap();
+        database.checkpoint().await.unwrap();
+    }
+    database.shutdown().await;
+    assert_eq!(visit(&directory, "SELECT count(*), sum(n) FROM v").await, "14 15");
+}
+
+/// Equal errors of an epoch are one, however many rows cause them.
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_take_little_room_in_a_manifest() {
+    let directory = directory();
+    visit(&directory, NUMBERS).await;
+    visit(&directory, "CREATE TABLE z (a int); INSERT INTO z SELECT 0 FROM n").await;
+    visit(&directory, "CREATE MATERIALIZED VIEW v AS SELECT 1 / a AS x FROM z").await;
+    let database = open(&directory);
+    assert_eq!(error(&mut database.session(), "SELECT * FROM v").await.sqlstate.code(), "22012");
+    database.shutdown().await;
+    let manifests = files_below(&directory.path().join("manifest"));
+    let length = std::fs::metadata(manifests.last().unwrap()).unwrap().len();
+    assert!(length < 10_000, "{length} bytes");
+}
+
+/// A checkpoint that waits for a view holds up no shutdown.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_does_not_wait_for_a_view_that_hydrates() {
+    let directory = directory();
+    visit(&directory, NUMBERS).await;
+    visit(&directory, "CREATE TABLE t (a int); INSERT INTO t SELECT x.n * 20 + y.d FROM n x, digit y").await;
+    let database = open(&directory);
+    let mut session = database.session();
+    let view = "CREATE MATERIALIZED VIEW v AS SELECT count(*) AS n FROM t x JOIN t y ON x.a <> y.a
+        JOIN t z ON z.a % 2 = x.a % 2";
+    run(&mut session, view).await.unwrap();
+    let checkpointed = database.clone();
+    let checkpoint = tokio::spawn(async move { checkpointed.checkpoint().await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let shutdown = tokio::time::timeout(Duration::from_secs(20), database.shutdown()).await;
+    shutdown.expect("the database shuts down");
+    assert_eq!(checkpoint.await.unwrap().unwrap_err().sqlstate.code(), "57P01");
+}
+
+/// A name that is longer than a file's may be is no reason to write no checkpoints.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_names_are_no_obstacle() {
+    let directory = directory();
+    let database = open(&directory);
+    let mut session = database.session();
+    let name = "n".repeat(300);
+    run(&mut session, &format!("CREATE TABLE {name} (a int); INSERT INTO {name} VALUES (1)")).await.unwrap();
+    database.checkpoint().await.unwrap();
+    database.shutdown().await;
+    assert_eq!(visit(&directory, &format!("SELECT * FROM {name}")).await, "1");
+}
+
+/// A function that suits a call better and came later changes no view.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_keeps_to_the_functions_that_it_was_made_with() {
+    let directory = directory();
+    visit(
+        &directory,
+        "CREATE FUNCTION one(bigint) RETURNS int RETURN 1;
+         CREATE TABLE t (a int);
+         CREATE VIEW p AS SELECT one(a) AS x FROM t;
+         CREATE MATERIALIZED VIEW v AS SELECT one(a) AS x FROM t;
+         CREATE MATERIALIZED VIEW w AS SELECT x FROM p;
+         INSERT INTO t VALUES (5)",
+    )
+    .await;
+    visit(&directory, "CREATE FUNCTION one(int) RETURNS int RETURN 2").await;
+    for query in ["SELECT * FROM v", "SELECT * FROM w"] {
+        assert_eq!(visit(&directory, query).await, "1", "{query}");
+    }
+    visit(&directory, "INSERT INTO t VALUES (6)").await;
+    for query in ["SELECT * FROM v", "SELECT * FROM w"] {
+        assert_eq!(visit(&directory, query).await, "1 | 1", "{query}");
     }
 }

@@ -6,6 +6,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// The version of the format that is written.
 const FORMAT: u32 = 1;
+/// Characters of the name of a relation in that of its directory, at most: file systems allow no more than 255.
+const READABLE: usize = 63;
 
 /// All that happened up to one epoch, by the files that hold it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -127,6 +129,7 @@ impl RelationHistory {
     /// A history that begins at an epoch, with nothing in it.
     pub fn new(id: RelationId, name: &str, since: Epoch) -> RelationHistory {
         let readable = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+        let readable = readable.take(READABLE);
         let directory = format!("{}.{}", readable.collect::<String>(), id.0);
         RelationHistory {
             id,

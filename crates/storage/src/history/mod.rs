@@ -50,9 +50,8 @@ impl History {
         let history = History { files, manifests, directory };
         let mut damaged = None;
         for name in history.manifest_names()?.iter().rev() {
-            let path = history.manifests.join(name);
-            let bytes = history.files.read(&path).map_err(StorageError::io(&path))?;
-            match Manifest::decode(&bytes) {
+            let (path, manifest) = history.read_manifest(name)?;
+            match manifest {
                 Ok(manifest) => return Ok((history, Some(manifest))),
                 Err(reason) => {
                     tracing::warn!("{} is damaged and is passed over: {reason}", path.display());
@@ -119,21 +118,19 @@ impl History {
         to.files.put(&path, &bytes).map_err(StorageError::io(&path))
     }
 
-    /// Makes a manifest the one that counts, and removes the oldest. Returns the epoch of the oldest that is kept:
-    /// what the log holds up to there is no longer needed.
+    /// Makes a manifest the one that counts, and removes those that are damaged or too old. Returns the epoch of the
+    /// oldest that is kept: what the log holds up to there is no longer needed.
     pub fn install(&self, manifest: &Manifest) -> Result<Epoch, StorageError> {
         let path = self.manifests.join(format!("{:020}.json", manifest.epoch));
         self.files.put(&path, &manifest.encode()).map_err(StorageError::io(&path))?;
-        let names = self.manifest_names()?;
-        let (old, kept) = names.split_at(names.len().saturating_sub(MANIFESTS));
-        for name in old {
-            let path = self.manifests.join(name);
-            self.files.remove(&path).map_err(StorageError::io(path))?;
+        let mut kept = Vec::new();
+        for name in self.manifest_names()?.into_iter().rev() {
+            match self.read_manifest(&name)? {
+                (_, Ok(manifest)) if kept.len() < MANIFESTS => kept.push(manifest.epoch),
+                (path, _) => self.files.remove(&path).map_err(StorageError::io(path))?,
+            }
         }
-        if kept.len() < MANIFESTS {
-            return Ok(0);
-        }
-        Ok(kept.first().and_then(|name| name.strip_suffix(".json")?.parse().ok()).unwrap_or(0))
+        Ok(kept.get(MANIFESTS - 1).copied().unwrap_or(0))
     }
 
     /// Removes the files that none of `manifests` lists, nor a manifest that is kept for want of a better one.
@@ -143,11 +140,13 @@ impl History {
             self.list_files(manifest, &mut listed);
         }
         for name in self.manifest_names()? {
-            let path = self.manifests.join(name);
-            let bytes = self.files.read(&path).map_err(StorageError::io(&path))?;
-            if let Ok(manifest) = Manifest::decode(&bytes) {
+            if let (_, Ok(manifest)) = self.read_manifest(&name)? {
                 self.list_files(&manifest, &mut listed);
             }
+        }
+        for name in self.names_of_manifests(|name| name.ends_with(UNFINISHED))? {
+            let path = self.manifests.join(name);
+            self.files.remove(&path).map_err(StorageError::io(path))?;
         }
         let directories = self.files.list(&self.directory).map_err(StorageError::io(&self.directory))?;
         for directory in directories {
@@ -171,8 +170,20 @@ impl History {
 
     /// In ascending order of their epochs.
     fn manifest_names(&self) -> Result<Vec<String>, StorageError> {
-        let names = self.files.list(&self.manifests).map_err(StorageError::io(&self.manifests))?;
-        Ok(names.into_iter().filter(|name| !name.ends_with(UNFINISHED)).collect())
+        self.names_of_manifests(|name| !name.ends_with(UNFINISHED))
+    }
+
+    fn names_of_manifests(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, StorageError> {
+        let mut names = self.files.list(&self.manifests).map_err(StorageError::io(&self.manifests))?;
+        names.retain(|name| wanted(name));
+        Ok(names)
+    }
+
+    /// Where a manifest is, and the manifest or what is wrong with it.
+    fn read_manifest(&self, name: &str) -> Result<(PathBuf, Result<Manifest, String>), StorageError> {
+        let path = self.manifests.join(name);
+        let bytes = self.files.read(&path).map_err(StorageError::io(&path))?;
+        Ok((path, Manifest::decode(&bytes)))
     }
 }
 

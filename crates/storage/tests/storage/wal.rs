@@ -168,3 +168,40 @@ fn a_segment_that_is_missing_is_noticed() {
     files.lose(Path::new("wal/00000000000000000001.wal"));
     assert!(matches!(open(&files), Err(StorageError::Corrupt { offset: 0, .. })));
 }
+
+/// The clock may have been set back while the database was down.
+#[test]
+fn a_segment_whose_first_record_was_torn_does_not_outlive_the_crash() {
+    let files = written(1);
+    let (mut wal, ..) = open(&files).unwrap();
+    wal.rotate();
+    wal.append(&record(100)).unwrap();
+    drop(wal);
+    files.edit(|segment| segment.truncate(30));
+    let (mut wal, replayed, _) = open(&files).unwrap();
+    assert_eq!(replayed, Replayed { records: 1, epoch: 1, torn_bytes: 6 });
+    for epoch in [2, 3] {
+        wal.append(&record(epoch)).unwrap();
+        wal.rotate();
+    }
+    assert_eq!(epochs(&files), [1, 2, 3]);
+}
+
+/// The length of a file may be durable before its contents, which then read as zeros.
+#[test]
+fn a_header_that_was_torn_holds_nothing() {
+    for torn in [0..4, 3..24, 20..24, 0..24] {
+        let files = written(1);
+        let (mut wal, ..) = open(&files).unwrap();
+        wal.rotate();
+        wal.append(&record(2)).unwrap();
+        drop(wal);
+        files.edit(|segment| {
+            segment.truncate(24);
+            segment[torn.clone()].fill(0);
+        });
+        let (mut wal, ..) = open(&files).unwrap();
+        wal.append(&record(2)).unwrap();
+        assert_eq!(epochs(&files), [1, 2], "with zeros at {torn:?}");
+    }
+}

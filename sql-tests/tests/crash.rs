@@ -1,0 +1,27 @@
+//! What was acknowledged outlives the server and the failures of the disk. `make crash` and `make faults` run the same
+//! for longer.
+
+use futures::StreamExt;
+use springtide_sql_tests::crash::{Crash, run, server_binary};
+use springtide_sql_tests::faults::{self, Stats};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
+    let server = server_binary().expect("cargo builds the server with the tests");
+    let report = run(&Crash { server, rounds: 20, sessions: 4, seed: 11 }).await.expect("the server starts");
+    println!("{report}");
+    assert!(report.violations.is_empty(), "{:#?}", report.violations);
+    assert!(report.commits > 0 && report.checkpoints > 0, "nothing happened: {report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_the_disk_fails() {
+    let mut cases =
+        futures::stream::iter(0..100).map(|seed| tokio::spawn(faults::run(seed))).buffer_unordered(2);
+    let mut stats = Stats::default();
+    while let Some(case) = cases.next().await {
+        stats += case.expect("no case panics").expect("no case fails");
+    }
+    println!("{stats:?}");
+    assert!(stats.failures > 0 && stats.refused > 0 && stats.flips.0 > 0 && stats.flips.1 > 0, "{stats:?}");
+}
