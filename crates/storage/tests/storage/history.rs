@@ -193,7 +193,7 @@ fn a_damaged_manifest_is_not_kept_for_want_of_a_better_one() {
     let first = install(&history, &[1]);
     install(&history, &[1, 2]);
     files.flip(Path::new("tide/manifest/00000000000000000002.json"), 5);
-    let newest = Manifest::new(3, serde_json::Value::Null, first.relations.clone());
+    let newest = Manifest { relations: first.relations.clone(), ..Manifest::new(3) };
     assert_eq!(history.install(&newest).unwrap(), 1, "the log after the first manifest is needed");
     assert_eq!(open(&files).unwrap().1, Some(newest));
     files.flip(Path::new("tide/manifest/00000000000000000003.json"), 5);
