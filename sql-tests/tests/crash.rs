@@ -8,7 +8,7 @@ use springtide_sql_tests::faults::{self, Stats};
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     let server = server_binary().expect("cargo builds the server with the tests");
-    let report = run(&Crash { server, rounds: 20, sessions: 4, seed: 11 }).await.expect("the server starts");
+    let report = run(&Crash { server, rounds: 15, sessions: 4, seed: 11 }).await.expect("the server starts");
     println!("{report}");
     assert!(report.violations.is_empty(), "{:#?}", report.violations);
     assert!(report.commits > 0 && report.checkpoints > 0, "nothing happened: {report}");
@@ -17,7 +17,7 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_disk_fails() {
     let mut cases =
-        futures::stream::iter(0..100).map(|seed| tokio::spawn(faults::run(seed))).buffer_unordered(2);
+        futures::stream::iter(0..60).map(|seed| tokio::spawn(faults::run(seed))).buffer_unordered(2);
     let mut stats = Stats::default();
     while let Some(case) = cases.next().await {
         stats += case.expect("no case panics").expect("no case fails");

@@ -19,17 +19,23 @@ pub async fn settle(connection: &mut impl Connection, candidates: &[Model]) -> R
     let found = find(connection, candidates).await?;
     let mut differences = Vec::new();
     for candidate in candidates {
-        match difference(candidate, &found) {
-            None => {
-                for (name, view) in &candidate.views {
-                    check_view(connection, name, &view.query).await?;
-                }
-                return Ok(candidate.clone());
-            }
-            Some(difference) => differences.push(difference),
+        // Two states may differ in nothing but the query of a view.
+        match judge(connection, candidate, &found).await {
+            Ok(()) => return Ok(candidate.clone()),
+            Err(difference) => differences.push(difference),
         }
     }
     Err(differences.join("\nand, had the last transaction taken effect: "))
+}
+
+async fn judge(connection: &mut impl Connection, model: &Model, found: &Found) -> Result<(), String> {
+    if let Some(difference) = difference(model, found) {
+        return Err(difference);
+    }
+    for (name, view) in &model.views {
+        check_view(connection, name, &view.query).await?;
+    }
+    Ok(())
 }
 
 /// Checks the views over what all sessions share.
