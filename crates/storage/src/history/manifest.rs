@@ -203,17 +203,26 @@ impl Manifest {
     }
 
     /// Fails with what is wrong with the bytes.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Manifest, String> {
-        let sealed: Sealed = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    pub(super) fn decode(bytes: &[u8]) -> Result<Manifest, Unreadable> {
+        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
+        let sealed: Sealed = serde_json::from_slice(bytes).map_err(damaged)?;
         if sealed.checksum != checksum(&sealed.manifest) {
-            return Err("its checksum is wrong".to_owned());
+            return Err(Unreadable::Damaged("its checksum is wrong".to_owned()));
         }
-        let manifest = Manifest::deserialize(sealed.manifest).map_err(|error| error.to_string())?;
-        match manifest.format {
-            FORMAT => Ok(manifest),
-            other => Err(format!("its format is {other}, which this version does not know")),
+        match sealed.manifest["format"].as_u64() {
+            Some(format) if format != u64::from(FORMAT) => Err(Unreadable::Format(format)),
+            _ => Manifest::deserialize(sealed.manifest).map_err(damaged),
         }
     }
+}
+
+/// Why bytes are no manifest.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    /// They are not what was written.
+    Damaged(String),
+    /// Another version wrote them, in this format.
+    Format(u64),
 }
 
 /// A manifest as it is on disk.

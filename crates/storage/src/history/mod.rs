@@ -20,6 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 pub use manifest::{Base, CatalogEntry, DataFile, ErrorChange, Manifest, RelationHistory, Snapshot};
 
+use self::manifest::Unreadable;
 use crate::error::StorageError;
 use crate::file_system::{FileSystem, UNFINISHED};
 
@@ -53,7 +54,11 @@ impl History {
             let (path, manifest) = history.read_manifest(name)?;
             match manifest {
                 Ok(manifest) => return Ok((history, Some(manifest))),
-                Err(reason) => {
+                Err(Unreadable::Format(format)) => {
+                    let reason = format!("its format is {format}, which this version does not know");
+                    return Err(StorageError::Corrupt { path, offset: 0, reason });
+                }
+                Err(Unreadable::Damaged(reason)) => {
                     tracing::warn!("{} is damaged and is passed over: {reason}", path.display());
                     damaged.get_or_insert(StorageError::Corrupt { path, offset: 0, reason });
                 }
@@ -118,7 +123,7 @@ impl History {
         to.files.put(&path, &bytes).map_err(StorageError::io(&path))
     }
 
-    /// Makes a manifest the one that counts, and removes those that are damaged or too old. Returns the epoch of the
+    /// Makes a manifest the one that counts, and removes those that are damaged or too old, but none of another version. Returns the epoch of the
     /// oldest that is kept: what the log holds up to there is no longer needed.
     pub fn install(&self, manifest: &Manifest) -> Result<Epoch, StorageError> {
         let path = self.manifests.join(format!("{:020}.json", manifest.epoch));
@@ -127,6 +132,7 @@ impl History {
         for name in self.manifest_names()?.into_iter().rev() {
             match self.read_manifest(&name)? {
                 (_, Ok(manifest)) if kept.len() < MANIFESTS => kept.push(manifest.epoch),
+                (_, Err(Unreadable::Format(_))) => {}
                 (path, _) => self.files.remove(&path).map_err(StorageError::io(path))?,
             }
         }
@@ -180,7 +186,7 @@ impl History {
     }
 
     /// Where a manifest is, and the manifest or what is wrong with it.
-    fn read_manifest(&self, name: &str) -> Result<(PathBuf, Result<Manifest, String>), StorageError> {
+    fn read_manifest(&self, name: &str) -> Result<(PathBuf, Result<Manifest, Unreadable>), StorageError> {
         let path = self.manifests.join(name);
         let bytes = self.files.read(&path).map_err(StorageError::io(&path))?;
         Ok((path, Manifest::decode(&bytes)))

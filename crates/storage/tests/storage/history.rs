@@ -134,6 +134,18 @@ fn the_newest_intact_manifest_counts() {
 }
 
 #[test]
+fn a_manifest_of_another_version_is_refused_and_left_alone() {
+    let files = Memory::default();
+    let (history, _) = open(&files).unwrap();
+    install(&history, &[1]);
+    let newer = Manifest { format: 2, ..install(&history, &[1, 2]) };
+    history.install(&newer).unwrap();
+    let Err(StorageError::Corrupt { path, reason, .. }) = open(&files) else { panic!("it was not refused") };
+    assert_eq!(path, Path::new("tide/manifest/00000000000000000002.json"));
+    assert!(reason.contains("format is 2"), "{reason}");
+}
+
+#[test]
 fn a_flipped_bit_in_a_data_file_is_noticed_and_named() {
     let files = Memory::default();
     let (history, _) = open(&files).unwrap();
