@@ -17,7 +17,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use crate::moments::{AS_OF, Moments};
 use crate::names::{alias, fold, object_name};
 use crate::scan::Time;
-use crate::system;
+use crate::system::{self, in_system_schema};
 use crate::walk::{Stop, any_expr, flow, walk_mut};
 use crate::windows::innermost;
 
@@ -93,7 +93,7 @@ impl Visit<'_> {
             (None, Some(_)) => return Ok(()),
             (Some(_), Some(_)) => return Err(syntax_error("(")),
             // It shows the catalog that the query is bound under.
-            (None, None) if system::relation(name).is_some() => return Ok(()),
+            (None, None) if system::relation(name).is_some() || in_system_schema(name) => return Ok(()),
             (version, None) => {
                 // Always, so that no name of a user's passes for one of ours.
                 let relation = object_name(name)?;
