@@ -94,7 +94,7 @@ async fn functions_and_what_uses_them_come_back() {
 }
 
 /// What is in the directory now, as a `kill -9` would leave it.
-fn copy_of(directory: &TempDir) -> TempDir {
+fn copy_of(directory: impl AsRef<Path>) -> TempDir {
     fn copy(from: &Path, to: &Path) {
         std::fs::create_dir_all(to).unwrap();
         for entry in std::fs::read_dir(from).unwrap() {
@@ -108,7 +108,7 @@ fn copy_of(directory: &TempDir) -> TempDir {
         }
     }
     let copied = tempfile::tempdir().expect("a directory can be made");
-    copy(directory.path(), copied.path());
+    copy(directory.as_ref(), copied.path());
     copied
 }
 
@@ -301,17 +301,17 @@ async fn after_a_failed_write_reads_go_on_and_writes_are_refused() {
     assert_eq!(visit(&directory, "INSERT INTO t VALUES (3); SELECT * FROM v").await, "6");
 }
 
-/// Directories that older versions wrote stay readable: a new format gets a new sample, and keeps this one.
+/// A copy of a sample directory. Directories that older versions wrote stay readable: a new format gets a new sample, and
+/// keeps the others.
+fn sample(format: &str) -> TempDir {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(format);
+    copy_of(&data)
+}
+
+/// Written before there were checkpoints: the log is all there is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_in_format_1_opens() {
-    let directory = directory();
-    let wal = directory.path().join("wal");
-    std::fs::create_dir(&wal).unwrap();
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/format-1/wal");
-    for segment in std::fs::read_dir(sample).unwrap() {
-        let segment = segment.unwrap();
-        std::fs::copy(segment.path(), wal.join(segment.file_name())).unwrap();
-    }
+    let directory = sample("format-1");
     for (query, answer) in [
         (
             "SELECT id, b, s, l, r, d, n, t, v, length(y) FROM everything WHERE id = 1",
@@ -548,4 +548,38 @@ async fn a_view_keeps_to_the_functions_that_it_was_made_with() {
     for query in ["SELECT * FROM v", "SELECT * FROM w"] {
         assert_eq!(visit(&directory, query).await, "1 | 1", "{query}");
     }
+}
+
+/// Two manifests, with a snapshot, and commits after the second.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_in_format_2_opens() {
+    let directory = sample("format-2");
+    let then = "FOR SYSTEM_TIME AS OF '2026-11-23 06:46:28.127689+00'";
+    let past = |query: &str| query.replace("@then", then);
+    for (query, answer) in [
+        (
+            "SELECT id, b, s, l, r, d, n, t, v, length(y) FROM everything WHERE id = 1",
+            "1 true -2 101 1.5 2.5 123456.789 tide ebb 2",
+        ),
+        (
+            "SELECT day::text, ts::text, tz::text, i::text, y::text FROM everything @then WHERE id = 1",
+            "2020-02-29 2020-02-29 12:30:00.5 2020-02-29 10:30:00+00 1 mon 2 days 03:04:05 \\x00ff",
+        ),
+        ("SELECT id, l, t FROM everything @then", "1 100 tide | 2 42 mostly null | 3 0 "),
+        ("SELECT id, l FROM everything", "1 101 | 2 42"),
+        ("SELECT what FROM log", "one | one | two"),
+        ("SELECT what FROM log @then", "one | one"),
+        ("SELECT * FROM sums", "2 286"),
+        ("SELECT * FROM sums @then", "3 284"),
+        ("SELECT r FROM ratio", "0 | 2"),
+        ("SELECT a FROM later", "7"),
+        ("SHOW SNAPSHOTS", "early 2026-11-23T06:46:28.127689Z"),
+        ("INSERT INTO everything (id, l) VALUES (4, 7); SELECT l FROM sums", "300"),
+    ] {
+        assert_eq!(visit(&directory, &past(query)).await, answer, "{query}");
+    }
+    let database = open(&directory);
+    let failed = error(&mut database.session(), &past("SELECT r FROM ratio @then")).await;
+    assert_eq!(failed.sqlstate.code(), "22012");
+    database.shutdown().await;
 }
