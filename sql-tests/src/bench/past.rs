@@ -19,8 +19,8 @@ pub struct Past {
     pub past: Duration,
 }
 
-/// Fills a table with `rows` rows, changes every row `rounds` times with a checkpoint after each, and sums up the table as of
-/// the end of each round, `runs` times.
+/// Fills a table with `rows` rows, changes two in five of them `rounds` times with a checkpoint after each, so that the bases
+/// lie some rounds apart, and sums up the table as of the end of each round, `runs` times.
 pub async fn measure(rows: i64, rounds: i64, runs: usize, workers: usize) -> Result<Vec<Past>> {
     let directory = tempfile::tempdir().map_err(|error| SqlError::internal(error.to_string()))?;
     let database = Database::open_in(directory.path(), Options::new(workers))?;
@@ -33,19 +33,24 @@ pub async fn measure(rows: i64, rounds: i64, runs: usize, workers: usize) -> Res
         .await?;
     let mut moments = vec![moment(&mut client).await?];
     for _ in 0..rounds {
-        client.run("UPDATE stock SET amount = amount + 1").await?;
+        client.run("UPDATE stock SET amount = amount + 1 WHERE id % 5 < 2").await?;
         moments.push(moment(&mut client).await?);
         database.checkpoint().await?;
     }
+    let changed = rows / 5 * 2;
     let mut measured = Vec::new();
     for (round, moment) in (0..).zip(&moments) {
         let (mut present, mut past) = (Vec::new(), Vec::new());
         for _ in 0..runs {
-            present.push(time(&mut client, "stock", rounds * rows).await?);
+            present.push(time(&mut client, "stock", rounds * changed).await?);
             let source = format!("stock FOR SYSTEM_TIME AS OF '{moment}'");
-            past.push(time(&mut client, &source, round * rows).await?);
+            past.push(time(&mut client, &source, round * changed).await?);
         }
-        measured.push(Past { changes: rows * (1 + 2 * round), present: median(present), past: median(past) });
+        measured.push(Past {
+            changes: rows + 2 * changed * round,
+            present: median(present),
+            past: median(past),
+        });
     }
     database.shutdown().await;
     Ok(measured)
