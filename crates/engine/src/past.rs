@@ -4,7 +4,6 @@
 //! that no checkpoint has written yet, which its contents keep. O(base + changes since the base); a checkpoint
 //! writes a base when the changes since the last one outweigh the rows, so that is O(rows at the epoch) on average.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -15,7 +14,7 @@ use parking_lot::{Mutex, RwLock};
 use springtide_catalog::{CatalogChange, Relation};
 use springtide_state::{self as state, RecordedChanges};
 use springtide_storage::{CatalogEntry, DataFile, History, Manifest, RelationHistory};
-use springtide_types::{Changes, Epoch, Result, SqlError, SqlState, ZBatch};
+use springtide_types::{Changes, Epoch, ErrorDelta, Result, SqlError, SqlState, ZBatch};
 
 use crate::log::storage_error;
 use crate::write_set::overlay;
@@ -94,17 +93,13 @@ impl Past {
         if let Some(error) = log.error() {
             return Err(error);
         }
-        let base = log.known().and_then(|known| known.base(epoch));
-        let mut rows = Vec::new();
-        if let (Some(known), Some(base)) = (log.known(), base) {
-            self.read(known, base.files.iter(), &relation.schema(), |piece| {
-                rows.push(piece.delta().clone())
-            })?;
-        }
         let mut deltas = Vec::new();
-        let after = base.map_or(0, |base| base.epoch);
-        self.read_changes(&log, after, |piece| deltas.push(piece.delta().clone()))?;
-        Ok(overlay(rows, &deltas))
+        let mut take = |piece: Changes| deltas.push(piece.delta().clone());
+        if let Some(known) = log.known() {
+            self.read_at(known, epoch, &relation.schema(), &mut take)?;
+        }
+        log.unwritten(0).for_each(take);
+        Ok(overlay(Vec::new(), &deltas))
     }
 
     /// What changed in a relation after one epoch and until another, which is complete: its columns, then
@@ -123,7 +118,10 @@ impl Past {
             return Err(too_early(relation, known.since));
         }
         let mut pieces = Vec::new();
-        self.read_changes(&log, after, |piece| pieces.push(piece))?;
+        if let Some(known) = log.known() {
+            self.read_between(known, after, until, &relation.schema(), |piece| pieces.push(piece))?;
+        }
+        pieces.extend(log.unwritten(after));
         net_changes(&Changes::merge(relation.schema(), &pieces))
             .map_err(|error| SqlError::internal(error.to_string()))
     }
@@ -135,15 +133,30 @@ impl Past {
         Ok(Log { relation, until, recorded, manifest: self.manifest() })
     }
 
-    /// Hands on the changes of a log that are later than `after`.
-    fn read_changes(&self, log: &Log<'_>, after: Epoch, mut take: impl FnMut(Changes)) -> Result<()> {
-        if let Some(known) = log.known() {
-            let files = known.changes(after, log.until);
-            self.read(known, files, &log.relation.schema(), |piece| take(piece.between(after, log.until)))?;
-        }
-        let unwritten = log.written().max(after);
-        log.recorded.rows.iter().for_each(|piece| take(piece.between(unwritten, log.until)));
-        Ok(())
+    /// Hands on what in files adds up to a relation at an epoch: its newest base, and the changes since.
+    pub(crate) fn read_at(
+        &self,
+        relation: &RelationHistory,
+        epoch: Epoch,
+        schema: &SchemaRef,
+        mut take: impl FnMut(Changes),
+    ) -> Result<()> {
+        let base = relation.base(epoch);
+        self.read(relation, base.into_iter().flat_map(|base| &base.files), schema, &mut take)?;
+        self.read_between(relation, base.map_or(0, |base| base.epoch), epoch, schema, take)
+    }
+
+    /// Hands on the changes in files that are later than `after` and not later than `until`; a file may begin before and
+    /// end after.
+    fn read_between(
+        &self,
+        relation: &RelationHistory,
+        after: Epoch,
+        until: Epoch,
+        schema: &SchemaRef,
+        mut take: impl FnMut(Changes),
+    ) -> Result<()> {
+        self.read(relation, relation.changes(after, until), schema, |piece| take(piece.between(after, until)))
     }
 
     /// Hands on what is in files, one file after the other.
@@ -185,18 +198,19 @@ impl Log<'_> {
         self.known().map_or(self.recorded.after, |_| self.manifest.epoch)
     }
 
+    /// The changes later than an epoch that are in no file.
+    fn unwritten(&self, after: Epoch) -> impl Iterator<Item = Changes> {
+        let after = self.written().max(after);
+        self.recorded.rows.iter().map(move |piece| piece.between(after, self.until))
+    }
+
     /// The first error that the relation holds at the end.
     fn error(&self) -> Option<SqlError> {
-        let mut weights = BTreeMap::<SqlError, i64>::new();
         let written = self.known().into_iter().flat_map(|known| &known.errors);
-        for change in written.filter(|change| change.epoch <= self.until) {
-            *weights.entry(change.error()).or_default() += change.weight;
-        }
+        let written = written.filter(|change| change.epoch <= self.until);
+        let written = written.map(|change| ErrorDelta { error: change.error(), weight: change.weight });
         let unwritten = self.recorded.errors.iter().filter(|(epoch, _)| *epoch > self.written());
-        for (_, delta) in unwritten {
-            *weights.entry(delta.error.clone()).or_default() += delta.weight;
-        }
-        weights.into_iter().find(|(_, weight)| *weight > 0).map(|(error, _)| error)
+        ErrorDelta::first(written.chain(unwritten.map(|(_, delta)| delta.clone())))
     }
 }
 

@@ -12,7 +12,7 @@ use springtide_catalog::{Catalog, CatalogChange, Definitions, Relation, Relation
 use springtide_plan::{ViewPlan, fingerprint};
 use springtide_sql::Planner;
 use springtide_storage::{FileSystem, History, Manifest};
-use springtide_types::{Changes, Epoch, RelationId, Result, SqlError, SqlState, ZBatch};
+use springtide_types::{Epoch, RelationId, Result, SqlError, SqlState, ZBatch};
 
 use crate::log::{Log, lock, storage_error};
 use crate::objects::Objects;
@@ -94,14 +94,7 @@ fn load(past: &Past, relation: &Relation, objects: &Objects) -> Result<()> {
         return Ok(());
     };
     if matches!(relation.kind, RelationKind::Table { .. }) {
-        let base = known.base(epoch);
-        let after = base.map_or(0, |base| base.epoch);
-        let apply = |piece: Changes| contents.apply(0, epoch, piece.delta());
-        let files = base.into_iter().flat_map(|base| &base.files);
-        past.read(known, files, &relation.schema(), apply)?;
-        // A file may begin before the base and end after it.
-        let later = |piece: Changes| apply(piece.between(after, epoch));
-        past.read(known, known.changes(after, epoch), &relation.schema(), later)?;
+        past.read_at(known, epoch, &relation.schema(), |piece| contents.apply(0, epoch, piece.delta()))?;
         contents.set_since(epoch);
     }
     contents.record_changes(epoch);

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -135,19 +134,11 @@ impl Relation {
     /// The rows of positive weight exactly as of `epoch`, which the caller knows to be complete, or the
     /// first of the errors that the relation holds then. Shares the chunks that nothing was deleted from.
     pub fn snapshot(&self, epoch: Epoch) -> Result<Vec<ZBatch>, SqlError> {
-        if let Some(error) = self.first_error(epoch) {
+        let errors = self.shards.iter().flat_map(|shard| shard.read().errors(epoch));
+        if let Some(error) = ErrorDelta::first(errors) {
             return Err(error);
         }
         Ok(self.shards.iter().flat_map(|shard| shard.read().snapshot(epoch)).collect())
-    }
-
-    /// The first error whose weights add up to more than zero over the shards.
-    fn first_error(&self, epoch: Epoch) -> Option<SqlError> {
-        let mut weights = BTreeMap::<SqlError, i64>::new();
-        for delta in self.shards.iter().flat_map(|shard| shard.read().errors(epoch)) {
-            *weights.entry(delta.error).or_default() += delta.weight;
-        }
-        weights.into_iter().find(|(_, weight)| *weight > 0).map(|(error, _)| error)
     }
 
     /// Rows and errors of one shard as of `epoch`.

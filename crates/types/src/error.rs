@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The result of anything that a client may have caused to fail.
@@ -158,4 +159,15 @@ pub struct ErrorDelta {
     pub error: SqlError,
     /// How many rows cause it, more (+) or fewer (−).
     pub weight: i64,
+}
+
+impl ErrorDelta {
+    /// The first error, in their order, whose weights add up to more than zero.
+    pub fn first(deltas: impl Iterator<Item = ErrorDelta>) -> Option<SqlError> {
+        let mut weights = BTreeMap::<SqlError, i64>::new();
+        for delta in deltas {
+            *weights.entry(delta.error).or_default() += delta.weight;
+        }
+        weights.into_iter().find(|(_, weight)| *weight > 0).map(|(error, _)| error)
+    }
 }
