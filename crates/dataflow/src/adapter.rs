@@ -1,5 +1,6 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use springtide_operators::{Input, Operator, Output, Status};
 use springtide_types::{Epoch, ZBatch};
@@ -9,16 +10,22 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::{Scope, Stream};
 use timely::progress::frontier::MutableAntichain;
 use timely::progress::operate::FrontierInterest;
+use timely::scheduling::Activator;
 
 use crate::budget::Budget;
 use crate::container::Delta;
 use crate::errors::ErrorLog;
+use crate::freeze::Participant;
 use crate::gauge::Gauge;
 use crate::guard::guarded;
 use crate::route::Route;
 
 /// How many rows go through an operator between two looks at the size of its state.
 const ROWS_PER_MEASUREMENT: usize = 4096;
+
+/// How often an operator that a cut waits for looks whether it is done with the epoch: frontiers do not wake those who
+/// hold no capability.
+const WAIT_FOR_CUT: Duration = Duration::from_millis(1);
 
 /// Whether an operator must see one epoch after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +50,8 @@ pub(crate) struct OperatorSpec {
     pub(crate) errors: ErrorLog,
     /// Where the size of the state goes.
     pub(crate) gauge: Gauge,
+    /// Its part in the cuts of the view, if it keeps state.
+    pub(crate) participant: Option<Participant>,
 }
 
 /// Every frontier is one epoch, for epochs are totally ordered: all before it are complete.
@@ -51,7 +60,7 @@ pub(crate) fn least(frontiers: &[MutableAntichain<Epoch>]) -> Epoch {
     frontiers.iter().map(of).min().unwrap_or(Epoch::MAX)
 }
 
-/// Places an operator into a dataflow, one input port per stream.
+/// Places an operator into a dataflow, one input port per stream. Also returns what wakes it.
 ///
 /// Deltas wait under their epoch. The first epoch that is not complete is fed to the operator as its
 /// deltas come, for all earlier ones have ended; when the frontier passes it, it is ended. Its capability is
@@ -60,7 +69,7 @@ pub(crate) fn operate<'s>(
     scope: Scope<'s, Epoch>,
     inputs: Vec<(Stream<'s, Epoch, Delta>, Route)>,
     spec: OperatorSpec,
-) -> Stream<'s, Epoch, Delta> {
+) -> (Stream<'s, Epoch, Delta>, Activator) {
     let mut builder = OperatorBuilder::new(spec.name.to_owned(), scope);
     let mut ports =
         inputs.into_iter().map(|(stream, route)| builder.new_input(stream, route)).collect::<Vec<_>>();
@@ -71,6 +80,7 @@ pub(crate) fn operate<'s>(
     (0..ports.len()).for_each(|port| builder.set_notify_for(port, interest));
     let (mut output, stream) = builder.new_output();
     let activator = scope.activator_for(builder.operator_info().address);
+    let wake = activator.clone();
     builder.build(move |capabilities| {
         let mut adapter = Adapter::new(spec, capabilities);
         move |frontiers| {
@@ -83,10 +93,12 @@ pub(crate) fn operate<'s>(
             }
             if adapter.run(least(frontiers), &mut output.activate()) == Status::More {
                 activator.activate();
+            } else if adapter.participant.as_ref().is_some_and(Participant::is_waited_for) {
+                activator.activate_after(WAIT_FOR_CUT);
             }
         }
     });
-    stream
+    (stream, wake)
 }
 
 /// Drives an operator by the rules of [`Operator`], whatever the order in which timely delivers.
@@ -101,6 +113,7 @@ struct Adapter {
     unmeasured_rows: usize,
     errors: ErrorLog,
     gauge: Gauge,
+    participant: Option<Participant>,
 }
 
 /// An epoch that has not ended.
@@ -121,6 +134,7 @@ impl Adapter {
             unmeasured_rows: ROWS_PER_MEASUREMENT,
             errors: spec.errors,
             gauge: spec.gauge,
+            participant: spec.participant,
         };
         if spec.kind == Kind::Stateful {
             for capability in capabilities {
@@ -151,6 +165,9 @@ impl Adapter {
             if self.kind == Kind::Stateful && epoch > frontier {
                 break;
             }
+            if self.unfinished.is_none() {
+                self.freeze(epoch);
+            }
             if budget.is_spent() {
                 return Status::More;
             }
@@ -177,6 +194,8 @@ impl Adapter {
             let capability = &self.epochs[&epoch].capability;
             emitted.into_iter().for_each(|delta| output.give(capability, &mut Delta::from(delta)));
         }
+        let next = self.epochs.keys().next().copied().unwrap_or(Epoch::MAX);
+        self.freeze(next.min(frontier));
         Status::Done
     }
 
@@ -199,6 +218,15 @@ impl Adapter {
         let rows = rows + output.rows.iter().map(ZBatch::len).sum::<usize>();
         self.unmeasured_rows += rows;
         (output.rows, rows)
+    }
+
+    /// Takes part in a cut that waits for it. All epochs before `next` have ended; none from it on has begun, but perhaps
+    /// that one, if no cut before it can be waiting any more.
+    fn freeze(&mut self, next: Epoch) {
+        if let Some(participant) = &mut self.participant {
+            let state = || guarded(|| Ok(self.operator.freeze())).ok().filter(|_| !self.broken);
+            participant.pass(next, state);
+        }
     }
 
     fn measure(&mut self) {

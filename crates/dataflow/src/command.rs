@@ -1,11 +1,14 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use parking_lot::Mutex;
 use springtide_plan::{Node, Source, ViewPlan};
-use springtide_state::Relation;
+use springtide_state::{Frozen, Relation};
 use springtide_types::{Epoch, RelationId, ZBatch};
 
+use crate::freeze::{Freezer, OperatorState};
+use crate::render::has_state;
 use crate::snapshot::{Hydration, Snapshot};
 
 /// Everything that it takes to begin maintaining a view.
@@ -21,9 +24,27 @@ pub struct CreateView {
     pub inputs: HashMap<RelationId, Arc<Relation>>,
     /// Where the rows of the view go: one shard per worker.
     pub contents: Arc<Relation>,
+    /// What is known of the view already.
+    pub beginning: Beginning,
     /// Called once, from a worker, when all of the inputs as of `as_of` have gone into the dataflow, or
     /// when the view is dropped before that.
     pub on_hydrated: Box<dyn FnOnce() + Send>,
+}
+
+/// What is known of a view when it begins.
+#[derive(Debug)]
+pub enum Beginning {
+    /// Nothing: its inputs as of the beginning go through it.
+    New,
+    /// Its contents are complete as of the beginning. The inputs go through it all the same, for the state of its operators.
+    Loaded,
+    /// Its contents are complete as of the beginning, and so is the state of its operators as of an earlier epoch.
+    Resumed {
+        /// That state, by worker and operator, of as many workers as there are now.
+        operators: Vec<OperatorState>,
+        /// What has changed since then in each of the relations that the plan reads.
+        changes: HashMap<RelationId, Vec<ZBatch>>,
+    },
 }
 
 /// What the workers are told, all in the same order.
@@ -32,6 +53,8 @@ pub(crate) enum Command {
     CreateView(Arc<Blueprint>),
     /// Stops maintaining a view.
     DropView(RelationId),
+    /// Wakes the operators of a view that a cut waits for.
+    Wake(RelationId),
     /// Changes to tables, this worker's part of them, which complete an epoch.
     Commit { epoch: Epoch, deltas: Vec<(RelationId, ZBatch)> },
 }
@@ -47,16 +70,35 @@ pub(crate) struct Blueprint {
     pub(crate) hydration: Arc<Hydration>,
     /// Bytes that the operators of all workers hold.
     pub(crate) state_bytes: Arc<AtomicUsize>,
+    /// Whether `contents` are complete as of the beginning.
+    pub(crate) is_loaded: bool,
+    /// The state with which the operators of each worker begin, in the order in which they are rendered; `None` if they
+    /// begin with nothing.
+    pub(crate) states: Option<Vec<Mutex<VecDeque<Frozen>>>>,
+    /// Asks the operators for their state.
+    pub(crate) freezer: Arc<Freezer>,
 }
 
 impl Blueprint {
     /// Draws up the shared parts of a view.
-    pub(crate) fn new(create: CreateView) -> Blueprint {
+    pub(crate) fn new(create: CreateView, workers: usize) -> Blueprint {
+        let is_loaded = !matches!(create.beginning, Beginning::New);
+        let (states, changes) = match create.beginning {
+            Beginning::New | Beginning::Loaded => (None, None),
+            Beginning::Resumed { operators, changes } => (Some(by_worker(operators, workers)), Some(changes)),
+        };
         let mut snapshots = Vec::new();
         for_each_source(&create.plan.root, &mut |source| {
             let input =
                 create.inputs.get(&source.relation).expect("every source of a plan is among the inputs");
-            snapshots.push(Arc::new(Snapshot::new(input.clone(), create.as_of)));
+            let snapshot = match &changes {
+                None => Snapshot::new(input.clone(), create.as_of),
+                Some(changes) => {
+                    let rows = changes.get(&source.relation).map_or(&[][..], Vec::as_slice);
+                    Snapshot::of(input.clone(), create.as_of, rows)
+                }
+            };
+            snapshots.push(Arc::new(snapshot));
         });
         Blueprint {
             view: create.view,
@@ -66,8 +108,29 @@ impl Blueprint {
             snapshots,
             hydration: Arc::new(Hydration::new(create.on_hydrated)),
             state_bytes: Arc::default(),
+            is_loaded,
+            states,
+            freezer: Arc::default(),
         }
     }
+}
+
+fn by_worker(operators: Vec<OperatorState>, workers: usize) -> Vec<Mutex<VecDeque<Frozen>>> {
+    let mut states = (0..workers).map(|_| VecDeque::new()).collect::<Vec<_>>();
+    operators.into_iter().for_each(|operator| states[operator.worker].push_back(operator.state));
+    states.into_iter().map(Mutex::new).collect()
+}
+
+/// How many operators of a plan keep state: for so many, on each worker, there is one in a cut.
+pub fn operators_with_state(root: &Node) -> usize {
+    fn visit(node: &Node, seen: &mut HashSet<String>) -> usize {
+        if has_state(node) && !seen.insert(format!("{node:?}")) {
+            return 0;
+        }
+        let below = node.inputs().into_iter().map(|input| visit(input, seen)).sum::<usize>();
+        below + usize::from(has_state(node))
+    }
+    visit(root, &mut HashSet::new())
 }
 
 /// Depth first, inputs in port order, as rendering goes.

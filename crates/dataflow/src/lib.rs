@@ -12,6 +12,7 @@ mod budget;
 mod command;
 mod container;
 mod errors;
+mod freeze;
 mod gauge;
 mod guard;
 mod hub;
@@ -24,5 +25,7 @@ mod snapshot;
 mod worker;
 mod workers;
 
-pub use command::CreateView;
+pub use command::{Beginning, CreateView, operators_with_state};
+pub use freeze::{Freeze, OperatorState};
+pub use partitioning::place;
 pub use workers::Workers;

@@ -1,11 +1,49 @@
-use springtide_plan::{Join, JoinKind, Node, Project};
+use springtide_plan::{Join, JoinKind, Node, Project, ViewPlan};
+use springtide_types::ZBatch;
 
-use crate::route::Route;
+use crate::route::{Route, partition};
 
 /// How the rows of a stream lie on the workers: by the hash of these columns, in this order; `None` where
 /// nothing is known. Rows that lie by a hash need no exchange where that hash already brings together what
 /// an operator needs together.
 pub(crate) type Partitioning = Option<Vec<usize>>;
+
+/// How the rows that a node emits lie.
+pub(crate) fn partitioning(node: &Node) -> Partitioning {
+    match node {
+        Node::Source(_) | Node::Constant(_) => None,
+        Node::Filter(filter) => partitioning(&filter.input),
+        Node::Project(project) => projected(&partitioning(&project.input), project),
+        Node::Join(join) => joined(join),
+        Node::GroupBy(plan) => grouped(&gather(&partitioning(&plan.input), &plan.keys).1, &plan.keys),
+        Node::Distinct(input) => gather(&partitioning(input), &all_columns(input)).1,
+        Node::Union(inputs) => united(inputs.iter().map(partitioning).collect()),
+        Node::SetOperation(operation) => Some(all_columns(&operation.left)),
+        Node::TopK(top_k) => gather(&partitioning(&top_k.input), &top_k.group).1,
+        Node::Window(window) => gather(&partitioning(&window.input), &window.partition).1,
+    }
+}
+
+/// How the rows that a plan emits move into the contents of its view: so that a deletion meets its insertion.
+pub(crate) fn sink_route(root: &Node) -> Route {
+    match root.properties().append_only {
+        true => Route::Stay,
+        false => gather_rows(&partitioning(root), root.schema().fields().len()),
+    }
+}
+
+/// The parts of the contents of a view that belong to each worker, as the dataflow of the plan would put them there.
+pub fn place(plan: &ViewPlan, rows: &ZBatch, workers: usize) -> Vec<(usize, ZBatch)> {
+    let columns = match sink_route(&plan.root) {
+        Route::Hash(columns) => Some(columns),
+        Route::Stay => partitioning(&plan.root),
+    };
+    match columns {
+        Some(columns) => partition(rows, &columns, workers),
+        // Rows that only come may be anywhere.
+        None => vec![(0, rows.clone())],
+    }
+}
 
 /// How rows must move so that those with equal `keys` meet.
 pub(crate) fn gather(input: &Partitioning, keys: &[usize]) -> (Route, Partitioning) {
@@ -22,7 +60,7 @@ fn meets(columns: &[usize], keys: &[usize]) -> bool {
 }
 
 /// How a row must move so that its deletion meets its insertion. Any function of the row does it.
-pub(crate) fn gather_rows(input: &Partitioning, columns: usize) -> Route {
+fn gather_rows(input: &Partitioning, columns: usize) -> Route {
     match input {
         Some(_) => Route::Stay,
         None => Route::Hash((0..columns).collect()),
@@ -36,7 +74,7 @@ pub(crate) fn co_locate(input: &Partitioning, keys: &[usize]) -> Route {
 
 /// A joined row lies where its keys do. Those of the left side come first, but a row that is padded has NULLs
 /// for them where it is the right side's.
-pub(crate) fn joined(join: &Join) -> Partitioning {
+fn joined(join: &Join) -> Partitioning {
     match join.kind {
         JoinKind::Right => {
             let offset = join.left.schema().fields().len();
@@ -48,19 +86,19 @@ pub(crate) fn joined(join: &Join) -> Partitioning {
 }
 
 /// A group lies where its keys do: input columns become output columns by their place in the key.
-pub(crate) fn grouped(input: &Partitioning, keys: &[usize]) -> Partitioning {
+fn grouped(input: &Partitioning, keys: &[usize]) -> Partitioning {
     let columns = input.as_ref()?;
     columns.iter().map(|column| keys.iter().position(|key| key == column)).collect()
 }
 
 /// What a projection leaves of the partitioning: all of its columns must pass through unchanged.
-pub(crate) fn projected(input: &Partitioning, project: &Project) -> Partitioning {
+fn projected(input: &Partitioning, project: &Project) -> Partitioning {
     let output = |column: &usize| project.exprs.iter().position(|expr| expr.column() == Some(*column));
     input.as_ref()?.iter().map(output).collect()
 }
 
 /// Inputs that lie alike stay so together.
-pub(crate) fn united(inputs: Vec<Partitioning>) -> Partitioning {
+fn united(inputs: Vec<Partitioning>) -> Partitioning {
     let mut inputs = inputs.into_iter();
     let first = inputs.next()??;
     inputs.all(|other| other.as_ref() == Some(&first)).then_some(first)

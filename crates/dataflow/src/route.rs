@@ -73,7 +73,7 @@ impl Distributor<Delta> for HashDistributor {
 }
 
 /// The rows of each worker that owns any, in their order.
-fn partition(rows: &ZBatch, columns: &[usize], workers: usize) -> Vec<(usize, ZBatch)> {
+pub(crate) fn partition(rows: &ZBatch, columns: &[usize], workers: usize) -> Vec<(usize, ZBatch)> {
     let keys = columns.iter().map(|column| rows.columns()[*column].clone()).collect::<Vec<_>>();
     let mut indices = vec![Vec::<u32>::new(); workers];
     for (row, hash) in hash_columns(&keys, rows.len()).into_iter().enumerate() {

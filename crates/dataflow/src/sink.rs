@@ -25,6 +25,8 @@ pub(crate) struct Sink {
     pub(crate) route: Route,
     /// The contents of the view.
     pub(crate) contents: Arc<Relation>,
+    /// The epoch as of which the contents are complete already, if they are.
+    pub(crate) loaded: Option<Epoch>,
     /// This worker's shard of them.
     pub(crate) shard: usize,
     /// Nothing is ever deleted, so there is nothing to consolidate.
@@ -112,8 +114,16 @@ impl Applier {
         }
     }
 
+    /// Whether what an epoch brings is in the contents already.
+    fn is_loaded(&self, epoch: Epoch) -> bool {
+        self.sink.loaded.is_some_and(|loaded| epoch <= loaded)
+    }
+
     fn apply_rows(&mut self, epoch: Epoch) {
         let Some(deltas) = self.epochs.remove(&epoch) else { return };
+        if self.is_loaded(epoch) {
+            return;
+        }
         if let Err(error) = guarded(|| self.sink.apply(epoch, deltas)) {
             self.sink.errors.poison(epoch, error);
         }
@@ -121,7 +131,7 @@ impl Applier {
 
     fn apply_errors(&mut self, epoch: Epoch) {
         let errors = self.sink.errors.take(epoch);
-        if !errors.is_empty() {
+        if !errors.is_empty() && !self.is_loaded(epoch) {
             self.sink.contents.apply_errors(self.sink.shard, epoch, &errors);
             self.sink.hub.borrow().publish(epoch, &Change::Errors(errors.into()));
         }

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use springtide_state::Relation;
-use springtide_types::Epoch;
+use springtide_types::{Epoch, ZBatch};
 
 use crate::budget::ROWS_PER_ACTIVATION;
 use crate::hub::Change;
@@ -23,6 +23,12 @@ impl Snapshot {
         Snapshot { relation, as_of, pieces: OnceLock::new(), claimed: AtomicUsize::new(0) }
     }
 
+    /// Rows that the caller knows, in place of the contents of the input.
+    pub(crate) fn of(relation: Arc<Relation>, as_of: Epoch, rows: &[ZBatch]) -> Snapshot {
+        let pieces = rows.iter().flat_map(pieces).map(Change::Rows).collect::<Vec<_>>();
+        Snapshot { relation, as_of, pieces: pieces.into(), claimed: AtomicUsize::new(0) }
+    }
+
     /// Whether the input is complete up to the epoch of the snapshot.
     pub(crate) fn is_ready(&self) -> bool {
         self.relation.frontier() > self.as_of
@@ -41,15 +47,16 @@ impl Snapshot {
             if !errors.is_empty() {
                 pieces.push(Change::Errors(errors.into()));
             }
-            for batch in batches {
-                for offset in (0..batch.len()).step_by(ROWS_PER_ACTIVATION) {
-                    let length = ROWS_PER_ACTIVATION.min(batch.len() - offset);
-                    pieces.push(Change::Rows(batch.slice(offset, length)));
-                }
-            }
+            pieces.extend(batches.iter().flat_map(self::pieces).map(Change::Rows));
         }
         pieces
     }
+}
+
+/// A batch in pieces of which an import can emit one in an activation.
+fn pieces(batch: &ZBatch) -> impl Iterator<Item = ZBatch> {
+    let starts = (0..batch.len()).step_by(ROWS_PER_ACTIVATION);
+    starts.map(|start| batch.slice(start, ROWS_PER_ACTIVATION.min(batch.len() - start)))
 }
 
 /// Shared by the imports of a new view on all workers until each has emitted its part of the snapshots.

@@ -3,6 +3,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use springtide_types::{Epoch, RelationId};
+use timely::scheduling::Activator;
 use timely::worker::Worker as TimelyWorker;
 
 use crate::command::{Blueprint, Command};
@@ -18,7 +19,14 @@ pub(crate) struct Worker<'a> {
     timely: &'a mut TimelyWorker,
     on_progress: OnProgress,
     hubs: Hubs,
-    dataflows: HashMap<RelationId, usize>,
+    dataflows: HashMap<RelationId, Dataflow>,
+}
+
+/// A view that is being maintained.
+struct Dataflow {
+    index: usize,
+    /// Wake the operators that keep state.
+    operators: Vec<Activator>,
 }
 
 impl<'a> Worker<'a> {
@@ -54,21 +62,26 @@ impl<'a> Worker<'a> {
         match command {
             Command::CreateView(view) => self.create_view(&view),
             Command::DropView(view) => self.drop_view(view),
+            Command::Wake(view) => {
+                let dataflow = self.dataflows.get(&view);
+                dataflow.into_iter().flat_map(|dataflow| &dataflow.operators).for_each(Activator::activate);
+            }
             Command::Commit { epoch, deltas } => self.hubs.commit(epoch, deltas),
         }
     }
 
     fn create_view(&mut self, view: &Blueprint) {
-        self.dataflows.insert(view.view, self.timely.next_dataflow_index());
+        let index = self.timely.next_dataflow_index();
         let (hubs, on_progress) = (&mut self.hubs, self.on_progress.clone());
-        self.timely.dataflow_named::<Epoch, _, _>(&view.view.to_string(), |scope| {
-            render(scope, view, hubs, on_progress);
+        let operators = self.timely.dataflow_named::<Epoch, _, _>(&view.view.to_string(), |scope| {
+            render(scope, view, hubs, on_progress)
         });
+        self.dataflows.insert(view.view, Dataflow { index, operators });
     }
 
     fn drop_view(&mut self, view: RelationId) {
         if let Some(dataflow) = self.dataflows.remove(&view) {
-            self.timely.drop_dataflow(dataflow);
+            self.timely.drop_dataflow(dataflow.index);
         }
         self.hubs.remove_view(view);
     }

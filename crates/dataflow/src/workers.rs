@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 use springtide_types::{Epoch, RelationId, ZBatch};
 use timely::communication::WorkerGuards;
 
-use crate::command::{Blueprint, Command, CreateView};
+use crate::command::{Blueprint, Command, CreateView, operators_with_state};
+use crate::freeze::{Freeze, Freezer};
 use crate::worker::Worker;
 
 /// A delta of more rows than this is spread over the workers as it comes in.
@@ -18,8 +19,16 @@ const ROWS_TO_SPREAD: usize = 1024;
 pub struct Workers {
     commands: Vec<Sender<Command>>,
     threads: Option<WorkerGuards<()>>,
-    state_bytes: Mutex<HashMap<RelationId, Arc<AtomicUsize>>>,
+    views: Mutex<HashMap<RelationId, View>>,
     commits: AtomicUsize,
+}
+
+/// What is shared with the workers of a view.
+struct View {
+    /// How many operators, on all workers, keep state.
+    operators: usize,
+    freezer: Arc<Freezer>,
+    state_bytes: Arc<AtomicUsize>,
 }
 
 impl Workers {
@@ -36,19 +45,21 @@ impl Workers {
             Worker::new(timely, on_progress.clone()).run(&commands);
         });
         let threads = Some(threads.expect("worker threads start"));
-        Workers { commands, threads, state_bytes: Mutex::default(), commits: AtomicUsize::new(0) }
+        Workers { commands, threads, views: Mutex::default(), commits: AtomicUsize::new(0) }
     }
 
     /// Begins to maintain a view.
     pub fn create_view(&self, create: CreateView) {
-        let blueprint = Arc::new(Blueprint::new(create));
-        self.state_bytes.lock().insert(blueprint.view, blueprint.state_bytes.clone());
+        let operators = operators_with_state(&create.plan.root) * self.commands.len();
+        let blueprint = Arc::new(Blueprint::new(create, self.commands.len()));
+        let (freezer, state_bytes) = (blueprint.freezer.clone(), blueprint.state_bytes.clone());
+        self.views.lock().insert(blueprint.view, View { operators, freezer, state_bytes });
         self.send(|_| Command::CreateView(blueprint.clone()));
     }
 
     /// Stops maintaining a view and frees what its dataflow holds. No view may depend on it any more.
     pub fn drop_view(&self, view: RelationId) {
-        self.state_bytes.lock().remove(&view);
+        self.views.lock().remove(&view);
         self.send(|_| Command::DropView(view));
     }
 
@@ -62,7 +73,17 @@ impl Workers {
     /// Bytes that the operators of a view hold, as of when each was last measured. The contents of the view
     /// are not among them.
     pub fn state_bytes(&self, view: RelationId) -> usize {
-        self.state_bytes.lock().get(&view).map_or(0, |bytes| bytes.load(Ordering::Relaxed))
+        self.views.lock().get(&view).map_or(0, |view| view.state_bytes.load(Ordering::Relaxed))
+    }
+
+    /// Asks for the state of a view between `epoch`, the last that was sent to the workers, and what comes after. `None`
+    /// if there is no such view.
+    pub fn freeze(&self, view: RelationId, epoch: Epoch) -> Option<Arc<Freeze>> {
+        let views = self.views.lock();
+        let known = views.get(&view)?;
+        let freeze = known.freezer.ask(epoch, known.operators);
+        self.send(|_| Command::Wake(view));
+        Some(freeze)
     }
 
     /// Stops the threads and waits for them.

@@ -12,8 +12,11 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use parking_lot::Mutex;
 use springtide_catalog::Relation;
+use springtide_dataflow::Freeze;
 use springtide_state as state;
-use springtide_storage::{Base, DataFile, ErrorChange, FILE_ROWS, Manifest, RelationHistory, Snapshot};
+use springtide_storage::{
+    Base, DataFile, ErrorChange, FILE_ROWS, Manifest, RelationHistory, Snapshot, StateFiles,
+};
 use springtide_types::{Changes, Epoch, ErrorDelta, RelationId, Result, SqlError, SqlState, ZBatch};
 use tokio::sync::oneshot;
 
@@ -23,6 +26,7 @@ use crate::reads::{ReadPoint, Reads};
 use crate::recovery::plan_fingerprint;
 use crate::restore::check_readable;
 use crate::sequencer::Sequencer;
+use crate::view_state;
 
 /// How often to look whether a checkpoint is due.
 const TICK: Duration = Duration::from_millis(250);
@@ -64,12 +68,14 @@ impl Checkpoints {
         sequencer: Sequencer,
         past: Arc<Past>,
         interval: Duration,
+        workers: usize,
     ) -> Result<Checkpoints> {
         let (requests, receiver) = channel();
         let stop_by = Arc::new(OnceLock::new());
         let last = Instant::now();
+        let stopping = stop_by.clone();
         let writer =
-            Writer { reads, sequencer, past: past.clone(), interval, stop_by: stop_by.clone(), last };
+            Writer { reads, sequencer, past: past.clone(), workers, interval, stop_by: stopping, last };
         let thread = std::thread::Builder::new().name("checkpoints".to_owned());
         thread
             .spawn(move || writer.run(&receiver))
@@ -116,6 +122,7 @@ struct Writer {
     reads: Arc<Reads>,
     sequencer: Sequencer,
     past: Arc<Past>,
+    workers: usize,
     interval: Duration,
     /// If the database is to stop: until when to wait for views.
     stop_by: Arc<OnceLock<Instant>>,
@@ -175,14 +182,21 @@ impl Writer {
         if self.reads.committed() == before.epoch {
             return Ok(None);
         }
-        let point = self.sequencer.divide_log()?;
+        let due = view_state::due(&self.reads.objects(), &before, self.workers);
+        let (point, freezes) = self.sequencer.divide_log(due)?;
         let catalog = &point.objects.catalog;
         let mut relations = self.dropped(&before, &point);
         let mut written = Vec::new();
         for relation in catalog.relations().filter(|relation| relation.is_stored()) {
             // A view that was dropped meanwhile has no history that anyone can ask for.
             let Some(contents) = self.wait_for(&point, relation.id)? else { continue };
-            relations.push(self.extend(&before, relation, contents, point.epoch)?);
+            let mut history = self.extend(&before, relation, contents, point.epoch)?;
+            if let Some(freeze) = freezes.get(&relation.id)
+                && let Some(state) = self.write_state(&history, freeze)?
+            {
+                history.state = Some(state);
+            }
+            relations.push(history);
             written.push(contents.clone());
         }
         relations.sort_by_key(|relation| relation.id);
@@ -252,6 +266,18 @@ impl Writer {
             }
             std::thread::sleep(POLL);
         }
+    }
+
+    /// The state of a view, as soon as all operators have handed theirs out; `None` if that will not be.
+    fn write_state(&self, history: &RelationHistory, freeze: &Freeze) -> Result<Option<StateFiles>> {
+        while !freeze.is_complete() {
+            let stops = self.stop_by.get().is_some_and(|stop_by| Instant::now() >= *stop_by);
+            if stops || self.reads.objects().catalog.by_id(history.id).is_none() {
+                return Ok(None);
+            }
+            std::thread::sleep(POLL);
+        }
+        view_state::write(&self.past, history, freeze, self.workers)
     }
 
     /// The history of a relation up to an epoch, with files for what is new.

@@ -79,12 +79,14 @@ impl Database {
             let message = "a database needs at least one worker";
             return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
         }
-        let Recovered { objects, epoch, table_frontier, durable } = recovered;
+        let Recovered { objects, epoch, table_frontier, beginnings, durable } = recovered;
         let past = durable.as_ref().map(|durable| durable.past.clone());
         let reads = Reads::new(objects, epoch, past.clone());
-        let (sequencer, thread) = Sequencer::start(options.workers, reads.clone(), table_frontier, durable)?;
+        let (sequencer, thread) =
+            Sequencer::start(options.workers, reads.clone(), table_frontier, beginnings, durable)?;
         let checkpoints = past.map(|past| {
-            Checkpoints::start(reads.clone(), sequencer.clone(), past, options.checkpoint_interval)
+            let (interval, workers) = (options.checkpoint_interval, options.workers);
+            Checkpoints::start(reads.clone(), sequencer.clone(), past, interval, workers)
         });
         let shared = Shared {
             planner,

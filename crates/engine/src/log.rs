@@ -98,7 +98,7 @@ pub(crate) fn storage_error(error: StorageError) -> SqlError {
             SqlError::new(SqlState::IO_ERROR, format!("could not read or write: {error}"))
         }
         StorageError::Poisoned => SqlError::new(SqlState::IO_ERROR, error.to_string()),
-        StorageError::Parquet { .. } => SqlError::internal(error.to_string()),
+        StorageError::Parquet { .. } | StorageError::Arrow { .. } => SqlError::internal(error.to_string()),
         StorageError::Record(_) => SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, error.to_string()),
         StorageError::Corrupt { .. } => SqlError::new(SqlState::DATA_CORRUPTED, error.to_string())
             .with_hint("Nothing was changed. Put the file back from a copy, or move the directory away."),

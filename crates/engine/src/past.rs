@@ -148,7 +148,7 @@ impl Past {
 
     /// Hands on the changes in files that are later than `after` and not later than `until`; a file may begin before and
     /// end after.
-    fn read_between(
+    pub(crate) fn read_between(
         &self,
         relation: &RelationHistory,
         after: Epoch,

@@ -1,23 +1,29 @@
-//! From a directory to a running database: the newest manifest gives the catalog and the rows of the tables, the
-//! views are computed from them, and what the log holds after that happens again, at the same epochs.
+//! From a directory to a running database: the newest manifest gives the catalog, the rows of tables and views, and the
+//! state of the views' operators; what the log holds after that happens again, at the same epochs.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, mpsc};
+use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
+use arrow::datatypes::SchemaRef;
+use parking_lot::Mutex;
 use springtide_catalog::{Catalog, CatalogChange, Definitions, Relation, RelationKind};
+use springtide_dataflow::{Beginning, place};
 use springtide_plan::{ViewPlan, fingerprint};
 use springtide_sql::Planner;
-use springtide_storage::{FileSystem, History, Manifest};
-use springtide_types::{Epoch, RelationId, Result, SqlError, SqlState, ZBatch};
+use springtide_state as state;
+use springtide_storage::{FileSystem, History, Manifest, RelationHistory};
+use springtide_types::{Changes, Epoch, ErrorDelta, RelationId, Result, SqlError, SqlState, ZBatch};
 
 use crate::log::{Log, lock, storage_error};
 use crate::objects::Objects;
 use crate::past::Past;
 use crate::statement::parse_query;
+use crate::view_state;
 
 /// What a directory led to, but for the tail of its log.
 pub(crate) struct Recovered {
@@ -26,6 +32,8 @@ pub(crate) struct Recovered {
     pub(crate) epoch: Epoch,
     /// The frontier that all tables share.
     pub(crate) table_frontier: Arc<AtomicU64>,
+    /// How views begin whose contents are there.
+    pub(crate) beginnings: HashMap<RelationId, Beginning>,
     /// `None` in memory.
     pub(crate) durable: Option<Durable>,
 }
@@ -40,12 +48,12 @@ impl Recovered {
     /// A database in memory in which nothing has happened.
     pub(crate) fn empty() -> Recovered {
         let table_frontier = Arc::new(AtomicU64::new(1));
-        Recovered { objects: Objects::default(), epoch: 0, table_frontier, durable: None }
+        let (objects, beginnings) = (Objects::default(), HashMap::new());
+        Recovered { objects, epoch: 0, table_frontier, beginnings, durable: None }
     }
 }
 
-/// Opens the directory of a database and rebuilds what its newest manifest describes. O(rows of the tables); the
-/// views then hydrate as newly created ones do.
+/// Opens the directory of a database and rebuilds what its newest manifest describes. O(rows of tables and views).
 pub(crate) fn recover(
     files: Arc<dyn FileSystem>,
     directory: &Path,
@@ -65,14 +73,12 @@ pub(crate) fn recover(
     objects.create_contents(&table_frontier, workers);
     let manifest = without_other_plans(manifest, &catalog);
     let past = Arc::new(Past::new(history, manifest));
-    for relation in catalog.relations().filter(|relation| relation.is_stored()) {
-        load(&past, relation, &objects)?;
-    }
+    let beginnings = load_all(&past, &objects, workers)?;
     let seconds = started.elapsed().as_secs_f64();
-    tracing::info!("loaded the tables as of epoch {epoch} from {} in {seconds:.1} s", directory.display());
+    tracing::info!("loaded what there was at epoch {epoch} from {} in {seconds:.1} s", directory.display());
     let directory = directory.to_owned();
     let tail = Tail { files, directory, lock, after: epoch, definitions, plans, started };
-    Ok(Recovered { objects, epoch, table_frontier, durable: Some(Durable { past, tail }) })
+    Ok(Recovered { objects, epoch, table_frontier, beginnings, durable: Some(Durable { past, tail }) })
 }
 
 /// What was defined at an epoch that is not later than that of the manifest.
@@ -84,21 +90,89 @@ pub(crate) fn definitions_at(manifest: &Manifest, epoch: Epoch) -> Result<Defini
     Ok(definitions)
 }
 
-/// Fills a table, and has the contents of each relation keep the changes that its history lacks.
-fn load(past: &Past, relation: &Relation, objects: &Objects) -> Result<()> {
-    let contents = &objects.contents[&relation.id];
-    let manifest = past.manifest();
-    let epoch = manifest.epoch;
-    let Some(known) = manifest.relation(relation.id) else {
-        contents.record_changes(epoch.saturating_sub(1));
-        return Ok(());
+/// Fills the contents of all relations, several at a time. Returns how the views begin.
+fn load_all(past: &Past, objects: &Objects, workers: usize) -> Result<HashMap<RelationId, Beginning>> {
+    let stored = objects.catalog.relations().filter(|relation| relation.is_stored());
+    let queue = Mutex::new(stored.collect::<Vec<_>>());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let work = || {
+        let mut loaded = Vec::new();
+        while let Some(relation) = { queue.lock().pop() } {
+            loaded.push((relation.id, load(past, relation, objects, workers)?));
+        }
+        Ok(loaded)
     };
-    if matches!(relation.kind, RelationKind::Table { .. }) {
-        past.read_at(known, epoch, &relation.schema(), |piece| contents.apply(0, epoch, piece.delta()))?;
-        contents.set_since(epoch);
+    let loaded = std::thread::scope(|scope| {
+        let threads = (0..threads).map(|_| scope.spawn(work)).collect::<Vec<_>>();
+        let join = |thread: ScopedJoinHandle<'_, Result<Vec<_>>>| {
+            thread.join().unwrap_or_else(|_| Err(SqlError::internal("loading a relation ended by a panic")))
+        };
+        threads.into_iter().map(join).collect::<Result<Vec<_>>>()
+    });
+    Ok(loaded?.into_iter().flatten().collect())
+}
+
+/// Fills a relation as of the epoch of the manifest, and has its contents keep the changes that come after. Returns how it
+/// begins if it is a view; one whose history is damaged is computed anew.
+fn load(past: &Past, relation: &Relation, objects: &Objects, workers: usize) -> Result<Beginning> {
+    let (manifest, contents) = (past.manifest(), &objects.contents[&relation.id]);
+    let (epoch, schema) = (manifest.epoch, relation.schema());
+    let known = manifest.relation(relation.id);
+    contents.record_changes(known.map_or(epoch.saturating_sub(1), |_| epoch));
+    let Some(known) = known else { return Ok(Beginning::New) };
+    let RelationKind::MaterializedView { plan, .. } = &relation.kind else {
+        read_ahead(past, known, epoch, &schema, |pieces| {
+            fill(contents, known, epoch, pieces.map(|piece| (0, piece.delta().clone())));
+        })?;
+        return Ok(Beginning::New);
+    };
+    let mut parts = Vec::new();
+    let read = past.read_at(known, epoch, &schema, |piece| parts.extend(place(plan, piece.delta(), workers)));
+    if let Err(error) = read {
+        tracing::warn!("the contents of view {} are computed anew: {error}", relation.name);
+        return Ok(Beginning::New);
     }
-    contents.record_changes(epoch);
-    Ok(())
+    fill(contents, known, epoch, parts.into_iter());
+    Ok(view_state::beginning(past, &objects.catalog, relation, plan, workers))
+}
+
+/// Applies what adds up to a relation at an epoch, each part to its shard, and the errors that it has then.
+fn fill(
+    contents: &state::Relation,
+    known: &RelationHistory,
+    epoch: Epoch,
+    parts: impl Iterator<Item = (usize, ZBatch)>,
+) {
+    let shards = contents.shards();
+    let files = known.base(epoch).map_or(&known.changes, |base| &base.files);
+    let rows = files.iter().map(|file| file.rows as usize).sum::<usize>();
+    (0..shards).for_each(|shard| contents.reserve(shard, rows / shards));
+    parts.for_each(|(shard, rows)| contents.apply(shard, epoch, &rows));
+    let errors = known.errors.iter().filter(|change| change.epoch <= epoch);
+    let errors = errors.map(|change| ErrorDelta { error: change.error(), weight: change.weight });
+    contents.apply_errors(0, epoch, &errors.collect::<Vec<_>>());
+    contents.set_since(epoch);
+    (0..shards).for_each(|shard| contents.advance(shard, epoch + 1));
+}
+
+/// Hands on what adds up to a relation at an epoch, while another thread reads on.
+fn read_ahead(
+    past: &Past,
+    known: &RelationHistory,
+    epoch: Epoch,
+    schema: &SchemaRef,
+    take: impl FnOnce(mpsc::IntoIter<Changes>),
+) -> Result<()> {
+    const PIECES: usize = 16;
+    let (sender, receiver) = mpsc::sync_channel(PIECES);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            // If nobody receives any more, there is a panic to tell of.
+            past.read_at(known, epoch, schema, |piece| _ = sender.send(piece))
+        });
+        take(receiver.into_iter());
+        reader.join().unwrap_or_else(|_| Err(SqlError::internal("reading a history ended by a panic")))
+    })
 }
 
 /// Leaves out the views whose plans compute something else than when their history was written: it begins anew.

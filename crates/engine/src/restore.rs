@@ -121,6 +121,7 @@ impl Copy {
     fn relation(&self, relation: &RelationHistory) -> Result<RelationHistory> {
         let mut copied = relation.clone();
         copied.dropped = None;
+        copied.state = None;
         copied.bases.retain(|base| base.epoch <= self.epoch);
         for file in copied.bases.iter().flat_map(|base| &base.files) {
             self.source.copy(&relation.directory, file, &self.target).map_err(storage_error)?;

@@ -14,8 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use springtide_catalog::{Catalog, CatalogChange, Relation, RelationKind};
-use springtide_dataflow::{CreateView, Workers};
-use springtide_plan::ViewPlan;
+use springtide_dataflow::{Beginning, CreateView, Freeze, Workers};
 use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
 use tokio::sync::oneshot;
 
@@ -38,12 +37,16 @@ const GROUPS_PER_TRIM: u64 = 16;
 /// A commit and where its answer goes.
 pub(crate) enum Request {
     Commit(Box<Commit>, oneshot::Sender<Result<Epoch, CommitError>>),
-    /// Divide the log: what is committed before the read point that is sent back, and what comes after.
-    Divide(oneshot::Sender<ReadPoint>),
+    /// Divide the log: what is committed before the read point that is sent back, and what comes after. At this point cut
+    /// through the state of some views.
+    Divide(Vec<RelationId>, oneshot::Sender<(ReadPoint, Freezes)>),
     /// Drop the parts of the log that hold nothing later than an epoch.
     Forget(Epoch, oneshot::Sender<Result<(), SqlError>>),
     Shutdown,
 }
+
+/// Cuts through the state of views that have been asked for.
+pub(crate) type Freezes = HashMap<RelationId, Arc<Freeze>>;
 
 /// A handle to the running sequencer.
 #[derive(Clone)]
@@ -55,11 +58,12 @@ impl Sequencer {
     /// Starts the sequencer and its workers, and waits until what the log holds has happened again.
     ///
     /// The sequencer goes on from what `reads` shows: `table_frontier` belongs to the tables there, and the views
-    /// there are computed from them. Commits are kept in the log of `durable`, if there is one.
+    /// there begin as `beginnings` says, or else are computed from them. Commits are kept in the log of `durable`, if there is one.
     pub(crate) fn start(
         workers: usize,
         reads: Arc<Reads>,
         table_frontier: Arc<AtomicU64>,
+        beginnings: HashMap<RelationId, Beginning>,
         durable: Option<Durable>,
     ) -> Result<(Sequencer, JoinHandle<()>), SqlError> {
         let (requests, receiver) = std::sync::mpsc::channel();
@@ -74,7 +78,7 @@ impl Sequencer {
             });
             let workers = (Workers::start(workers, on_progress), workers);
             let mut state = State::new(reads, workers, table_frontier, past);
-            let recovered = state.recover(tail);
+            let recovered = state.recover(beginnings, tail);
             let failed = recovered.is_err();
             // Whoever started the sequencer waits for it.
             let _ = is_ready.send(recovered);
@@ -90,10 +94,11 @@ impl Sequencer {
         Ok((Sequencer { requests }, thread))
     }
 
-    /// A read point that covers all commits in the part of the log that ends with this call.
-    pub(crate) fn divide_log(&self) -> Result<ReadPoint, SqlError> {
+    /// A read point that covers all commits in the part of the log that ends with this call, and cuts through these views
+    /// at its epoch.
+    pub(crate) fn divide_log(&self, views: Vec<RelationId>) -> Result<(ReadPoint, Freezes), SqlError> {
         let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Divide(reply)).map_err(|_| shutting_down())?;
+        self.requests.send(Request::Divide(views, reply)).map_err(|_| shutting_down())?;
         answer.blocking_recv().map_err(|_| shutting_down())
     }
 
@@ -187,8 +192,12 @@ impl State {
     }
 
     /// Starts the views, and lets what the log holds happen again.
-    fn recover(&mut self, tail: Option<Tail>) -> Result<(), SqlError> {
-        self.resume_views();
+    fn recover(
+        &mut self,
+        beginnings: HashMap<RelationId, Beginning>,
+        tail: Option<Tail>,
+    ) -> Result<(), SqlError> {
+        self.resume_views(beginnings);
         if let Some(tail) = tail {
             self.log = Some(tail.replay(|happened| self.repeat(happened))?);
         }
@@ -223,7 +232,7 @@ impl State {
     }
 
     /// Starts the views of the catalog.
-    fn resume_views(&mut self) {
+    fn resume_views(&mut self, mut beginnings: HashMap<RelationId, Beginning>) {
         let catalog = self.objects.catalog.clone();
         let mut views = catalog.relations().collect::<Vec<_>>();
         views.sort_by_key(|relation| relation.id);
@@ -231,14 +240,15 @@ impl State {
             self.workers.commit(self.last_epoch, Vec::new());
         }
         let views = views.into_iter().cloned().collect::<Vec<_>>();
-        self.start_views(&views, self.last_epoch);
+        for view in views {
+            let beginning = beginnings.remove(&view.id).unwrap_or(Beginning::New);
+            self.start_view(&view, self.last_epoch, beginning);
+        }
     }
 
     fn start_views(&mut self, relations: &[Arc<Relation>], as_of: Epoch) {
         for relation in relations {
-            if let RelationKind::MaterializedView { plan, .. } = &relation.kind {
-                self.start_view(relation.id, plan.clone(), as_of);
-            }
+            self.start_view(relation, as_of, Beginning::New);
         }
     }
 
@@ -250,13 +260,13 @@ impl State {
             while let Some(request) = next {
                 match request {
                     Request::Commit(commit, reply) => group = self.take(*commit, reply, group),
-                    Request::Divide(reply) => {
+                    Request::Divide(views, reply) => {
                         self.finish_group(group);
                         if let Some(log) = &mut self.log {
                             log.rotate();
                         }
                         // A checkpoint that nobody waits for any more needs no read point.
-                        let _ = reply.send(self.reads.begin());
+                        let _ = reply.send(self.cut(views));
                         group = self.begin_group();
                     }
                     Request::Forget(epoch, reply) => {
@@ -274,6 +284,14 @@ impl State {
             self.finish_group(group);
         }
         self.workers.shutdown();
+    }
+
+    /// Everything that is committed, and cuts through these views right after it.
+    fn cut(&self, views: Vec<RelationId>) -> (ReadPoint, Freezes) {
+        let point = self.reads.begin();
+        let freeze = |view| Some((view, self.workers.freeze(view, point.epoch)?));
+        let freezes = views.into_iter().filter_map(freeze).collect();
+        (point, freezes)
     }
 
     fn begin_group(&mut self) -> Group {
@@ -456,13 +474,16 @@ impl State {
         answer(reply, Ok(group.epoch));
     }
 
-    fn start_view(&mut self, view: RelationId, plan: Arc<ViewPlan>, as_of: Epoch) {
+    /// Begins to maintain a relation, if it is a view.
+    fn start_view(&mut self, relation: &Relation, as_of: Epoch, beginning: Beginning) {
+        let RelationKind::MaterializedView { plan, .. } = &relation.kind else { return };
+        let (view, plan) = (relation.id, plan.clone());
         let hold = self.reads.begin();
         assert_eq!(hold.epoch, as_of, "nothing commits while a view is started");
         let inputs = plan.sources().into_iter().map(|id| (id, self.objects.contents[&id].clone())).collect();
         let contents = self.objects.contents[&view].clone();
         let on_hydrated = Box::new(move || drop(hold));
-        self.workers.create_view(CreateView { view, plan, as_of, inputs, contents, on_hydrated });
+        self.workers.create_view(CreateView { view, plan, as_of, inputs, contents, beginning, on_hydrated });
         self.views.insert(view, as_of);
     }
 
@@ -482,7 +503,8 @@ impl State {
         self.views
             .iter()
             .map(|(view, as_of)| (self.objects.contents[view].frontier(), *as_of))
-            .filter(|(frontier, as_of)| frontier > as_of)
+            // The contents may have been complete from the beginning, before the operators were.
+            .filter(|(frontier, as_of)| *frontier > as_of + 1)
             .map(|(frontier, _)| frontier)
             .min()
             .unwrap_or(Epoch::MAX)

@@ -1,4 +1,5 @@
 use springtide_plan::{GroupBy, Node};
+use springtide_state::Frozen;
 use springtide_types::SqlError;
 
 use crate::{GroupByOperator, Input, Operator, Output, Status};
@@ -24,6 +25,14 @@ impl DistinctOperator {
 impl Operator for DistinctOperator {
     fn step(&mut self, input: Input, output: &mut Output) -> Result<Status, SqlError> {
         self.groups.step(input, output)
+    }
+
+    fn freeze(&self) -> Frozen {
+        self.groups.freeze()
+    }
+
+    fn restore(&mut self, state: &mut Frozen) -> Result<(), SqlError> {
+        self.groups.restore(state)
     }
 
     fn state_bytes(&self) -> usize {

@@ -155,6 +155,28 @@ impl ExactSum {
         if negative { -value } else { value }
     }
 
+    /// Appends the bytes of the sum: the counts of NaN, of infinity and of negative infinity, the weight of the least
+    /// limb, the limbs; each least byte first.
+    pub(crate) fn encode(&self, bytes: &mut Vec<u8>) {
+        let special = self.special.as_deref().cloned().unwrap_or_default();
+        for count in [special.nan, special.infinity, special.negative_infinity] {
+            bytes.extend(count.to_le_bytes());
+        }
+        bytes.extend(u64::from(self.low).to_le_bytes());
+        self.limbs.iter().for_each(|limb| bytes.extend(limb.to_le_bytes()));
+    }
+
+    /// The sum of these bytes; `None` if they are none.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<ExactSum> {
+        let (words, rest) = bytes.as_chunks();
+        let words = words.iter().map(|word| u64::from_le_bytes(*word)).collect::<Vec<_>>();
+        let ([nan, infinity, negative_infinity, low], limbs) = words.split_first_chunk()?;
+        let counts = [*nan as i64, *infinity as i64, *negative_infinity as i64];
+        let [nan, infinity, negative_infinity] = counts;
+        let special = (counts != [0; 3]).then(|| Box::new(Special { nan, infinity, negative_infinity }));
+        rest.is_empty().then_some(ExactSum { limbs: limbs.to_vec(), low: u16::try_from(*low).ok()?, special })
+    }
+
     /// Bytes held outside of this value itself.
     pub fn heap_bytes(&self) -> usize {
         self.limbs.capacity() * 8 + self.special.as_ref().map_or(0, |_| size_of::<Special>())

@@ -5,7 +5,7 @@ use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
 use springtide_plan::{Join, Node, arrow_error};
-use springtide_state::{Cursor, IndexedZSet, Matches};
+use springtide_state::{Cursor, Frozen, IndexedZSet, Matches};
 use springtide_types::{SqlError, ZBatch};
 
 use crate::evaluate::retain_true;
@@ -150,6 +150,15 @@ impl Operator for JoinOperator {
             self.pending = Some(self.begin(port, delta));
         }
         self.go_on(output)
+    }
+
+    fn freeze(&self) -> Frozen {
+        debug_assert!(self.pending.is_none(), "the epoch has ended");
+        Frozen::new(self.sides.iter().map(|side| side.rows.freeze()))
+    }
+
+    fn restore(&mut self, state: &mut Frozen) -> Result<(), SqlError> {
+        self.sides.iter_mut().try_for_each(|side| side.rows.restore(&state.next_section()))
     }
 
     fn state_bytes(&self) -> usize {

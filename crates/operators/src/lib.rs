@@ -15,6 +15,7 @@ mod project;
 mod render;
 mod semi_join;
 mod set_operation;
+mod slots;
 mod top_k;
 mod touched;
 mod window;

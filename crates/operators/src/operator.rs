@@ -1,3 +1,4 @@
+use springtide_state::Frozen;
 use springtide_types::{Epoch, ErrorDelta, SqlError, ZBatch};
 
 /// What an operator is asked to do next.
@@ -53,6 +54,17 @@ pub trait Operator: Send {
     /// Takes one input. Rows that fail go to [`Output::errors`] under their weight, so that the error goes
     /// away with the row; an `Err` is a broken invariant and puts the view into error for good.
     fn step(&mut self, input: Input, output: &mut Output) -> Result<Status, SqlError>;
+
+    /// What is kept from one epoch to the next; called between two epochs. Shares buffers where it can, and is O(state)
+    /// at most. Whoever keeps nothing has nothing to do here.
+    fn freeze(&self) -> Frozen {
+        Frozen::default()
+    }
+
+    /// Takes over what the operator of the same plan node froze, before the first input.
+    fn restore(&mut self, _state: &mut Frozen) -> Result<(), SqlError> {
+        Ok(())
+    }
 
     /// Bytes of state held.
     fn state_bytes(&self) -> usize {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{DataType, SchemaRef};
 use springtide_plan::{Join, JoinKind, Node};
+use springtide_state::Frozen;
 use springtide_types::{SqlError, ZBatch};
 
 use crate::{Input, JoinOperator, Operator, Output, SemiJoinOperator, Status};
@@ -175,6 +176,17 @@ impl Operator for OuterJoinOperator {
             Input::Resume => {}
         }
         self.go_on(output)
+    }
+
+    fn freeze(&self) -> Frozen {
+        let mut state = self.pairs.freeze();
+        self.sides.iter().for_each(|side| state.append(side.rows.freeze()));
+        state
+    }
+
+    fn restore(&mut self, state: &mut Frozen) -> Result<(), SqlError> {
+        self.pairs.restore(state)?;
+        self.sides.iter_mut().try_for_each(|side| side.rows.restore(state))
     }
 
     fn state_bytes(&self) -> usize {

@@ -6,10 +6,11 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::not;
 use arrow::datatypes::{Schema, SchemaRef};
 use springtide_plan::{Join, JoinKind, Node, arrow_error};
-use springtide_state::{Cursor, IndexedZSet, KeyTable, Matches};
+use springtide_state::{Cursor, Frozen, IndexedZSet, KeyTable, Matches, weights_column};
 use springtide_types::{SqlError, ZBatch};
 
 use crate::join::{key_columns, without_nulls};
+use crate::slots::{freeze_slots, restore_slots};
 use crate::{Input, Operator, Output, Status};
 
 /// Rows of the left side that a step takes out of the state.
@@ -227,6 +228,23 @@ impl Operator for SemiJoinOperator {
             }
             Input::Resume => self.emit(output),
         }
+    }
+
+    fn freeze(&self) -> Frozen {
+        let keys = freeze_slots(&self.keys, &self.keys.live(), |slots| {
+            vec![Arc::new(Int64Array::from_iter_values(slots.iter().map(|slot| self.counts[*slot as usize])))]
+        });
+        Frozen::new([self.rows.freeze(), keys])
+    }
+
+    fn restore(&mut self, state: &mut Frozen) -> Result<(), SqlError> {
+        self.rows.restore(&state.next_section())?;
+        for batch in state.next_section() {
+            let (_, values) = restore_slots(&mut self.keys, &batch)?;
+            self.counts.extend(weights_column(values.first())?.values());
+        }
+        self.touched.resize(self.keys.slots(), false);
+        Ok(())
     }
 
     fn state_bytes(&self) -> usize {

@@ -1,8 +1,11 @@
-use arrow::array::{Int64Array, RecordBatch, RecordBatchOptions};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use springtide_plan::{SetOperation, SetOperator};
-use springtide_state::{KeyTable, normalize_floats};
+use springtide_state::{Frozen, KeyTable, normalize_floats, weights_column};
 use springtide_types::{SqlError, ZBatch};
 
+use crate::slots::{freeze_slots, restore_slots};
 use crate::{Input, Operator, Output, Status};
 
 /// Rows looked at per step.
@@ -97,6 +100,25 @@ impl Operator for SetOperationOperator {
             }
             Input::EndOfEpoch(_) | Input::Resume => Ok(self.emit(output)),
         }
+    }
+
+    fn freeze(&self) -> Frozen {
+        let side = |slots: &[u32], side: usize| -> ArrayRef {
+            Arc::new(Int64Array::from_iter_values(slots.iter().map(|slot| self.counts[*slot as usize][side])))
+        };
+        Frozen::new([freeze_slots(&self.rows, &self.rows.live(), |slots| {
+            vec![side(slots, 0), side(slots, 1)]
+        })])
+    }
+
+    fn restore(&mut self, state: &mut Frozen) -> Result<(), SqlError> {
+        for batch in state.next_section() {
+            let (_, values) = restore_slots(&mut self.rows, &batch)?;
+            let (left, right) = (weights_column(values.first())?, weights_column(values.get(1))?);
+            self.counts.extend(left.values().iter().zip(right.values()).map(|(left, right)| [*left, *right]));
+        }
+        self.touched.resize(self.rows.slots(), false);
+        Ok(())
     }
 
     fn state_bytes(&self) -> usize {

@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use springtide_plan::{TopK, arrow_error};
-use springtide_state::OrderedZSet;
+use springtide_state::{Frozen, OrderedZSet};
 use springtide_types::{SqlError, ZBatch};
 
 use crate::touched::Touched;
@@ -153,6 +153,14 @@ impl Operator for TopKOperator {
             }
             Input::Resume => self.emit(output),
         }
+    }
+
+    fn freeze(&self) -> Frozen {
+        Frozen::new([self.rows.freeze()])
+    }
+
+    fn restore(&mut self, state: &mut Frozen) -> Result<(), SqlError> {
+        self.rows.restore(&state.next_section())
     }
 
     fn state_bytes(&self) -> usize {

@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::window::WindowExpr;
 use springtide_plan::{Window, sql_error};
-use springtide_state::{OrderedZSet, consolidate};
+use springtide_state::{Frozen, OrderedZSet, consolidate};
 use springtide_types::{Result, SqlError, ZBatch};
 
 use crate::touched::Touched;
@@ -140,6 +140,14 @@ impl Operator for WindowOperator {
             }
             Input::Resume => self.emit(output),
         }
+    }
+
+    fn freeze(&self) -> Frozen {
+        Frozen::new([self.rows.freeze()])
+    }
+
+    fn restore(&mut self, state: &mut Frozen) -> Result<()> {
+        self.rows.restore(&state.next_section())
     }
 
     fn state_bytes(&self) -> usize {

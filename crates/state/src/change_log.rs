@@ -34,6 +34,11 @@ impl ChangeLog {
         self.after
     }
 
+    /// Rows that changed.
+    pub(crate) fn len(&self) -> usize {
+        self.pieces.iter().map(Changes::len).sum::<usize>() + self.pending_rows
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes + self.errors.capacity() * size_of::<(Epoch, ErrorDelta)>()
     }

@@ -26,6 +26,15 @@ impl HashIndex {
         self.heads.allocation_size() + 4 * (self.next.capacity() + self.previous.capacity())
     }
 
+    /// Makes room for rows whose hashes differ.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.heads.reserve(rows, |entry| entry.0);
+        self.next.reserve(rows);
+        if self.unlinks {
+            self.previous.reserve(rows);
+        }
+    }
+
     /// Number of rows ever pushed, and so the position of the next one.
     pub(crate) fn len(&self) -> usize {
         self.next.len()

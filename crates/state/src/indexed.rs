@@ -1,7 +1,7 @@
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
-use springtide_types::ZBatch;
 use springtide_types::hash::hash_columns;
+use springtide_types::{Result, ZBatch};
 
 use crate::hash_index::END;
 use crate::store::{Access, Store};
@@ -106,6 +106,16 @@ impl IndexedZSet {
     /// The given columns of the given rows.
     pub fn gather(&self, columns: &[usize], row_ids: &[u32]) -> Vec<ArrayRef> {
         self.store.chunks().gather(columns, row_ids)
+    }
+
+    /// The state as Arrow batches. O(chunks + dead rows).
+    pub fn freeze(&self) -> Vec<RecordBatch> {
+        self.store.freeze()
+    }
+
+    /// Fills an empty Z-set with what another one froze. O(rows).
+    pub fn restore(&mut self, batches: &[RecordBatch]) -> Result<()> {
+        self.store.restore(batches)
     }
 
     /// Rows whose weight is not 0.

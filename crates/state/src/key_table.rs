@@ -87,6 +87,14 @@ impl KeyTable {
             .expect("gathered columns have the schema's types")
     }
 
+    /// The slots that have a key, ascending.
+    pub fn live(&self) -> Vec<u32> {
+        let mut free = keys!(&self.keys, keys => keys.free()).to_vec();
+        free.sort_unstable();
+        let mut free = free.into_iter().peekable();
+        (0..self.slots() as u32).filter(|slot| free.next_if_eq(slot).is_none()).collect()
+    }
+
     /// Forgets the keys of these slots, each named once.
     pub fn release(&mut self, slots: &[u32]) {
         keys!(&mut self.keys, keys => keys.release(slots));

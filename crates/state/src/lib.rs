@@ -10,6 +10,7 @@ mod change_log;
 mod chunks;
 mod consolidate;
 mod equality;
+mod frozen;
 mod hash_index;
 mod indexed;
 mod key_table;
@@ -25,6 +26,7 @@ mod wide_keys;
 
 pub use consolidate::consolidate;
 pub use equality::equal_pairs;
+pub use frozen::{FROZEN_VERSION, Frozen, frozen_batch, thaw_rows, unfit, weights_column};
 pub use indexed::{Cursor, IndexedZSet, Matches};
 pub use key_table::KeyTable;
 pub use normalize::normalize_floats;

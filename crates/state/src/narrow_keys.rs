@@ -98,6 +98,11 @@ impl NarrowKeys {
         slots.collect()
     }
 
+    /// Slots below [`slots`](Self::slots) without a key.
+    pub(crate) fn free(&self) -> &[u32] {
+        &self.free
+    }
+
     pub(crate) fn find(&self, rows: &arrow::array::RecordBatch) -> Vec<Option<u32>> {
         let keys = self.pack(rows.columns(), rows.num_rows());
         let slot = |key: &Key| self.table.find(key.hash(), |(other, _)| other == key).map(|(_, slot)| *slot);

@@ -51,6 +51,12 @@ impl<V: Ord + Clone> OrderedWeights<V> {
             .map(|((_, value), _)| value)
     }
 
+    /// The values of a group and their weights, in order. `least` is a value that none is less than.
+    pub fn values_of(&self, group: u32, least: V) -> impl Iterator<Item = (&V, i64)> {
+        let values = self.weights.range((group, least)..);
+        values.take_while(move |((other, _), _)| *other == group).map(|((_, value), weight)| (value, *weight))
+    }
+
     /// Number of (group, value) pairs held.
     pub fn len(&self) -> usize {
         self.weights.len()

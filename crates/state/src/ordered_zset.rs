@@ -3,8 +3,9 @@ use std::cmp::Ordering;
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use smallvec::SmallVec;
-use springtide_types::{SortColumn, ZBatch};
+use springtide_types::{Result, SortColumn, ZBatch};
 
+use crate::frozen::thaw_delta;
 use crate::indexed::MIN_COMPACTION;
 use crate::key_table::KeyTable;
 use crate::normalize::normalize_floats;
@@ -260,6 +261,21 @@ impl OrderedZSet {
         self.words.shrink_to_fit();
         let moved = self.store.compact(|_| false);
         self.lists.iter_mut().flatten().for_each(|row| *row = moved[*row as usize]);
+    }
+
+    /// The state as Arrow batches. O(chunks + dead rows).
+    pub fn freeze(&self) -> Vec<RecordBatch> {
+        self.store.freeze()
+    }
+
+    /// Fills an empty Z-set with what another one froze. O(rows · log group).
+    pub fn restore(&mut self, batches: &[RecordBatch]) -> Result<()> {
+        for batch in batches {
+            let delta = thaw_delta(batch, self.store.chunks().schema())?;
+            let groups = self.groups_of(delta.rows());
+            self.apply(&delta, &groups);
+        }
+        Ok(())
     }
 
     /// Bytes held.

@@ -84,6 +84,11 @@ impl Relation {
         self.shards[shard].write().apply(epoch, delta);
     }
 
+    /// Makes room for rows that are about to come to a shard.
+    pub fn reserve(&self, shard: usize, rows: usize) {
+        self.shards[shard].write().reserve(rows);
+    }
+
     /// Adds errors that appear or go away at an epoch.
     pub fn apply_errors(&self, shard: usize, epoch: Epoch, errors: &[ErrorDelta]) {
         if !errors.is_empty() {
@@ -113,6 +118,11 @@ impl Relation {
     /// Shortens the log: changes up to an epoch are written down elsewhere.
     pub fn forget_recorded(&self, until: Epoch) {
         self.shards.iter().for_each(|shard| shard.write().forget_changes(until));
+    }
+
+    /// Rows in the log of changes.
+    pub fn recorded_rows(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().log().map_or(0, ChangeLog::len)).sum()
     }
 
     /// Bytes that the log of changes holds.

@@ -90,6 +90,11 @@ impl Shard {
             + (self.errors.len() + self.error_changes.len()) * size_of::<ErrorDelta>()
     }
 
+    /// Makes room for rows.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.store.reserve(rows);
+    }
+
     pub(crate) fn apply(&mut self, epoch: Epoch, delta: &ZBatch) {
         let before = self.store.weights().len();
         let mut changes = Vec::new();

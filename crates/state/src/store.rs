@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::SchemaRef;
-use springtide_types::ZBatch;
 use springtide_types::hash::hash_columns;
+use springtide_types::{Result, ZBatch};
 
 use crate::chunks::Chunks;
 use crate::consolidate::consolidate;
+use crate::frozen::{freeze_delta, thaw_delta};
 use crate::hash_index::{END, HashIndex};
 
 /// How the rows of a [`Store`] are found again.
@@ -163,6 +164,42 @@ impl Store {
         }
         if let Some(index) = &mut self.by_row {
             index.push(rows);
+        }
+    }
+
+    /// The rows that are not dead, and their weights. Shares the chunks in which none is; O(dead) for the others.
+    pub(crate) fn freeze(&self) -> Vec<RecordBatch> {
+        let parts = self.chunks.parts().iter().map(|part| {
+            let start = part.start as usize;
+            let weights = &self.weights[start..start + part.rows.num_rows()];
+            let rows = ZBatch::new(part.rows.clone(), Int64Array::from(weights.to_vec()));
+            match part.odd > 0 && weights.contains(&0) {
+                true => {
+                    rows.filter(&weights.iter().map(|weight| Some(*weight != 0)).collect::<BooleanArray>())
+                }
+                false => rows,
+            }
+        });
+        parts.filter(|rows| !rows.is_empty()).map(|rows| freeze_delta(&rows)).collect()
+    }
+
+    /// Fills an empty store with what another one froze. O(rows).
+    pub(crate) fn restore(&mut self, batches: &[RecordBatch]) -> Result<()> {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        self.reserve(rows);
+        for batch in batches {
+            let delta = thaw_delta(batch, self.chunks.schema())?;
+            self.append(delta.rows(), delta.weights().values(), None);
+        }
+        Ok(())
+    }
+
+    /// Makes room for rows, also in the index by which retractions find theirs: few rows share a place in it.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.weights.reserve(rows);
+        let index = self.by_row.as_mut().or(self.by_key.as_mut());
+        if let Some(index) = index.filter(|_| !self.append_only) {
+            index.chains.reserve(rows);
         }
     }
 

@@ -69,6 +69,11 @@ impl WideKeys {
         candidates.iter().map(|row| self.slots[*row as usize]).collect()
     }
 
+    /// Slots below [`slots`](Self::slots) without a key.
+    pub(crate) fn free(&self) -> &[u32] {
+        &self.free
+    }
+
     pub(crate) fn find(&self, keys: &RecordBatch) -> Vec<Option<u32>> {
         let hashes = hash_columns(keys.columns(), keys.num_rows());
         let mut slots = vec![None; hashes.len()];

@@ -33,6 +33,14 @@ pub enum StorageError {
         /// What the library said.
         source: ParquetError,
     },
+    /// A state file can't be written or read as Arrow.
+    #[error("{}: {source}", path.display())]
+    Arrow {
+        /// The file.
+        path: PathBuf,
+        /// What the library said.
+        source: ArrowError,
+    },
     /// A commit that no record can hold. Nothing was written, and nothing more is until the database is opened again.
     #[error("{0}")]
     Record(ArrowError),

@@ -18,6 +18,7 @@ pub use error::StorageError;
 pub use file_system::{FileSystem, LocalFileSystem, LogFile};
 pub use history::{
     Base, CatalogEntry, DataFile, ErrorChange, FILE_ROWS, History, Manifest, RelationHistory, Snapshot,
+    StateFile, StateFiles, StateSection,
 };
 pub use record::Record;
 pub use wal::{Replayed, Wal};

@@ -1,4 +1,4 @@
-//! How long a start takes: until statements are answered, and until every view is, over tables of several sizes and
+//! How long a start takes: until statements are answered, and until every view is, and until a new row shows in them, over tables of several sizes and
 //! histories of several lengths.
 
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ pub struct Restart {
     pub ready: Duration,
     /// Until each view is complete.
     pub views: Duration,
+    /// Until a row that was inserted first of all shows in every view.
+    pub fresh: Duration,
     /// Bytes in the directory.
     pub bytes: u64,
 }
@@ -63,9 +65,12 @@ pub async fn measure(rows: i64, rounds: usize, workers: usize) -> Result<Restart
     let mut client = Client::new(&database);
     let (_, total) = client.query(&format!("SELECT 1 FROM total WHERE sales = {rows}")).await?;
     assert_eq!(total.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1, "every row is there again");
+    client.run("INSERT INTO sale VALUES (0, 1, 1)").await?;
+    database.wait_until_current().await?;
+    let fresh = started.elapsed();
     database.shutdown().await;
     let bytes = bytes_below(directory.path()).map_err(|error| SqlError::internal(error.to_string()))?;
-    Ok(Restart { ready, views, bytes })
+    Ok(Restart { ready, views, fresh, bytes })
 }
 
 fn bytes_below(directory: &std::path::Path) -> std::io::Result<u64> {

@@ -1,6 +1,8 @@
 //! Random histories: views come and go while tables change, and every view is compared with its query run
 //! from scratch at every epoch since it began. Set SEED to repeat a failure.
 
+use std::collections::BTreeMap;
+
 use crate::common::Harness;
 use crate::common::model::{Bag, Row};
 use crate::common::plans::{
@@ -88,15 +90,27 @@ fn run(seed: u64, workers: usize) {
     let tables = [harness.table(&["a", "b"]), harness.table(&["a", "b"])];
     let mut models = [Bag::new(), Bag::new()];
     let mut views = Vec::<(RelationId, Epoch)>::new();
+    let mut cuts = BTreeMap::new();
     for _ in 0..STEPS {
-        match rng.u8(..10) {
-            0 | 1 if views.len() < 8 => {
+        match rng.u8(..8) {
+            0 if views.len() < 8 => {
                 let relations =
                     tables.iter().copied().chain(views.iter().map(|(view, _)| *view)).collect::<Vec<_>>();
                 let depth = rng.usize(0..4);
                 let root = plan(&mut rng, &harness, &relations, depth);
                 let epoch = harness.epoch;
                 views.push((harness.view(root), epoch));
+            }
+            1 if !views.is_empty() => {
+                let view = views[rng.usize(..views.len())].0;
+                // The next cut of a view takes the place of one that is not complete.
+                let freeze = harness.workers.freeze(view, harness.epoch).expect("the view is there");
+                cuts.insert(view, freeze);
+            }
+            2 if !cuts.is_empty() && rng.bool() && views.len() < 12 => {
+                let (view, freeze) = cuts.pop_first().expect("there is one");
+                let epoch = harness.epoch;
+                views.push((harness.resume(view, &freeze), epoch));
             }
             2 => (0..20).for_each(|_| _ = harness.commit(&[])),
             _ => {

@@ -18,6 +18,16 @@ pub(super) trait Accumulator: Send {
     /// The results of these groups, in this order.
     fn evaluate(&self, groups: &[u32]) -> Evaluation;
 
+    /// What is kept for these groups, as columns with one row for each.
+    fn freeze(&self, groups: &[u32]) -> Vec<ArrayRef>;
+
+    /// Takes over what was frozen, of these groups, for which there is room and nothing else yet: the next of `columns`.
+    fn restore(
+        &mut self,
+        groups: &[u32],
+        columns: &mut dyn Iterator<Item = ArrayRef>,
+    ) -> Result<(), SqlError>;
+
     /// Forgets what is kept for a group that has become empty.
     fn clear(&mut self, _group: u32) {}
 

@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use springtide_state::{KeyTable, normalize_floats};
-use springtide_types::ZBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
+use springtide_state::{KeyTable, frozen_batch, normalize_floats, weights_column};
+use springtide_types::{Result, ZBatch};
 
 use super::accumulator::Accumulator;
 use super::inputs::passes;
+use crate::slots::{freeze_slots, restore_slots};
 
 /// What all aggregates over the distinct values of one argument share: how often each value is there. Per aggregate
 /// a value counts the rows that pass its filter; it goes into the aggregate's accumulator when that count becomes
@@ -102,14 +103,59 @@ impl DistinctValues {
 
     /// Forgets those of these pairs of which there is no row.
     fn release(&mut self, mut pairs: Vec<u32>) {
-        let filters = || self.members.iter().filter_map(|member| member.filter.as_ref());
-        pairs.retain(|pair| {
-            let pair = *pair as usize;
-            self.rows[pair] == 0 && filters().all(|(_, counts)| counts[pair] == 0)
-        });
+        pairs.retain(|pair| self.is_gone(*pair as usize));
         pairs.sort_unstable();
         pairs.dedup();
         self.pairs.release(&pairs);
+    }
+
+    /// Whether no row has the pair.
+    fn is_gone(&self, pair: usize) -> bool {
+        let mut filters = self.members.iter().filter_map(|member| member.filter.as_ref());
+        self.rows[pair] == 0 && filters.all(|(_, counts)| counts.get(pair).is_none_or(|count| *count == 0))
+    }
+
+    /// The pairs as a section: the place of the group among `groups`, which are ascending, the value, the number of rows,
+    /// and the counts of the members with a filter.
+    pub(super) fn freeze(&self, groups: &[u32]) -> Vec<RecordBatch> {
+        let mut places = vec![0; groups.last().map_or(0, |last| *last as usize + 1)];
+        for (place, group) in (0..).zip(groups) {
+            places[*group as usize] = place;
+        }
+        // A value that went before it came has left nothing but its place, perhaps that of a group which is no more.
+        let there = |pair: &u32| !self.is_gone(*pair as usize);
+        let pairs = self.pairs.live().into_iter().filter(there).collect::<Vec<_>>();
+        let batches = freeze_slots(&self.pairs, &pairs, |pairs| {
+            let column = |counts: &Vec<i64>| -> ArrayRef {
+                let counts = pairs.iter().map(|pair| counts.get(*pair as usize).copied().unwrap_or(0));
+                Arc::new(Int64Array::from_iter_values(counts))
+            };
+            let filters = self.members.iter().filter_map(|member| member.filter.as_ref());
+            std::iter::once(column(&self.rows)).chain(filters.map(|(_, counts)| column(counts))).collect()
+        });
+        let placed = batches.into_iter().map(|batch| {
+            let groups = batch
+                .column(0)
+                .as_primitive::<UInt32Type>()
+                .unary::<_, UInt32Type>(|group| places[group as usize]);
+            let mut columns = batch.columns().to_vec();
+            columns[0] = Arc::new(groups);
+            frozen_batch(columns, batch.num_rows())
+        });
+        placed.collect()
+    }
+
+    /// Takes those pairs over.
+    pub(super) fn restore(&mut self, batches: &[RecordBatch]) -> Result<()> {
+        for batch in batches {
+            let (_, columns) = restore_slots(&mut self.pairs, batch)?;
+            let mut columns = columns.iter();
+            self.rows.extend(weights_column(columns.next())?.values());
+            for (_, counts) in self.members.iter_mut().filter_map(|member| member.filter.as_mut()) {
+                counts.extend(weights_column(columns.next())?.values());
+            }
+        }
+        Ok(())
     }
 
     /// Bytes held.

@@ -1,8 +1,12 @@
 //! `min` and `max`.
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType, IntervalUnit};
-use springtide_state::OrderedWeights;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeListArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::{filter, is_not_null};
+use arrow::datatypes::{DataType, Field, IntervalUnit};
+use springtide_state::{OrderedWeights, unfit, weights_column};
 use springtide_types::{Result, SqlError};
 
 use super::accumulator::{Accumulator, Evaluation};
@@ -72,6 +76,21 @@ impl<K: OrderKey> Accumulator for Growing<K> {
         Evaluation::of(K::column(keys.collect(), &self.data_type))
     }
 
+    fn freeze(&self, groups: &[u32]) -> Vec<ArrayRef> {
+        vec![self.evaluate(groups).column]
+    }
+
+    fn restore(&mut self, groups: &[u32], columns: &mut dyn Iterator<Item = ArrayRef>) -> Result<()> {
+        let extrema = of_type(columns.next(), &self.data_type)?;
+        let there = is_not_null(&extrema).map_err(|error| unfit(&error.to_string()))?;
+        let keys = K::keys(&filter(&extrema, &there).map_err(|error| unfit(&error.to_string()))?);
+        let there = groups.iter().zip(there.values()).filter(|(_, there)| *there);
+        for ((group, _), key) in there.zip(keys) {
+            self.extrema[*group as usize] = Some(key);
+        }
+        Ok(())
+    }
+
     fn clear(&mut self, group: u32) {
         self.extrema[group as usize] = None;
     }
@@ -106,7 +125,47 @@ impl<K: OrderKey> Accumulator for Ordered<K> {
         Evaluation::of(K::column(groups.iter().map(extremum).collect(), &self.data_type))
     }
 
+    fn freeze(&self, groups: &[u32]) -> Vec<ArrayRef> {
+        let (mut keys, mut weights, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
+        for group in groups {
+            let before = keys.len();
+            for (key, weight) in self.values.values_of(*group, K::LEAST) {
+                keys.push(Some(key.clone()));
+                weights.push(weight);
+            }
+            lengths.push(keys.len() - before);
+        }
+        let weights = Arc::new(Int64Array::from(weights));
+        [K::column(keys, &self.data_type), weights].map(|values| list_of(values, &lengths)).into()
+    }
+
+    fn restore(&mut self, groups: &[u32], columns: &mut dyn Iterator<Item = ArrayRef>) -> Result<()> {
+        let mut list = || columns.next().and_then(|column| column.as_list_opt::<i64>().cloned());
+        let (Some(keys), Some(weights)) = (list(), list()) else {
+            return Err(unfit("a column of ordered values is missing"));
+        };
+        for (row, group) in groups.iter().enumerate() {
+            let keys = K::keys(&of_type(Some(keys.value(row)), &self.data_type)?);
+            let weights = weights_column(Some(&weights.value(row)))?;
+            for (key, weight) in keys.into_iter().zip(weights.values()) {
+                self.values.add(*group, key, *weight);
+            }
+        }
+        Ok(())
+    }
+
     fn bytes(&self) -> usize {
         self.values.bytes(K::heap_bytes)
     }
+}
+
+/// Values in lists of these lengths.
+fn list_of(values: ArrayRef, lengths: &[usize]) -> ArrayRef {
+    let field = Arc::new(Field::new("value", values.data_type().clone(), true));
+    Arc::new(LargeListArray::new(field, OffsetBuffer::from_lengths(lengths.iter().copied()), values, None))
+}
+
+fn of_type(column: Option<ArrayRef>, data_type: &DataType) -> Result<ArrayRef> {
+    let column = column.filter(|column| column.data_type() == data_type);
+    column.ok_or_else(|| unfit("a column of least or greatest values is missing"))
 }

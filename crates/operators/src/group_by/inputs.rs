@@ -4,6 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::Schema;
 use springtide_plan::Aggregate;
+use springtide_state::Frozen;
 use springtide_types::{SqlError, ZBatch};
 
 use super::accumulator::{Accumulator, create};
@@ -81,6 +82,16 @@ impl Inputs {
         for values in &mut self.distinct {
             values.update(groups, delta, &mut self.accumulators);
         }
+    }
+
+    /// Adds a section for each argument whose distinct values are kept. `groups` are those that are in use, ascending.
+    pub(super) fn freeze_distinct(&self, groups: &[u32], state: &mut Frozen) {
+        self.distinct.iter().for_each(|values| state.push(values.freeze(groups)));
+    }
+
+    /// Takes those sections over; the groups have their new numbers by now, in the same order.
+    pub(super) fn restore_distinct(&mut self, state: &mut Frozen) -> Result<(), SqlError> {
+        self.distinct.iter_mut().try_for_each(|values| values.restore(&state.next_section()))
     }
 
     /// Bytes held.

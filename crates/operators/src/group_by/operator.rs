@@ -1,14 +1,15 @@
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{Schema, SchemaRef};
 use springtide_plan::GroupBy;
-use springtide_state::{KeyTable, equal_pairs, normalize_floats};
+use springtide_state::{Frozen, KeyTable, equal_pairs, normalize_floats, weights_column};
 use springtide_types::{SqlError, ZBatch};
 
 use super::inputs::Inputs;
 use crate::render::row_text;
+use crate::slots::{freeze_slots, restore_slots};
 use crate::{Input, Operator, Output, Status};
 
 /// Groups looked at per step.
@@ -90,12 +91,17 @@ impl GroupByOperator {
     fn intern(&mut self, keys: Vec<ArrayRef>, rows: usize) -> Result<Vec<u32>, SqlError> {
         let keys = keys.iter().map(normalize_floats).collect();
         let groups = self.groups.intern(&record_batch(self.key_schema.clone(), keys, rows)?);
+        self.resize();
+        Ok(groups)
+    }
+
+    /// Makes room for what is kept of each group.
+    fn resize(&mut self) {
         self.rows.resize(self.groups.slots(), 0);
         self.touched.resize(self.groups.slots(), false);
         for accumulator in self.aggregates.accumulators_mut() {
             accumulator.resize(self.groups.slots());
         }
-        Ok(groups)
     }
 
     /// Notes what the groups not touched before in this epoch amount to.
@@ -255,6 +261,41 @@ impl Operator for GroupByOperator {
             }
             Input::Resume => self.emit(output),
         }
+    }
+
+    fn freeze(&self) -> Frozen {
+        if self.invalid.is_some() {
+            return Frozen::default();
+        }
+        let live = self.groups.live();
+        let groups = freeze_slots(&self.groups, &live, |groups| {
+            let rows = groups.iter().map(|group| self.rows[*group as usize]);
+            let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(rows))];
+            let accumulators = self.aggregates.accumulators().iter();
+            accumulators.for_each(|accumulator| columns.extend(accumulator.freeze(groups)));
+            columns
+        });
+        let mut state = Frozen::new([groups]);
+        self.aggregates.freeze_distinct(&live, &mut state);
+        state
+    }
+
+    fn restore(&mut self, state: &mut Frozen) -> Result<(), SqlError> {
+        for batch in state.next_section() {
+            let (groups, columns) = restore_slots(&mut self.groups, &batch)?;
+            self.resize();
+            let mut columns = columns.into_iter();
+            self.rows.truncate(self.groups.slots() - groups.len());
+            self.rows.extend(weights_column(columns.next().as_ref())?.values());
+            for accumulator in self.aggregates.accumulators_mut() {
+                accumulator.restore(&groups, &mut columns)?;
+            }
+        }
+        self.aggregates.restore_distinct(state)?;
+        if self.global == Global::Owed {
+            self.global = Global::Standing;
+        }
+        Ok(())
     }
 
     fn state_bytes(&self) -> usize {

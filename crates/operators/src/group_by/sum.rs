@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use arrow::array::BinaryBuilder;
 use arrow::array::IntervalMonthDayNanoArray;
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
 use arrow::compute::cast;
 use arrow::datatypes::*;
+use springtide_state::{unfit, weights_column};
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::accumulator::{Accumulator, Evaluation};
@@ -24,6 +26,12 @@ trait Summation: Send + 'static {
 
     /// The results, NULL for `None`.
     fn column(values: Vec<Option<&Self::State>>, output: &DataType) -> Evaluation;
+
+    /// Appends the bytes of a sum, least significant first.
+    fn encode(sum: &Self::State, bytes: &mut Vec<u8>);
+
+    /// The sum of these bytes; `None` if they are none.
+    fn decode(bytes: &[u8]) -> Option<Self::State>;
 
     /// Bytes held outside of the state itself.
     fn heap_bytes(_: &Self::State) -> usize {
@@ -76,6 +84,30 @@ impl<S: Summation> Accumulator for Sum<S> {
 
     fn clear(&mut self, group: u32) {
         self.states[group as usize] = State::default();
+    }
+
+    fn freeze(&self, groups: &[u32]) -> Vec<ArrayRef> {
+        let states = || groups.iter().map(|group| &self.states[*group as usize]);
+        let mut sums = BinaryBuilder::new();
+        let mut bytes = Vec::new();
+        for state in states() {
+            bytes.clear();
+            S::encode(&state.sum, &mut bytes);
+            sums.append_value(&bytes);
+        }
+        let values = Int64Array::from_iter_values(states().map(|state| state.values));
+        vec![Arc::new(sums.finish()), Arc::new(values)]
+    }
+
+    fn restore(&mut self, groups: &[u32], columns: &mut dyn Iterator<Item = ArrayRef>) -> Result<()> {
+        let sums = columns.next().and_then(|column| column.as_binary_opt::<i32>().cloned());
+        let sums = sums.ok_or_else(|| unfit("a column of sums is missing"))?;
+        let values = weights_column(columns.next().as_ref())?;
+        for ((group, sum), values) in groups.iter().zip(&sums).zip(values.values()) {
+            let sum = sum.and_then(S::decode).ok_or_else(|| unfit("a sum is damaged"))?;
+            self.states[*group as usize] = State { sum, values: *values };
+        }
+        Ok(())
     }
 
     fn bytes(&self) -> usize {
@@ -158,6 +190,14 @@ impl Summation for Integers {
             }
         }
     }
+
+    fn encode(sum: &i128, bytes: &mut Vec<u8>) {
+        bytes.extend(sum.to_le_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Option<i128> {
+        bytes.try_into().ok().map(i128::from_le_bytes)
+    }
 }
 
 /// Decimals, in 256 bits: 2^63 rows of 38 digits do not overflow them.
@@ -185,6 +225,14 @@ impl Summation for Decimals {
         let (sums, errors) = checked(sums, narrow);
         Evaluation { column: Arc::new(Decimal128Array::from(sums).with_data_type(output.clone())), errors }
     }
+
+    fn encode(sum: &i256, bytes: &mut Vec<u8>) {
+        bytes.extend(sum.to_le_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Option<i256> {
+        bytes.try_into().ok().map(i256::from_le_bytes)
+    }
 }
 
 /// Floats, without any rounding until the result is read.
@@ -210,6 +258,14 @@ impl Summation for Floats {
 
     fn heap_bytes(sum: &ExactSum) -> usize {
         sum.heap_bytes()
+    }
+
+    fn encode(sum: &ExactSum, bytes: &mut Vec<u8>) {
+        sum.encode(bytes);
+    }
+
+    fn decode(bytes: &[u8]) -> Option<ExactSum> {
+        ExactSum::decode(bytes)
     }
 }
 
@@ -239,5 +295,15 @@ impl Summation for Intervals {
         };
         let (sums, errors) = checked(sums, narrow);
         Evaluation { column: Arc::new(IntervalMonthDayNanoArray::from(sums)), errors }
+    }
+
+    fn encode(sum: &[i128; 3], bytes: &mut Vec<u8>) {
+        sum.iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+    }
+
+    fn decode(bytes: &[u8]) -> Option<[i128; 3]> {
+        let (fields, rest) = bytes.as_chunks();
+        let fields = fields.iter().map(|field| i128::from_le_bytes(*field)).collect::<Vec<_>>();
+        if rest.is_empty() { fields.try_into().ok() } else { None }
     }
 }

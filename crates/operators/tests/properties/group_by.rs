@@ -155,6 +155,9 @@ fn check(keys: &[usize], append_only: bool) {
             operator.step(Input::Delta(0, batch(random, &all)), &mut Output::default()).unwrap();
         }
         feed(&mut operator, Input::EndOfEpoch(epoch), &mut found);
+        if random.u8(..) < 30 {
+            operator = resumed(&operator, GroupByOperator::new(&plan, true));
+        }
         let shown = Contents { rows: found.rows.clone(), errors: found.errors.clone() };
         assert_eq!(anonymous(shown), expect(&plan, &rows), "seed {seed} epoch {epoch}");
     }

@@ -111,6 +111,12 @@ pub(crate) fn random_epoch(
     batches
 }
 
+/// An operator that goes on from what another one of the same plan node keeps.
+pub(crate) fn resumed<O: Operator>(operator: &O, mut fresh: O) -> O {
+    fresh.restore(&mut operator.freeze()).unwrap();
+    fresh
+}
+
 /// Gives an input to the operator and lets it finish.
 pub(crate) fn feed(operator: &mut dyn Operator, input: Input, contents: &mut Contents) -> usize {
     let mut input = input;

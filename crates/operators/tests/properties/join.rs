@@ -134,7 +134,7 @@ fn expect(plan: &Join, left: &Multiset, right: &Multiset) -> Contents {
 fn check(plan: &Join, append_only: [bool; 2]) {
     let seed = fastrand::u64(..);
     let random = &mut fastrand::Rng::with_seed(seed);
-    let mut operator = operator(plan);
+    let mut running = operator(plan);
     let (mut sides, mut found) = ([Multiset::new(), Multiset::new()], Contents::default());
     for epoch in 0..12 {
         let mut deltas = Vec::new();
@@ -144,9 +144,14 @@ fn check(plan: &Join, append_only: [bool; 2]) {
         }
         random.shuffle(&mut deltas);
         for (port, delta) in deltas {
-            feed(operator.as_mut(), Input::Delta(port, delta), &mut found);
+            feed(running.as_mut(), Input::Delta(port, delta), &mut found);
         }
-        feed(operator.as_mut(), Input::EndOfEpoch(epoch), &mut found);
+        feed(running.as_mut(), Input::EndOfEpoch(epoch), &mut found);
+        if random.u8(..) < 50 {
+            let mut state = running.freeze();
+            running = operator(plan);
+            running.restore(&mut state).unwrap();
+        }
         assert_eq!(found, expect(plan, &sides[0], &sides[1]), "{:?} seed {seed} epoch {epoch}", plan.kind);
     }
 }

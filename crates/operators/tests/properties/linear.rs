@@ -34,15 +34,19 @@ fn division_by_zero(row: &Row) -> SqlError {
 }
 
 /// Runs a history, comparing after each epoch with what `expect` makes of the rows at that time.
-fn check(operator: &mut dyn Operator, expect: impl Fn(&Multiset) -> Contents) {
+fn check<O: Operator>(fresh: impl Fn() -> O, expect: impl Fn(&Multiset) -> Contents) {
     let seed = fastrand::u64(..);
     let random = &mut fastrand::Rng::with_seed(seed);
+    let mut operator = fresh();
     let (mut rows, mut found) = (Multiset::new(), Contents::default());
     for epoch in 0..200 {
         for delta in random_epoch(random, &mut rows, false) {
-            feed(operator, Input::Delta(0, delta), &mut found);
+            feed(&mut operator, Input::Delta(0, delta), &mut found);
         }
-        feed(operator, Input::EndOfEpoch(epoch), &mut found);
+        feed(&mut operator, Input::EndOfEpoch(epoch), &mut found);
+        if random.u8(..) < 30 {
+            operator = resumed(&operator, fresh());
+        }
         assert_eq!(found, expect(&rows), "seed {seed} epoch {epoch}");
     }
 }
@@ -62,12 +66,15 @@ fn with_errors(mut contents: Contents, rows: &Multiset) -> Contents {
 #[test]
 fn filter_keeps_what_is_true_and_reports_what_fails() {
     let predicate = binary(quotient(), Op::Gt, lit(4_i32), &schema()).unwrap();
-    let mut operator = FilterOperator::new(&Filter { input: source(false, vec![]), predicate });
-    check(&mut operator, |rows| {
-        let kept = rows.iter().filter(|(row, _)| row.v.is_some_and(|v| v != 0 && 12 / v > 4));
-        let kept = kept.map(|(row, weight)| (row.clone(), *weight)).collect::<Vec<_>>();
-        with_errors(contents(&kept), rows)
-    });
+    let plan = Filter { input: source(false, vec![]), predicate };
+    check(
+        || FilterOperator::new(&plan),
+        |rows| {
+            let kept = rows.iter().filter(|(row, _)| row.v.is_some_and(|v| v != 0 && 12 / v > 4));
+            let kept = kept.map(|(row, weight)| (row.clone(), *weight)).collect::<Vec<_>>();
+            with_errors(contents(&kept), rows)
+        },
+    );
 }
 
 #[test]
@@ -75,20 +82,25 @@ fn project_computes_columns_and_reports_what_fails() {
     let schema = Arc::new(Schema::new(vec![Field::new("q", DataType::Int32, true)]));
     let exprs = vec![ScalarExpr { expr: quotient(), name: "q".to_owned() }];
     let plan = Project { input: source(false, vec![]), exprs, schema: schema.clone() };
-    check(&mut ProjectOperator::new(&plan), |rows| {
-        let kept = rows.iter().filter(|(row, _)| row.v != Some(0));
-        let (values, weights): (Vec<_>, Vec<_>) = kept.map(|(row, w)| (row.v.map(|v| 12 / v), *w)).unzip();
-        let rows_out =
-            RecordBatch::try_new(schema.clone(), vec![Arc::new(Int32Array::from(values))]).unwrap();
-        let mut contents = Contents::default();
-        contents.add(&ZBatch::new(rows_out, weights.into()));
-        with_errors(contents, rows)
-    });
+    check(
+        || ProjectOperator::new(&plan),
+        |rows| {
+            let kept = rows.iter().filter(|(row, _)| row.v != Some(0));
+            let (values, weights): (Vec<_>, Vec<_>) =
+                kept.map(|(row, w)| (row.v.map(|v| 12 / v), *w)).unzip();
+            let rows_out =
+                RecordBatch::try_new(schema.clone(), vec![Arc::new(Int32Array::from(values))]).unwrap();
+            let mut contents = Contents::default();
+            contents.add(&ZBatch::new(rows_out, weights.into()));
+            with_errors(contents, rows)
+        },
+    );
 }
 
 #[test]
 fn distinct_keeps_each_row_once() {
-    check(&mut DistinctOperator::new(&source(false, vec![])), |rows| {
-        contents(&rows.keys().map(|row| (row.clone(), 1)).collect::<Vec<_>>())
-    });
+    check(
+        || DistinctOperator::new(&source(false, vec![])),
+        |rows| contents(&rows.keys().map(|row| (row.clone(), 1)).collect::<Vec<_>>()),
+    );
 }

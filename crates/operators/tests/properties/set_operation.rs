@@ -42,6 +42,9 @@ fn weights_are_those_of_the_multisets() {
             }
             known = random.choose_multiple(sides[0].keys().chain(sides[1].keys()).cloned(), 5);
             feed(&mut step, Input::EndOfEpoch(epoch), &mut found);
+            if random.u8(..) < 30 {
+                step = resumed(&step, SetOperationOperator::new(&plan));
+            }
             assert_eq!(
                 found,
                 expect(operator, &sides[0], &sides[1]),

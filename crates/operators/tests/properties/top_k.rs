@@ -105,6 +105,9 @@ fn run(append_only: bool) {
                 feed(&mut operator, Input::Delta(0, delta), &mut contents);
             }
             feed(&mut operator, Input::EndOfEpoch(epoch), &mut contents);
+            if random.u8(..) < 30 {
+                operator = resumed(&operator, TopKOperator::new(&plan));
+            }
             assert_eq!(contents, expect(&plan, &rows), "seed {seed}, epoch {epoch}, {plan:?}");
         }
     }

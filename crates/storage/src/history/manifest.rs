@@ -63,6 +63,9 @@ pub struct RelationHistory {
     pub changes: Vec<DataFile>,
     /// The errors of a view that came (positive weight) and went, by ascending epoch.
     pub errors: Vec<ErrorChange>,
+    /// Of a view, the newest state of its operators that is written.
+    #[serde(default)]
+    pub state: Option<StateFiles>,
 }
 
 /// The whole contents of a relation at one epoch.
@@ -89,6 +92,32 @@ pub struct DataFile {
     pub first: Epoch,
     /// The epoch of the last record.
     pub last: Epoch,
+}
+
+/// The state of the operators of a view at an epoch: a cache, from which a start goes on if it can.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateFiles {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Of how many workers it is.
+    pub workers: usize,
+    /// The version of what the operators keep.
+    pub version: u32,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The files, in the directory of the view.
+    pub files: Vec<StateFile>,
+}
+
+/// One file of [`StateFiles`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateFile {
+    /// Its name.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// XXH3 of all of it.
+    pub checksum: u64,
 }
 
 /// An error that came or went at an epoch.
@@ -141,6 +170,7 @@ impl RelationHistory {
             bases: Vec::new(),
             changes: Vec::new(),
             errors: Vec::new(),
+            state: None,
         }
     }
 
@@ -178,9 +208,11 @@ impl RelationHistory {
         self.since <= epoch && self.dropped.is_none_or(|dropped| epoch < dropped)
     }
 
-    /// All files.
-    pub(super) fn files(&self) -> impl Iterator<Item = &DataFile> {
-        self.bases.iter().flat_map(|base| &base.files).chain(&self.changes)
+    /// The names of all files.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        let data = self.bases.iter().flat_map(|base| &base.files).chain(&self.changes);
+        let state = self.state.iter().flat_map(|state| &state.files);
+        data.map(|file| file.name.as_str()).chain(state.map(|file| file.name.as_str()))
     }
 }
 

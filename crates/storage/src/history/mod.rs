@@ -7,18 +7,23 @@
 
 mod data_file;
 mod manifest;
+mod state_file;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use springtide_types::{Changes, Epoch};
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use manifest::{Base, CatalogEntry, DataFile, ErrorChange, Manifest, RelationHistory, Snapshot};
+pub use manifest::{
+    Base, CatalogEntry, DataFile, ErrorChange, Manifest, RelationHistory, Snapshot, StateFile, StateFiles,
+};
+pub use state_file::StateSection;
 
 use self::manifest::Unreadable;
 use crate::error::StorageError;
@@ -101,13 +106,40 @@ impl History {
         schema: &SchemaRef,
     ) -> Result<Vec<Changes>, StorageError> {
         let path = self.directory.join(directory).join(&file.name);
-        let bytes = self.read_intact(&path, file)?;
+        let bytes = self.read_intact(&path, file.checksum)?;
         data_file::decode(Bytes::from(bytes), schema).map_err(StorageError::parquet(&path))
     }
 
-    fn read_intact(&self, path: &Path, file: &DataFile) -> Result<Vec<u8>, StorageError> {
+    /// Writes the state of a view into files of its directory. `label` makes their names unlike those of all others there.
+    pub fn write_state(
+        &self,
+        directory: &str,
+        label: &str,
+        sections: &[StateSection],
+    ) -> Result<Vec<StateFile>, StorageError> {
+        let path = self.directory.join(directory);
+        self.files.create_directory(&path).map_err(StorageError::io(&path))?;
+        let mut written = Vec::new();
+        state_file::encode(sections, StorageError::arrow(&path), |bytes| {
+            let name = format!("{label}-{}.arrow", written.len());
+            let path = path.join(&name);
+            self.files.put(&path, &bytes).map_err(StorageError::io(&path))?;
+            written.push(StateFile { name, bytes: bytes.len() as u64, checksum: xxh3_64(&bytes) });
+            Ok(())
+        })?;
+        Ok(written)
+    }
+
+    /// What is in one file of the state of a view.
+    pub fn read_state(&self, directory: &str, file: &StateFile) -> Result<Vec<StateSection>, StorageError> {
+        let path = self.directory.join(directory).join(&file.name);
+        let bytes = self.read_intact(&path, file.checksum)?;
+        state_file::decode(&bytes).map_err(StorageError::arrow(&path))
+    }
+
+    fn read_intact(&self, path: &Path, checksum: u64) -> Result<Vec<u8>, StorageError> {
         let bytes = self.files.read(path).map_err(StorageError::io(path))?;
-        if xxh3_64(&bytes) == file.checksum {
+        if xxh3_64(&bytes) == checksum {
             return Ok(bytes);
         }
         let reason = "its checksum is wrong".to_owned();
@@ -116,7 +148,7 @@ impl History {
 
     /// Copies a file of a relation into another history.
     pub fn copy(&self, directory: &str, file: &DataFile, to: &History) -> Result<(), StorageError> {
-        let bytes = self.read_intact(&self.directory.join(directory).join(&file.name), file)?;
+        let bytes = self.read_intact(&self.directory.join(directory).join(&file.name), file.checksum)?;
         let directory = to.directory.join(directory);
         to.files.create_directory(&directory).map_err(StorageError::io(&directory))?;
         let path = directory.join(&file.name);
@@ -170,7 +202,7 @@ impl History {
     fn list_files(&self, manifest: &Manifest, listed: &mut HashSet<PathBuf>) {
         for relation in &manifest.relations {
             let directory = self.directory.join(&relation.directory);
-            listed.extend(relation.files().map(|file| directory.join(&file.name)));
+            listed.extend(relation.files().map(|name| directory.join(name)));
         }
     }
 
@@ -197,5 +229,10 @@ impl StorageError {
     fn parquet(path: &Path) -> impl FnOnce(ParquetError) -> StorageError {
         let path = path.to_owned();
         move |source| StorageError::Parquet { path, source }
+    }
+
+    fn arrow(path: &Path) -> impl Fn(ArrowError) -> StorageError {
+        let path = path.to_owned();
+        move |source| StorageError::Arrow { path: path.clone(), source }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use springtide_dataflow::{CreateView, Workers};
+use springtide_dataflow::{Beginning, CreateView, Freeze, Workers, operators_with_state, place};
 use springtide_plan::{Node, ViewPlan};
 use springtide_state::Relation;
 use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
@@ -109,8 +109,40 @@ impl Harness {
     }
 
     pub fn view(&mut self, root: Node) -> RelationId {
+        self.create(Arc::new(ViewPlan { root }), Beginning::New)
+    }
+
+    /// A view of the same plan as another, which goes on from the state of that one at an earlier epoch, from its contents
+    /// now, and from what has changed in its inputs since.
+    pub fn resume(&mut self, view: RelationId, freeze: &Freeze) -> RelationId {
+        while !freeze.is_complete() {
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        let operators = freeze.take().expect("no operator is broken");
+        let plan = self.views[&view].0.clone();
+        assert_eq!(operators.len(), operators_with_state(&plan.root) * self.worker_count);
+        let change = |id: RelationId| {
+            let mut bag = self.recompute(id, self.epoch);
+            for (row, weight) in self.recompute(id, freeze.epoch()) {
+                model::add(&mut bag, row, -weight);
+            }
+            batch_of(self.schema(id), &bag.into_iter().collect::<Vec<_>>())
+        };
+        let changes = plan.sources().into_iter().map(|id| (id, vec![change(id)])).collect();
+        self.wait(view, self.epoch);
+        let known = self.contents(view).snapshot(self.epoch).expect("no error");
+        let resumed = self.create(plan.clone(), Beginning::Resumed { operators, changes });
+        let contents = self.contents(resumed);
+        for batch in known {
+            for (worker, part) in place(&plan, &batch, self.worker_count) {
+                contents.apply(worker, self.epoch, &part);
+            }
+        }
+        resumed
+    }
+
+    fn create(&mut self, plan: Arc<ViewPlan>, beginning: Beginning) -> RelationId {
         let view = self.next_id();
-        let plan = Arc::new(ViewPlan { root });
         let properties = plan.root.properties();
         let frontiers = (0..self.worker_count).map(|_| Arc::default()).collect();
         let contents = Arc::new(Relation::new(plan.root.schema(), None, properties.append_only, frontiers));
@@ -126,6 +158,7 @@ impl Harness {
             as_of: self.epoch,
             inputs,
             contents: contents.clone(),
+            beginning,
             on_hydrated: Box::new(move || _ = hydrated.fetch_add(1, Ordering::Relaxed)),
         });
         self.views.insert(view, (plan, contents));
