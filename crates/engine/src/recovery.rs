@@ -122,37 +122,33 @@ fn load(past: &Past, relation: &Relation, objects: &Objects, workers: usize) -> 
     let Some(known) = known else { return Ok(Beginning::New) };
     let RelationKind::MaterializedView { plan, .. } = &relation.kind else {
         read_ahead(past, known, epoch, &schema, |pieces| {
-            fill(contents, known, epoch, pieces.map(|piece| (0, piece.delta().clone())));
+            contents.fill(0, epoch, pieces.map(|piece| piece.delta().clone()));
         })?;
+        complete(contents, known, epoch);
         return Ok(Beginning::New);
     };
-    let mut parts = Vec::new();
-    let read = past.read_at(known, epoch, &schema, |piece| parts.extend(place(plan, piece.delta(), workers)));
+    let mut parts = vec![Vec::new(); workers];
+    let read = past.read_at(known, epoch, &schema, |piece| {
+        let placed = place(plan, piece.delta(), workers).into_iter();
+        placed.for_each(|(worker, rows)| parts[worker].push(rows));
+    });
     if let Err(error) = read {
         tracing::warn!("the contents of view {} are computed anew: {error}", relation.name);
         return Ok(Beginning::New);
     }
-    fill(contents, known, epoch, parts.into_iter());
+    let parts = parts.into_iter().enumerate();
+    parts.for_each(|(shard, rows)| contents.fill(shard, epoch, rows.into_iter()));
+    complete(contents, known, epoch);
     Ok(view_state::beginning(past, &objects.catalog, relation, plan, workers))
 }
 
-/// Applies what adds up to a relation at an epoch, each part to its shard, and the errors that it has then.
-fn fill(
-    contents: &state::Relation,
-    known: &RelationHistory,
-    epoch: Epoch,
-    parts: impl Iterator<Item = (usize, ZBatch)>,
-) {
-    let shards = contents.shards();
-    let files = known.base(epoch).map_or(&known.changes, |base| &base.files);
-    let rows = files.iter().map(|file| file.rows as usize).sum::<usize>();
-    (0..shards).for_each(|shard| contents.reserve(shard, rows / shards));
-    parts.for_each(|(shard, rows)| contents.apply(shard, epoch, &rows));
+/// Adds the errors that a relation has at an epoch to its rows, and lets readers in.
+fn complete(contents: &state::Relation, known: &RelationHistory, epoch: Epoch) {
     let errors = known.errors.iter().filter(|change| change.epoch <= epoch);
     let errors = errors.map(|change| ErrorDelta { error: change.error(), weight: change.weight });
     contents.apply_errors(0, epoch, &errors.collect::<Vec<_>>());
     contents.set_since(epoch);
-    (0..shards).for_each(|shard| contents.advance(shard, epoch + 1));
+    (0..contents.shards()).for_each(|shard| contents.advance(shard, epoch + 1));
 }
 
 /// Hands on what adds up to a relation at an epoch, while another thread reads on.

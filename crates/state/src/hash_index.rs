@@ -3,6 +3,11 @@
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+/// So many rows at once are appended in the order of their places in the table.
+const MANY: usize = 1 << 16;
+/// Places of a table that fit a fast cache.
+const REGION: usize = 1 << 13;
+
 /// Ends a chain.
 pub(crate) const END: u32 = u32::MAX;
 
@@ -26,15 +31,6 @@ impl HashIndex {
         self.heads.allocation_size() + 4 * (self.next.capacity() + self.previous.capacity())
     }
 
-    /// Makes room for rows whose hashes differ.
-    pub(crate) fn reserve(&mut self, rows: usize) {
-        self.heads.reserve(rows, |entry| entry.0);
-        self.next.reserve(rows);
-        if self.unlinks {
-            self.previous.reserve(rows);
-        }
-    }
-
     /// Number of rows ever pushed, and so the position of the next one.
     pub(crate) fn len(&self) -> usize {
         self.next.len()
@@ -52,17 +48,23 @@ impl HashIndex {
         self.next[row as usize]
     }
 
-    /// Appends a row and returns the row that was the newest of its hash, or [`END`].
+    /// Makes a row the newest of its hash, and returns the one that was.
     #[inline]
-    pub(crate) fn push(&mut self, hash: u64) -> u32 {
-        let row = self.next.len() as u32;
-        let older = match self.heads.entry(hash, |entry| entry.0 == hash, |entry| entry.0) {
+    fn put_head(&mut self, hash: u64, row: u32) -> u32 {
+        match self.heads.entry(hash, |entry| entry.0 == hash, |entry| entry.0) {
             Entry::Occupied(mut entry) => std::mem::replace(&mut entry.get_mut().1, row),
             Entry::Vacant(entry) => {
                 entry.insert((hash, row));
                 END
             }
-        };
+        }
+    }
+
+    /// Appends a row and returns the row that was the newest of its hash, or [`END`].
+    #[inline]
+    pub(crate) fn push(&mut self, hash: u64) -> u32 {
+        let row = self.next.len() as u32;
+        let older = self.put_head(hash, row);
         self.next.push(older);
         if self.unlinks {
             self.previous.push(END);
@@ -75,9 +77,36 @@ impl HashIndex {
 
     /// Appends one row per hash.
     pub(crate) fn push_all(&mut self, hashes: &[u64]) {
+        if hashes.len() >= MANY && hashes.len() > self.heads.len() {
+            return self.push_many(hashes);
+        }
         self.next.reserve(hashes.len());
         for hash in hashes {
             self.push(*hash);
+        }
+    }
+
+    /// Appends one row per hash, in the order of their places in the table: a look-up then finds in the cache what the one
+    /// before it has fetched, where it would wait for memory otherwise. Rows of one hash keep their order.
+    fn push_many(&mut self, hashes: &[u64]) {
+        let first = self.next.len();
+        self.next.resize(first + hashes.len(), END);
+        if self.unlinks {
+            self.previous.resize(first + hashes.len(), END);
+        }
+        self.heads.reserve(hashes.len(), |entry| entry.0);
+        for place in by_region(hashes, self.heads.num_buckets()) {
+            let (hash, row) = (hashes[place as usize], (first + place as usize) as u32);
+            let older = self.put_head(hash, row);
+            if older != END {
+                self.next[row as usize] = older;
+                if self.unlinks {
+                    self.previous[older as usize] = row;
+                }
+            }
+        }
+        if self.heads.len() < self.heads.capacity() / 4 {
+            self.heads.shrink_to_fit(|entry| entry.0);
         }
     }
 
@@ -105,5 +134,55 @@ impl HashIndex {
         }
         self.next[row as usize] = END;
         self.previous[row as usize] = END;
+    }
+}
+
+/// The positions of hashes by the region of a table with so many buckets, a power of two, in which their places lie; in
+/// ascending order within a region.
+fn by_region(hashes: &[u64], buckets: usize) -> Vec<u32> {
+    let regions = (buckets / REGION).max(1);
+    let region = |hash: u64| (hash as usize & (buckets - 1)) / (buckets / regions);
+    let mut ends = vec![0_u32; regions + 1];
+    hashes.iter().for_each(|hash| ends[region(*hash) + 1] += 1);
+    for region in 1..ends.len() {
+        ends[region] += ends[region - 1];
+    }
+    let mut order = vec![0; hashes.len()];
+    for (position, hash) in (0..).zip(hashes) {
+        let end = &mut ends[region(*hash)];
+        order[*end as usize] = position;
+        *end += 1;
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(index: &HashIndex, hash: u64) -> Vec<u32> {
+        std::iter::successors(Some(index.head(hash)), |row| Some(index.next(*row)))
+            .take_while(|row| *row != END)
+            .collect()
+    }
+
+    #[test]
+    fn many_rows_make_the_same_chains_as_one_after_the_other() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let distinct = (0..50_000).map(|_| random.u64(..)).collect::<Vec<_>>();
+        let hashes = (0..200_000).map(|_| distinct[random.usize(..distinct.len())]).collect::<Vec<_>>();
+        let (mut many, mut single) = (HashIndex::new(true), HashIndex::new(true));
+        for index in [&mut many, &mut single] {
+            index.push(distinct[7]);
+        }
+        many.push_all(&hashes);
+        hashes.iter().for_each(|hash| _ = single.push(*hash));
+        for index in [&mut many, &mut single] {
+            index.unlink(hashes[100], 101);
+        }
+        assert_eq!(many.len(), single.len());
+        for hash in &distinct {
+            assert_eq!(chain(&many, *hash), chain(&single, *hash));
+        }
     }
 }

@@ -84,9 +84,10 @@ impl Relation {
         self.shards[shard].write().apply(epoch, delta);
     }
 
-    /// Makes room for rows that are about to come to a shard.
-    pub fn reserve(&self, shard: usize, rows: usize) {
-        self.shards[shard].write().reserve(rows);
+    /// Adds many deltas at one epoch to a shard that has no reader yet: as [`Relation::apply`], but the rows that only come
+    /// are indexed together.
+    pub fn fill(&self, shard: usize, epoch: Epoch, deltas: impl Iterator<Item = ZBatch>) {
+        self.shards[shard].write().fill(epoch, deltas);
     }
 
     /// Adds errors that appear or go away at an epoch.

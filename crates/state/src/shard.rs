@@ -90,23 +90,36 @@ impl Shard {
             + (self.errors.len() + self.error_changes.len()) * size_of::<ErrorDelta>()
     }
 
-    /// Makes room for rows.
-    pub(crate) fn reserve(&mut self, rows: usize) {
-        self.store.reserve(rows);
+    /// Adds deltas that no checkpoint has to write down.
+    pub(crate) fn fill(&mut self, epoch: Epoch, deltas: impl Iterator<Item = ZBatch>) {
+        for delta in deltas {
+            self.note(epoch, &delta, Store::fill);
+        }
+        self.store.index();
     }
 
     pub(crate) fn apply(&mut self, epoch: Epoch, delta: &ZBatch) {
+        self.note(epoch, delta, |store, delta, changes| store.apply(delta, None, changes));
+        if let Some(log) = &mut self.log {
+            log.push(epoch, delta);
+        }
+    }
+
+    /// Adds a delta in some way, and notes how to undo it.
+    fn note(
+        &mut self,
+        epoch: Epoch,
+        delta: &ZBatch,
+        add: impl FnOnce(&mut Store, &ZBatch, &mut Vec<(u32, i64)>),
+    ) {
         let before = self.store.weights().len();
         let mut changes = Vec::new();
-        self.store.apply(delta, None, &mut changes);
+        add(&mut self.store, delta, &mut changes);
         self.total += delta.weights().values().iter().sum::<i64>();
         self.changes.extend(changes.into_iter().map(|(row, weight)| Change { epoch, row, weight }));
         let known = self.births.back().is_some_and(|(last, _)| *last == epoch);
         if !known && self.store.weights().len() > before {
             self.births.push_back((epoch, before as u32));
-        }
-        if let Some(log) = &mut self.log {
-            log.push(epoch, delta);
         }
     }
 

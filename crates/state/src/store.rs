@@ -152,10 +152,7 @@ impl Store {
     }
 
     fn append(&mut self, rows: &RecordBatch, weights: &[i64], key_hashes: Option<&[u64]>) {
-        debug_assert!(weights.iter().all(|weight| *weight != 0), "a row of weight 0");
-        self.chunks.push(rows, |range| count_odd(&weights[range]));
-        self.weights.extend_from_slice(weights);
-        self.negative += weights.iter().filter(|weight| **weight < 0).count();
+        self.push(rows, weights);
         if let Some(index) = &mut self.by_key {
             match key_hashes {
                 Some(hashes) => index.chains.push_all(hashes),
@@ -185,22 +182,43 @@ impl Store {
 
     /// Fills an empty store with what another one froze. O(rows).
     pub(crate) fn restore(&mut self, batches: &[RecordBatch]) -> Result<()> {
-        let rows = batches.iter().map(RecordBatch::num_rows).sum();
-        self.reserve(rows);
         for batch in batches {
             let delta = thaw_delta(batch, self.chunks.schema())?;
-            self.append(delta.rows(), delta.weights().values(), None);
+            self.push(delta.rows(), delta.weights().values());
         }
+        self.index();
         Ok(())
     }
 
-    /// Makes room for rows, also in the index by which retractions find theirs: few rows share a place in it.
-    pub(crate) fn reserve(&mut self, rows: usize) {
-        self.weights.reserve(rows);
-        let index = self.by_row.as_mut().or(self.by_key.as_mut());
-        if let Some(index) = index.filter(|_| !self.append_only) {
-            index.chains.reserve(rows);
+    /// Adds a delta, whose rows no index may lead to until [`Store::index`].
+    pub(crate) fn fill(&mut self, delta: &ZBatch, changes: &mut Vec<(u32, i64)>) {
+        if self.negative == 0 && delta.is_insert_only() {
+            self.push(delta.rows(), delta.weights().values());
+        } else {
+            self.index();
+            self.apply(delta, None, changes);
         }
+    }
+
+    /// Brings the indexes up to the last row.
+    pub(crate) fn index(&mut self) {
+        for index in [&mut self.by_key, &mut self.by_row].into_iter().flatten() {
+            let indexed = index.chains.len();
+            let mut hashes = Vec::with_capacity(self.weights.len() - indexed);
+            for part in self.chunks.parts() {
+                let skipped = indexed.saturating_sub(part.start as usize).min(part.rows.num_rows());
+                let rows = part.rows.slice(skipped, part.rows.num_rows() - skipped);
+                hashes.extend(index.hashes(&rows));
+            }
+            index.chains.push_all(&hashes);
+        }
+    }
+
+    fn push(&mut self, rows: &RecordBatch, weights: &[i64]) {
+        debug_assert!(weights.iter().all(|weight| *weight != 0), "a row of weight 0");
+        self.chunks.push(rows, |range| count_odd(&weights[range]));
+        self.weights.extend_from_slice(weights);
+        self.negative += weights.iter().filter(|weight| **weight < 0).count();
     }
 
     /// Takes the weights of `part`, distinct rows whose weights have one sign, from equal rows of the
