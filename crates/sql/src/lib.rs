@@ -9,6 +9,7 @@
 //! DataFusion and PostgreSQL differ, PostgreSQL wins. Invariant: no timely, no sessions, no storage.
 
 mod analyze;
+mod asof;
 mod assign;
 mod bind;
 mod bound;

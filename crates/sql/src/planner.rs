@@ -22,6 +22,7 @@ use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use crate::BoundQuery;
 use crate::analyze::PostgresTypes;
+use crate::asof::{self, AsofQueryPlanner};
 use crate::bind::Names;
 use crate::cast_names::tell_casts_apart;
 use crate::declared::varchar;
@@ -142,7 +143,8 @@ impl Planner {
 
     /// The plan in PostgreSQL's types, and its columns.
     fn finished(&self, plan: LogicalPlan) -> Result<(LogicalPlan, Vec<Column>)> {
-        let plan = texts_of_arrays(self.analyze(plan)?).map_err(|error| plan_error(&error))?;
+        let plan = asof::as_nodes(self.analyze(plan)?)?;
+        let plan = texts_of_arrays(plan).map_err(|error| plan_error(&error))?;
         let columns = output_columns(&plan)?;
         let plan = flatten(normalize_output(plan, &columns)?)?;
         Ok((plan, columns))
@@ -289,6 +291,7 @@ fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     expand_windows(&mut query)?;
     name_times(&mut query, names.travel())?;
     merge_columns(&mut query, names.catalog())?;
+    asof::mark(&mut query)?;
     desugar(&mut query)?;
     tell_casts_apart(&mut query)?;
     Ok(query)
@@ -337,6 +340,7 @@ fn session_state(partitions: usize) -> SessionState {
     SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
+        .with_query_planner(Arc::new(AsofQueryPlanner))
         .with_optimizer_rules(rules)
         .with_physical_optimizer_rules(physical_rules)
         .build()

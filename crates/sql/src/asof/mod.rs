@@ -1,0 +1,34 @@
+//! `ASOF JOIN`: to each row of the left side, at most one of the right, the nearest in time among those of equal keys.
+//!
+//! ```text
+//! FROM trades t ASOF LEFT JOIN quotes q ON t.symbol = q.symbol AND t.at >= q.at
+//!   syntax      ASOF JOIN quotes q MATCH_CONDITION ("$asof_left"()) ON ...      which sqlparser knows
+//!   mark        LEFT JOIN quotes q ON "$asof"(...)                              which DataFusion binds, and types
+//!   nodes       AsofJoin { on: t.symbol = q.symbol, nearest: t.at >= q.at }     a node of the plan
+//!   exec        the right side sorted by (symbol, at), and a binary search for each row of the left
+//! ```
+//!
+//! Of rows on the right that tie, the last in the order of all columns of the right side is taken. What is NULL, key
+//! or time, matches nothing. There is no incremental plan for it: views refuse it.
+
+mod candidates;
+mod conditions;
+mod exec;
+mod mark;
+mod node;
+mod order;
+mod planner;
+mod syntax;
+
+pub(crate) use mark::{function, mark, says_nearest_in_on};
+pub(crate) use node::{as_nodes, is_asof_join};
+pub(crate) use planner::AsofQueryPlanner;
+pub(crate) use syntax::with_match_conditions;
+
+/// The function that a condition of an ASOF JOIN is wrapped in until it is bound.
+const ASOF: &str = "$asof";
+/// What MATCH_CONDITION holds of a join that drops rows without a match, and of one that keeps them.
+const KINDS: [(&str, bool); 2] = [("$asof_inner", false), ("$asof_left", true)];
+
+/// How an ASOF JOIN is written.
+const USAGE: &str = "Write l ASOF [LEFT] JOIN r ON l.key = r.key AND l.time >= r.time.";

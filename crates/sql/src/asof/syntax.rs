@@ -1,0 +1,163 @@
+//! `ASOF [LEFT | INNER] JOIN r [MATCH_CONDITION (c)] ON ...` in the one form that sqlparser reads.
+//!
+//! ```text
+//! ASOF LEFT JOIN r ON ...                        ASOF JOIN r MATCH_CONDITION ("$asof_left"()) ON ...
+//! ASOF LEFT JOIN r MATCH_CONDITION (c) ON ...    ASOF JOIN r MATCH_CONDITION ("$asof_left"(c)) ON ...
+//! ```
+
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use springtide_types::{Result, SqlError};
+
+use super::KINDS;
+
+/// The tokens of a statement in that form. Fails with `0A000` for joins that keep rows of the right side.
+pub(crate) fn with_match_conditions(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
+    if !tokens.iter().any(|token| keyword(&token.token) == Keyword::ASOF) {
+        return Ok(tokens);
+    }
+    let significant = tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let tokens = significant.collect::<Vec<_>>();
+    let mut writer = Writer::default();
+    let mut at = 0;
+    while at < tokens.len() {
+        match asof_join(&tokens[at..])? {
+            Some((kind, length)) => {
+                writer.join(kind);
+                at += length;
+            }
+            None => {
+                writer.token(tokens[at].clone());
+                at += 1;
+            }
+        }
+    }
+    Ok(writer.written)
+}
+
+/// The marker of the join that begins here, unless it says neither LEFT nor INNER, and the number of its tokens.
+fn asof_join(tokens: &[TokenWithSpan]) -> Result<Option<(Option<&'static str>, usize)>> {
+    let words = tokens.iter().take(4).map(|token| keyword(&token.token)).collect::<Vec<_>>();
+    let (inner, left) = (KINDS[0].0, KINDS[1].0);
+    Ok(match words.as_slice() {
+        [Keyword::ASOF, Keyword::JOIN, ..] => Some((None, 2)),
+        [Keyword::ASOF, Keyword::INNER, Keyword::JOIN, ..] => Some((Some(inner), 3)),
+        [Keyword::ASOF, Keyword::LEFT, Keyword::JOIN, ..] => Some((Some(left), 3)),
+        [Keyword::ASOF, Keyword::LEFT, Keyword::OUTER, Keyword::JOIN] => Some((Some(left), 4)),
+        [Keyword::ASOF, kind @ (Keyword::RIGHT | Keyword::FULL), Keyword::JOIN | Keyword::OUTER, ..] => {
+            let hint = "Each row of the left side finds its nearest on the right: swap the sides, and write ASOF LEFT JOIN.";
+            return Err(SqlError::unsupported(format!("ASOF {kind:?} JOIN")).with_hint(hint));
+        }
+        [Keyword::ASOF, kind @ (Keyword::SEMI | Keyword::ANTI | Keyword::CROSS), Keyword::JOIN, ..] => {
+            return Err(SqlError::unsupported(format!("ASOF {kind:?} JOIN")).with_hint(super::USAGE));
+        }
+        _ => None,
+    })
+}
+
+fn keyword(token: &Token) -> Keyword {
+    match token {
+        Token::Word(word) if word.quote_style.is_none() => word.keyword,
+        _ => Keyword::NoKeyword,
+    }
+}
+
+#[derive(Default)]
+struct Writer {
+    written: Vec<TokenWithSpan>,
+    /// Parentheses that are open.
+    depth: usize,
+    /// Joins whose condition is still to come: the depth at which they stand, and their marker.
+    waiting: Vec<(usize, Option<&'static str>)>,
+    /// A marker that goes behind the next parenthesis.
+    marker: Option<&'static str>,
+    /// The depths of the parentheses that a marker is in.
+    marked: Vec<usize>,
+}
+
+impl Writer {
+    fn join(&mut self, kind: Option<&'static str>) {
+        self.waiting.push((self.depth, kind));
+        self.push([Token::make_keyword("ASOF"), Token::make_keyword("JOIN")]);
+    }
+
+    fn token(&mut self, token: TokenWithSpan) {
+        match keyword(&token.token) {
+            Keyword::ON | Keyword::USING => {
+                if let Some(kind) = self.kind_of_waiting() {
+                    self.push([Token::make_keyword("MATCH_CONDITION"), Token::LParen]);
+                    self.push(marker(kind.unwrap_or(KINDS[0].0)));
+                    self.push([Token::RParen, Token::RParen]);
+                }
+            }
+            Keyword::MATCH_CONDITION => self.marker = self.kind_of_waiting().flatten(),
+            _ => {}
+        }
+        match token.token {
+            Token::LParen => self.depth += 1,
+            Token::RParen => {
+                if self.marked.pop_if(|depth| *depth == self.depth).is_some() {
+                    self.push([Token::RParen]);
+                }
+                self.depth = self.depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+        let opens = token.token == Token::LParen;
+        self.written.push(token);
+        if opens && let Some(kind) = self.marker.take() {
+            self.marked.push(self.depth);
+            self.push(marker(kind));
+        }
+    }
+
+    /// The marker of the join whose condition begins here.
+    fn kind_of_waiting(&mut self) -> Option<Option<&'static str>> {
+        self.waiting.pop_if(|(depth, _)| *depth == self.depth).map(|(_, kind)| kind)
+    }
+
+    fn push<const N: usize>(&mut self, tokens: [Token; N]) {
+        self.written.extend(tokens.map(TokenWithSpan::wrap));
+    }
+}
+
+/// The beginning of a call of the marker.
+fn marker(name: &str) -> [Token; 2] {
+    [Token::make_word(name, Some('"')), Token::LParen]
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+
+    use super::*;
+    use crate::dialect::Postgres;
+
+    fn rewritten(sql: &str) -> String {
+        let tokens = Tokenizer::new(&Postgres, sql).tokenize_with_location().unwrap();
+        let tokens = with_match_conditions(tokens).unwrap();
+        tokens.iter().map(|token| token.token.to_string()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn every_form_becomes_one() {
+        let inner = r#"ASOF JOIN b MATCH_CONDITION ( "$asof_inner" ( ) )"#;
+        let left = r#"ASOF JOIN b MATCH_CONDITION ( "$asof_left" ( ) )"#;
+        assert_eq!(rewritten("a ASOF JOIN b ON x"), format!("a {inner} ON x"));
+        assert_eq!(rewritten("a asof inner join b USING (x)"), format!("a {inner} USING ( x )"));
+        assert_eq!(rewritten("a ASOF LEFT OUTER JOIN b ON x"), format!("a {left} ON x"));
+        assert_eq!(rewritten("(a ASOF LEFT JOIN b ON x)"), format!("( a {left} ON x )"));
+        let condition = r#"ASOF JOIN b MATCH_CONDITION ( "$asof_left" ( f ( x ) ) ) ON y"#;
+        assert_eq!(rewritten("ASOF LEFT JOIN b MATCH_CONDITION (f(x)) ON y"), condition);
+        // What has that form already keeps it.
+        assert_eq!(rewritten(condition), condition);
+        assert_eq!(rewritten("select asof from t join u on x"), "select asof from t join u on x".to_owned());
+    }
+
+    #[test]
+    fn conditions_go_to_their_own_joins() {
+        let sql = "a ASOF JOIN (SELECT 1 FROM c JOIN d ON p) AS b ON q JOIN e ON r";
+        let marked = r#"ON p ) AS b MATCH_CONDITION ( "$asof_inner" ( ) ) ON q JOIN e ON r"#;
+        assert!(rewritten(sql).ends_with(marked), "{}", rewritten(sql));
+    }
+}
