@@ -30,6 +30,7 @@ mod settings;
 mod statement;
 mod transaction;
 mod turns;
+mod versions;
 mod write_set;
 
 pub use database::{Database, Options};

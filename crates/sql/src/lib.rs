@@ -67,5 +67,5 @@ pub use parse::{Statement, parse, parser};
 pub use planner::Planner;
 pub use scan::{Scan, Time};
 pub use sql_types::sql_type;
-pub use time_travel::printable;
+pub use time_travel::{printable, query_text};
 pub use walk::relations_named;

@@ -17,6 +17,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
+use springtide_catalog::system::Snapshot;
 use springtide_catalog::{Catalog, Column, Function, Relation};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
@@ -53,7 +54,11 @@ const MORE_STACK: usize = 4 << 20;
 
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
 #[derive(Clone, Debug)]
-pub struct Planner(Arc<Shared>, Arc<BTreeMap<String, String>>);
+pub struct Planner {
+    shared: Arc<Shared>,
+    settings: Arc<BTreeMap<String, String>>,
+    snapshots: Arc<[Snapshot]>,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -92,13 +97,17 @@ impl Planner {
             serial,
             parallel: session_state(processors),
         };
-        Planner(Arc::new(shared), Arc::default())
+        Planner { shared: Arc::new(shared), settings: Arc::default(), snapshots: Arc::default() }
     }
 
-    /// The planner for a session with these run-time parameters, by name.
+    /// The planner for a session with these run-time parameters, by name, that sees these named snapshots.
     #[must_use]
-    pub fn with_settings(&self, settings: Arc<BTreeMap<String, String>>) -> Planner {
-        Planner(self.0.clone(), settings)
+    pub fn for_session(
+        &self,
+        settings: Arc<BTreeMap<String, String>>,
+        snapshots: Arc<[Snapshot]>,
+    ) -> Planner {
+        Planner { shared: self.shared.clone(), settings, snapshots }
     }
 
     /// Resolves the names and types of a query. `parameter_types` are what the client said of `$1`, `$2`, …;
@@ -152,7 +161,7 @@ impl Planner {
 
     /// The plan of an ad-hoc query, as text.
     pub fn explain(&self, query: &BoundQuery) -> Result<String> {
-        let plan = self.optimize(&self.0.serial, (*query.plan).clone())?;
+        let plan = self.optimize(&self.shared.serial, (*query.plan).clone())?;
         Ok(plan.display_indent().to_string())
     }
 
@@ -216,7 +225,7 @@ impl Planner {
     }
 
     fn analyze(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let analyzed = self.0.analyzer.execute_and_check(plan, self.options(), |_, _| {});
+        let analyzed = self.shared.analyzer.execute_and_check(plan, self.options(), |_, _| {});
         analyzed.map_err(|error| plan_error(&error))
     }
 
@@ -237,31 +246,35 @@ impl Planner {
     }
 
     pub(crate) fn serial(&self) -> &SessionState {
-        &self.0.serial
+        &self.shared.serial
     }
 
     pub(crate) fn parallel(&self) -> &SessionState {
-        &self.0.parallel
+        &self.shared.parallel
     }
 
     pub(crate) fn settings(&self) -> &Arc<BTreeMap<String, String>> {
-        &self.1
+        &self.settings
+    }
+
+    pub(crate) fn snapshots(&self) -> &Arc<[Snapshot]> {
+        &self.snapshots
     }
 
     pub(crate) fn functions(&self) -> &Functions {
-        &self.0.functions
+        &self.shared.functions
     }
 
     pub(crate) fn expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        &self.0.expr_planners
+        &self.shared.expr_planners
     }
 
     pub(crate) fn type_planner(&self) -> Arc<dyn TypePlanner> {
-        self.0.type_planner.clone()
+        self.shared.type_planner.clone()
     }
 
     pub(crate) fn options(&self) -> &ConfigOptions {
-        self.0.serial.config_options()
+        self.shared.serial.config_options()
     }
 }
 

@@ -23,7 +23,7 @@ mod syntax;
 pub(crate) use mark::{function, mark, says_nearest_in_on};
 pub(crate) use node::{as_nodes, is_asof_join};
 pub(crate) use planner::AsofQueryPlanner;
-pub(crate) use syntax::with_match_conditions;
+pub(crate) use syntax::{with_match_conditions, without_markers};
 
 /// The function that a condition of an ASOF JOIN is wrapped in until it is bound.
 const ASOF: &str = "$asof";

@@ -6,10 +6,11 @@
 //! ```
 
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use springtide_types::{Result, SqlError};
 
 use super::KINDS;
+use crate::dialect::Postgres;
 
 /// The tokens of a statement in that form. Fails with `0A000` for joins that keep rows of the right side.
 pub(crate) fn with_match_conditions(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
@@ -126,12 +127,53 @@ fn marker(name: &str) -> [Token; 2] {
     [Token::make_word(name, Some('"')), Token::LParen]
 }
 
+/// The text of a query as users write it: undoes [`with_match_conditions`] in what sqlparser prints.
+pub(crate) fn without_markers(text: &str) -> String {
+    let Ok(tokens) = Tokenizer::new(&Postgres, text).tokenize() else { return text.to_owned() };
+    let mut written = tokens.iter().map(Token::to_string).collect::<Vec<_>>();
+    // Where joins begin whose condition is still to come.
+    let mut joins = Vec::new();
+    for at in 0..tokens.len() {
+        match keyword(&tokens[at]) {
+            Keyword::ASOF if tokens.get(at + 2).map(keyword) == Some(Keyword::JOIN) => joins.push(at),
+            Keyword::MATCH_CONDITION => {
+                let (Some(join), Some((keeps_left, end))) = (joins.pop(), marked(&tokens, at)) else {
+                    continue;
+                };
+                if end == at + 5 {
+                    written[at..=end + 2].fill(String::new());
+                    written[join] = if keeps_left { "ASOF LEFT" } else { "ASOF" }.to_owned();
+                } else {
+                    [at + 3, at + 4, end].into_iter().for_each(|marker| written[marker].clear());
+                    written[join] = if keeps_left { "ASOF LEFT" } else { "ASOF INNER" }.to_owned();
+                }
+            }
+            _ => {}
+        }
+    }
+    written.concat()
+}
+
+/// What the marker behind a MATCH_CONDITION says, and where its last parenthesis is.
+fn marked(tokens: &[Token], at: usize) -> Option<(bool, usize)> {
+    let [Token::Whitespace(_), Token::LParen, Token::Word(name), Token::LParen, rest @ ..] =
+        tokens.get(at + 1..)?
+    else {
+        return None;
+    };
+    let (_, keeps_left) = KINDS.into_iter().find(|(kind, _)| *kind == name.value)?;
+    let mut open = 1;
+    let end = rest.iter().position(|token| {
+        open += i32::from(*token == Token::LParen) - i32::from(*token == Token::RParen);
+        open == 0
+    });
+    // Another one and a blank follow.
+    end.map(|end| (keeps_left, at + 5 + end)).filter(|(_, end)| end + 2 < tokens.len())
+}
+
 #[cfg(test)]
 mod tests {
-    use datafusion::sql::sqlparser::tokenizer::Tokenizer;
-
     use super::*;
-    use crate::dialect::Postgres;
 
     fn rewritten(sql: &str) -> String {
         let tokens = Tokenizer::new(&Postgres, sql).tokenize_with_location().unwrap();
@@ -152,6 +194,21 @@ mod tests {
         // What has that form already keeps it.
         assert_eq!(rewritten(condition), condition);
         assert_eq!(rewritten("select asof from t join u on x"), "select asof from t join u on x".to_owned());
+    }
+
+    #[test]
+    fn texts_are_as_written() {
+        for query in [
+            "SELECT asof FROM a ASOF JOIN b ON x",
+            "SELECT 1 FROM a ASOF LEFT JOIN (SELECT * FROM c ASOF JOIN d USING(y, z)) AS b ON x",
+            "SELECT 1 FROM a ASOF INNER JOIN b MATCH_CONDITION (f(x) > b.y) ON z",
+            "SELECT 1 FROM a ASOF LEFT JOIN b MATCH_CONDITION (x >= y) USING(z)",
+        ] {
+            let parsed = crate::parse(query).unwrap().remove(0).ast.to_string();
+            assert!(parsed.contains("$asof"), "{parsed}");
+            assert_eq!(without_markers(&parsed), query);
+            assert_eq!(crate::parse(&parsed).unwrap().remove(0).ast.to_string(), parsed);
+        }
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn time_travel(scan: &TableScan) -> Option<&'static str> {
         Time::Present => None,
         Time::At(_) => Some(AS_OF),
         Time::Changes { .. } => Some("changes()"),
+        Time::Versions { .. } => Some("versions()"),
     }
 }
 
