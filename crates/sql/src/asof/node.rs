@@ -129,11 +129,12 @@ impl UserDefinedLogicalNodeCore for AsofJoin {
     }
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let on = self.on.iter().map(|(left, right)| format!("{left} = {right}")).collect::<Vec<_>>();
-        let (left, right) = &self.times;
-        let kind = self.join_type();
-        write!(f, "AsofJoin: {kind} on {}, nearest {left} {} {right}", on.join(", "), self.op)?;
-        self.of_match.iter().try_for_each(|condition| write!(f, ", if {condition}"))
+        let keys = self.on.iter().filter(|(left, _)| !matches!(left, Expr::Literal(..)));
+        let keys = keys.map(|(left, right)| format!("{left} = {right}"));
+        let nearest = format!("nearest {} {} {}", self.times.0, self.op, self.times.1);
+        let of_match = self.of_match.iter().map(|condition| format!("if {condition}"));
+        let parts = keys.chain([nearest]).chain(of_match).collect::<Vec<_>>();
+        write!(f, "AsofJoin: {} on {}", self.join_type(), parts.join(", "))
     }
 
     fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<AsofJoin> {
