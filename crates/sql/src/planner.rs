@@ -23,7 +23,7 @@ use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use crate::BoundQuery;
 use crate::analyze::PostgresTypes;
-use crate::asof::{self, AsofQueryPlanner};
+use crate::asof::{self, AsofQueryPlanner, FilterLeftOfAsofJoin};
 use crate::bind::Names;
 use crate::cast_names::tell_casts_apart;
 use crate::declared::varchar;
@@ -336,6 +336,8 @@ fn session_state(partitions: usize) -> SessionState {
     rules.insert(after, Arc::new(DecorrelateScalarAggregate));
     let before = rules.iter().position(|rule| rule.name() == "decorrelate_predicate_subquery").unwrap_or(0);
     rules.insert(before, Arc::new(ThreeValuedIn::WHERE_NEEDED));
+    let before = rules.iter().position(|rule| rule.name() == "push_down_filter").unwrap_or(0);
+    rules.insert(before, Arc::new(FilterLeftOfAsofJoin));
     rules.push(Arc::new(TotalOrder));
     let mut physical_rules = PhysicalOptimizer::new().rules;
     // Where it puts a constant in the place of an aggregate, projections above may lose their columns.

@@ -121,18 +121,22 @@ impl Sides<'_> {
             let message = format!("argument of JOIN/ON must be type boolean, not type {found}");
             return Err(external(SqlError::new(SqlState::DATATYPE_MISMATCH, message)));
         }
-        let has_query = condition.exists(|expr| {
-            Ok(matches!(
-                expr,
-                Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::ScalarSubquery(_)
-            ))
-        })?;
-        if has_query {
+        if has_query(condition)? {
             let error = SqlError::unsupported("a subquery in the condition of an ASOF JOIN");
             return Err(external(error.with_hint("Compute it in a subquery in FROM, or in WHERE.")));
         }
         Ok(())
     }
+}
+
+/// Whether there is a subquery in an expression.
+pub(super) fn has_query(expr: &Expr) -> Result<bool> {
+    expr.exists(|expr| {
+        Ok(matches!(
+            expr,
+            Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::ScalarSubquery(_)
+        ))
+    })
 }
 
 fn is_inequality(op: Operator) -> bool {

@@ -5,7 +5,7 @@
 //!   syntax      ASOF JOIN quotes q MATCH_CONDITION ("$asof_left"()) ON ...      which sqlparser knows
 //!   mark        LEFT JOIN quotes q ON "$asof"(...)                              which DataFusion binds, and types
 //!   nodes       AsofJoin { on: t.symbol = q.symbol, nearest: t.at >= q.at }     a node of the plan
-//!   exec        the right side sorted by (symbol, at), and a binary search for each row of the left
+//!   exec        the right side by symbol and sorted by at, and a binary search for each row of the left
 //! ```
 //!
 //! Of rows on the right that tie, the last in the order of all columns of the right side is taken. What is NULL, key
@@ -18,11 +18,13 @@ mod mark;
 mod node;
 mod order;
 mod planner;
+mod push_filter;
 mod syntax;
 
 pub(crate) use mark::{function, mark, says_nearest_in_on};
 pub(crate) use node::{as_nodes, is_asof_join};
 pub(crate) use planner::AsofQueryPlanner;
+pub(crate) use push_filter::FilterLeftOfAsofJoin;
 pub(crate) use syntax::{with_match_conditions, without_markers};
 
 /// The function that a condition of an ASOF JOIN is wrapped in until it is bound.

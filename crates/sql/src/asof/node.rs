@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 };
 
 use super::ASOF;
-use super::conditions::Sides;
+use super::conditions::{Sides, has_query};
 use crate::errors::plan_error;
 
 /// The plan with a node for each join that is marked as an ASOF JOIN. Fails where its condition is none of one.
@@ -81,6 +81,19 @@ impl AsofJoin {
             of_match: conjunction(parts.of_match),
             schema: join.schema.clone(),
         })
+    }
+
+    /// Whether a condition depends on columns of the left side alone, and is the same wherever it is computed.
+    pub(super) fn is_of_left(&self, condition: &Expr) -> Result<bool> {
+        let columns = condition.column_refs();
+        let has_all = columns.iter().all(|column| self.left.schema().has_column(column));
+        Ok(has_all && !columns.is_empty() && !condition.is_volatile() && !has_query(condition)?)
+    }
+
+    /// The join of those rows of the left side that fulfil a condition.
+    pub(super) fn with_left_filter(&self, condition: Expr) -> Result<LogicalPlan> {
+        let left = LogicalPlanBuilder::from(self.left.clone()).filter(condition)?.build()?;
+        Ok(AsofJoin { left, ..self.clone() }.into_plan())
     }
 
     fn into_plan(self) -> LogicalPlan {

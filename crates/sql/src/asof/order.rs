@@ -11,7 +11,6 @@ use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::Result;
 
 /// Makes rows of columns of these types. They compare in ascending order, NULLs last.
-#[derive(Debug)]
 pub(super) struct RowOrder(RowConverter);
 
 impl RowOrder {

@@ -18,7 +18,8 @@ pub(crate) fn with_match_conditions(tokens: Vec<TokenWithSpan>) -> Result<Vec<To
         return Ok(tokens);
     }
     let significant = tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-    let tokens = significant.collect::<Vec<_>>();
+    let mut tokens = significant.collect::<Vec<_>>();
+    name_others(&mut tokens)?;
     let mut writer = Writer::default();
     let mut at = 0;
     while at < tokens.len() {
@@ -34,6 +35,31 @@ pub(crate) fn with_match_conditions(tokens: Vec<TokenWithSpan>) -> Result<Vec<To
         }
     }
     Ok(writer.written)
+}
+
+/// Makes names of the other ASOFs, for sqlparser too.
+fn name_others(tokens: &mut [TokenWithSpan]) -> Result<()> {
+    for at in 0..tokens.len() {
+        let before = at.checked_sub(1).map(|before| &tokens[before].token);
+        let is_join = ends_item(before) && asof_join(&tokens[at..])?.is_some();
+        if let Token::Word(word) = &mut tokens[at].token
+            && word.keyword == Keyword::ASOF
+            && !is_join
+        {
+            word.keyword = Keyword::NoKeyword;
+        }
+    }
+    Ok(())
+}
+
+/// Whether an item of FROM may end with this token, or the condition of a join.
+fn ends_item(token: Option<&Token>) -> bool {
+    match token {
+        None | Some(Token::Comma | Token::LParen | Token::Period) => false,
+        Some(token) => {
+            !matches!(keyword(token), Keyword::AS | Keyword::FROM | Keyword::JOIN | Keyword::SELECT)
+        }
+    }
 }
 
 /// The marker of the join that begins here, unless it says neither LEFT nor INNER, and the number of its tokens.
@@ -135,7 +161,7 @@ pub(crate) fn without_markers(text: &str) -> String {
     let mut joins = Vec::new();
     for at in 0..tokens.len() {
         match keyword(&tokens[at]) {
-            Keyword::ASOF if tokens.get(at + 2).map(keyword) == Some(Keyword::JOIN) => joins.push(at),
+            Keyword::ASOF if is_printed_join(&tokens, at) => joins.push(at),
             Keyword::MATCH_CONDITION => {
                 let (Some(join), Some((keeps_left, end))) = (joins.pop(), marked(&tokens, at)) else {
                     continue;
@@ -152,6 +178,11 @@ pub(crate) fn without_markers(text: &str) -> String {
         }
     }
     written.concat()
+}
+
+fn is_printed_join(tokens: &[Token], at: usize) -> bool {
+    let before = tokens[..at].iter().rfind(|token| !matches!(token, Token::Whitespace(_)));
+    ends_item(before) && tokens.get(at + 2).map(keyword) == Some(Keyword::JOIN)
 }
 
 /// What the marker behind a MATCH_CONDITION says, and where its last parenthesis is.
@@ -189,17 +220,21 @@ mod tests {
         assert_eq!(rewritten("a asof inner join b USING (x)"), format!("a {inner} USING ( x )"));
         assert_eq!(rewritten("a ASOF LEFT OUTER JOIN b ON x"), format!("a {left} ON x"));
         assert_eq!(rewritten("(a ASOF LEFT JOIN b ON x)"), format!("( a {left} ON x )"));
-        let condition = r#"ASOF JOIN b MATCH_CONDITION ( "$asof_left" ( f ( x ) ) ) ON y"#;
-        assert_eq!(rewritten("ASOF LEFT JOIN b MATCH_CONDITION (f(x)) ON y"), condition);
+        let condition = r#"a ASOF JOIN b MATCH_CONDITION ( "$asof_left" ( f ( x ) ) ) ON y"#;
+        assert_eq!(rewritten("a ASOF LEFT JOIN b MATCH_CONDITION (f(x)) ON y"), condition);
         // What has that form already keeps it.
         assert_eq!(rewritten(condition), condition);
-        assert_eq!(rewritten("select asof from t join u on x"), "select asof from t join u on x".to_owned());
+        for other in ["select asof from t join u on x", "select 1 from t as asof left join asof join u on x"]
+        {
+            assert_eq!(rewritten(other), other);
+        }
     }
 
     #[test]
     fn texts_are_as_written() {
         for query in [
             "SELECT asof FROM a ASOF JOIN b ON x",
+            "SELECT 1 FROM a ASOF LEFT JOIN (SELECT 1 FROM asof JOIN c ON y) AS b ON x",
             "SELECT 1 FROM a ASOF LEFT JOIN (SELECT * FROM c ASOF JOIN d USING(y, z)) AS b ON x",
             "SELECT 1 FROM a ASOF INNER JOIN b MATCH_CONDITION (f(x) > b.y) ON z",
             "SELECT 1 FROM a ASOF LEFT JOIN b MATCH_CONDITION (x >= y) USING(z)",
