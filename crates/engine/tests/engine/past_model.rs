@@ -154,6 +154,9 @@ async fn a_moment_becomes_a_database_of_its_own() {
     assert_eq!(listed, shown.replace(" | ", " true | ") + " true");
     let as_of = format!("SELECT name FROM springtide_catalog.snapshots WHERE at = '{}'", known[7].moment);
     assert_eq!(run(&mut session, &as_of).await.unwrap(), "Early");
+    let middle = "SELECT * FROM t FOR SYSTEM_TIME AS OF
+        (SELECT at FROM springtide_catalog.snapshots WHERE name = 'middle')";
+    assert_eq!(run(&mut session, middle).await.unwrap(), known[20].answers[0]);
     // The server goes on meanwhile.
     for (point, index) in [
         (RestorePoint::Snapshot("middle".to_owned()), 20),

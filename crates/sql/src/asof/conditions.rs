@@ -3,13 +3,12 @@
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, ExprSchemable, Operator, lit};
 use springtide_types::{SqlError, SqlState};
 
 use super::USAGE;
 use crate::errors::external;
-use crate::operators::{describe, known_type};
+use crate::operators::{describe, guarded, known_type};
 
 /// The parts of a condition.
 #[derive(Debug)]
@@ -19,9 +18,9 @@ pub(super) struct Conditions {
     /// The comparison of a left with a right expression that decides which row is nearest.
     pub nearest: (Expr, Operator, Expr),
     /// What rows of the right side must fulfil to be considered at all.
-    pub candidates: Vec<Expr>,
+    pub candidates: Option<Expr>,
     /// What the nearest row must fulfil, or there is no match.
-    pub of_match: Vec<Expr>,
+    pub of_match: Option<Expr>,
 }
 
 /// Whose columns an expression reads.
@@ -75,10 +74,10 @@ impl Sides<'_> {
     }
 
     /// The parts of what ON says. With MATCH_CONDITION, ON may say anything of the match.
-    pub(super) fn conditions(&self, on: &Expr, match_condition: Option<&Expr>) -> Result<Conditions> {
+    pub(super) fn conditions(&self, on: &[Expr], match_condition: Option<&Expr>) -> Result<Conditions> {
         let (mut keys, mut inequalities) = (Vec::new(), Vec::new());
         let (mut candidates, mut of_match) = (Vec::new(), Vec::new());
-        for part in split_conjunction(on) {
+        for part in on {
             self.check(part)?;
             match self.comparison(part) {
                 Some((left, Operator::Eq, right)) => keys.push((left, right)),
@@ -100,7 +99,7 @@ impl Sides<'_> {
             // Then all rows have the same key.
             keys.push((lit(true), lit(true)));
         }
-        Ok(Conditions { on: keys, nearest, candidates, of_match })
+        Ok(Conditions { on: keys, nearest, candidates: all(candidates)?, of_match: all(of_match)? })
     }
 
     /// What MATCH_CONDITION says.
@@ -127,6 +126,15 @@ impl Sides<'_> {
         }
         Ok(())
     }
+}
+
+/// The conjunction of conditions: one does not fail where those before it do not hold.
+fn all(conditions: Vec<Expr>) -> Result<Option<Expr>> {
+    conditions.into_iter().try_fold(None, |before: Option<Expr>, condition| {
+        let Some(before) = before else { return Ok(Some(condition)) };
+        let condition = guarded(condition, Expr::IsNotFalse(Box::new(before.clone())))?;
+        Ok(Some(before.and(condition)))
+    })
 }
 
 /// Whether there is a subquery in an expression.

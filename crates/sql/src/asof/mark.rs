@@ -6,14 +6,15 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::{Result as BoundResult, internal_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::sql::sqlparser::ast::{
-    Expr, Join, JoinConstraint, JoinOperator, Query, Select, TableFactor, TableWithJoins, Value, VisitorMut,
+    BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, Query, Select, TableFactor, TableWithJoins,
+    VisitorMut,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
-use super::{ASOF, KINDS};
+use super::{ASOF, ASOF_NEAREST, KINDS};
 use crate::desugar::{call, unnamed_arguments};
 use crate::walk::{Stop, flow, walk_mut};
 
@@ -50,18 +51,31 @@ fn mark_factor(factor: &mut TableFactor) -> Result<()> {
 
 fn mark_join(join: &mut Join) -> Result<()> {
     let JoinOperator::AsOf { match_condition, constraint } = &mut join.join_operator else { return Ok(()) };
-    let Some((keeps_left, nearest)) = kind(match_condition) else { return Err(neither_left_nor_inner()) };
-    let on = match constraint {
-        JoinConstraint::On(on) => on.clone(),
-        JoinConstraint::None => Expr::value(Value::Boolean(true)),
+    let Some((keeps_left, mut parts)) = kind(match_condition) else { return Err(neither_left_nor_inner()) };
+    let function = if parts.is_empty() { ASOF } else { ASOF_NEAREST };
+    match constraint {
+        JoinConstraint::On(on) => split(on, &mut parts),
+        JoinConstraint::None => {}
         JoinConstraint::Using(_) | JoinConstraint::Natural => {
             let what = "USING in an ASOF JOIN beside a function in FROM";
             return Err(SqlError::unsupported(what).with_hint(super::USAGE));
         }
-    };
-    let marked = JoinConstraint::On(call(ASOF, std::iter::once(on).chain(nearest).collect()));
+    }
+    let marked = JoinConstraint::On(call(function, parts));
     join.join_operator = if keeps_left { JoinOperator::Left(marked) } else { JoinOperator::Inner(marked) };
     Ok(())
+}
+
+/// The parts of a condition that AND connects. The binder would make each depend on those before it.
+fn split(condition: &Expr, parts: &mut Vec<Expr>) {
+    match condition {
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            split(left, parts);
+            split(right, parts);
+        }
+        Expr::Nested(inner) => split(inner, parts),
+        part => parts.push(part.clone()),
+    }
 }
 
 /// Whether a join keeps rows without a match, and the comparison that MATCH_CONDITION states.
@@ -83,20 +97,23 @@ fn neither_left_nor_inner() -> SqlError {
         .with_hint("Write ASOF LEFT JOIN to keep them, as Snowflake does, or ASOF INNER JOIN to drop them.")
 }
 
-/// The function that marks the condition. It takes what ON says, and what MATCH_CONDITION says if there is one.
-pub(crate) fn function() -> Arc<ScalarUDF> {
-    let takes = TypeSignature::OneOf(vec![TypeSignature::Any(1), TypeSignature::Any(2)]);
-    Arc::new(ScalarUDF::from(Asof { signature: Signature::new(takes, Volatility::Immutable) }))
+/// The functions that mark the condition.
+pub(crate) fn functions() -> [Arc<ScalarUDF>; 2] {
+    [ASOF, ASOF_NEAREST].map(|name| {
+        let signature = Signature::variadic_any(Volatility::Immutable);
+        Arc::new(ScalarUDF::from(Asof { name, signature }))
+    })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Asof {
+    name: &'static str,
     signature: Signature,
 }
 
 impl ScalarUDFImpl for Asof {
     fn name(&self) -> &str {
-        ASOF
+        self.name
     }
 
     fn signature(&self) -> &Signature {

@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchemaRef, Result, internal_datafusion_err};
-use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
     Expr, Extension, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, UserDefinedLogicalNodeCore,
     build_join_schema,
 };
 
-use super::ASOF;
 use super::conditions::{Sides, has_query};
+use super::{ASOF, ASOF_NEAREST};
 use crate::errors::plan_error;
 
 /// The plan with a node for each join that is marked as an ASOF JOIN. Fails where its condition is none of one.
@@ -22,17 +21,21 @@ pub(crate) fn as_nodes(plan: LogicalPlan) -> springtide_types::Result<LogicalPla
     let replaced = plan.transform_up_with_subqueries(|plan| {
         let LogicalPlan::Join(join) = &plan else { return Ok(Transformed::no(plan)) };
         match join.filter.as_ref().and_then(marked) {
-            Some(conditions) => Ok(Transformed::yes(AsofJoin::of(join, conditions)?.into_plan())),
+            Some((match_condition, on)) => {
+                Ok(Transformed::yes(AsofJoin::of(join, on, match_condition)?.into_plan()))
+            }
             None => Ok(Transformed::no(plan)),
         }
     });
     replaced.map(|plan| plan.data).map_err(|error| plan_error(&error))
 }
 
-/// What ON says, and what MATCH_CONDITION says.
-fn marked(filter: &Expr) -> Option<&[Expr]> {
-    match filter {
-        Expr::ScalarFunction(call) if call.name() == ASOF => Some(&call.args),
+/// What MATCH_CONDITION says, and the parts of what ON says.
+fn marked(filter: &Expr) -> Option<(Option<&Expr>, &[Expr])> {
+    let Expr::ScalarFunction(call) = filter else { return None };
+    match call.name() {
+        ASOF => Some((None, &call.args)),
+        ASOF_NEAREST => call.args.split_first().map(|(nearest, on)| (Some(nearest), on)),
         _ => None,
     }
 }
@@ -61,13 +64,9 @@ pub(crate) struct AsofJoin {
 }
 
 impl AsofJoin {
-    fn of(join: &Join, conditions: &[Expr]) -> Result<AsofJoin> {
+    fn of(join: &Join, on: &[Expr], match_condition: Option<&Expr>) -> Result<AsofJoin> {
         let sides = Sides { left: join.left.schema(), right: join.right.schema() };
-        let parts = match conditions {
-            [on] => sides.conditions(on, None),
-            [on, match_condition] => sides.conditions(on, Some(match_condition)),
-            _ => return Err(internal_datafusion_err!("{ASOF} takes two conditions")),
-        }?;
+        let parts = sides.conditions(on, match_condition)?;
         let right = LogicalPlanBuilder::from(join.right.as_ref().clone());
         let right = parts.candidates.into_iter().try_fold(right, LogicalPlanBuilder::filter)?.build()?;
         let (left_time, op, right_time) = parts.nearest;
@@ -78,7 +77,7 @@ impl AsofJoin {
             on: parts.on,
             times: (left_time, right_time),
             op,
-            of_match: conjunction(parts.of_match),
+            of_match: parts.of_match,
             schema: join.schema.clone(),
         })
     }

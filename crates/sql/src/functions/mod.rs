@@ -123,6 +123,7 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(text::functions())
         .chain(moments::functions())
         .chain(system::scalars())
-        .chain([average, labelled, like_pattern::function(), subscript::function(), asof::function()])
+        .chain(asof::functions())
+        .chain([average, labelled, like_pattern::function(), subscript::function()])
         .collect()
 }
