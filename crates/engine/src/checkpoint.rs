@@ -21,6 +21,7 @@ use springtide_types::{Changes, Epoch, ErrorDelta, RelationId, Result, SqlError,
 use tokio::sync::oneshot;
 
 use crate::log::storage_error;
+use crate::moment::now;
 use crate::past::Past;
 use crate::reads::{ReadPoint, Reads};
 use crate::recovery::plan_fingerprint;
@@ -217,7 +218,7 @@ impl Writer {
             return Err(SqlError::new(SqlState::DUPLICATE_OBJECT, message));
         }
         check_readable(&manifest, epoch)?;
-        manifest.snapshots.push(Snapshot { name, epoch });
+        manifest.snapshots.push(Snapshot { name, epoch, created: Some(now()) });
         manifest.snapshots.sort_by(|left, right| left.name.cmp(&right.name));
         self.install(manifest)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
-use springtide_catalog::RelationKind;
+use springtide_catalog::{RelationKind, system};
 use springtide_sql::Planner;
 use springtide_storage::{FileSystem, LocalFileSystem};
 use springtide_types::{Epoch, Result, SqlError, SqlState, ZBatch};
@@ -188,6 +188,12 @@ impl Shared {
             SqlError::unsupported("a snapshot of a database in memory")
                 .with_hint("Start the server with --data-dir.")
         })
+    }
+
+    /// The moments that are kept by name; none in memory.
+    pub(crate) fn snapshots(&self) -> Arc<[system::Snapshot]> {
+        let kept = self.checkpoints.iter().flat_map(Checkpoints::snapshots);
+        kept.map(|kept| system::Snapshot { name: kept.name, at: kept.epoch, created: kept.created }).collect()
     }
 
     /// Commits a transaction. `None` if it changed nothing.

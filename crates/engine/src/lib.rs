@@ -30,6 +30,7 @@ mod settings;
 mod statement;
 mod transaction;
 mod turns;
+mod versions;
 mod view_state;
 mod write_set;
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use chrono::DateTime;
 use parking_lot::{Mutex, RwLock};
@@ -17,6 +17,7 @@ use springtide_storage::{CatalogEntry, DataFile, History, Manifest, RelationHist
 use springtide_types::{Changes, Epoch, ErrorDelta, Result, SqlError, SqlState, ZBatch};
 
 use crate::log::storage_error;
+use crate::versions::versions;
 use crate::write_set::overlay;
 
 /// The history of a database, and the manifest that says what there is of it.
@@ -87,12 +88,7 @@ impl Past {
         epoch: Epoch,
     ) -> Result<Vec<ZBatch>> {
         let log = self.log(relation, contents, epoch)?;
-        if epoch < log.since() {
-            return Err(too_early(relation, log.since()));
-        }
-        if let Some(error) = log.error() {
-            return Err(error);
-        }
+        log.check_readable()?;
         let mut deltas = Vec::new();
         let mut take = |piece: Changes| deltas.push(piece.delta().clone());
         if let Some(known) = log.known() {
@@ -122,7 +118,32 @@ impl Past {
             self.read_between(known, after, until, &relation.schema(), |piece| pieces.push(piece))?;
         }
         pieces.extend(log.unwritten(after));
-        net_changes(&Changes::merge(relation.schema(), &pieces))
+        weighed(&net_changes(&Changes::merge(relation.schema(), &pieces))?)
+            .map_err(|error| SqlError::internal(error.to_string()))
+    }
+
+    /// The rows that a relation has had until an epoch, which is complete, each with the time that it was there: its
+    /// columns, then `valid_from` and `valid_to`. What was there before the relation can be read is there from when it
+    /// can. Fails as reading it at the epoch does.
+    pub(crate) fn versions(
+        &self,
+        relation: &Relation,
+        contents: &state::Relation,
+        until: Epoch,
+    ) -> Result<ZBatch> {
+        let log = self.log(relation, contents, until)?;
+        log.check_readable()?;
+        let mut pieces = Vec::new();
+        if let Some(known) = log.known() {
+            let schema = relation.schema();
+            let oldest = known.base(known.since).filter(|_| known.created < known.since);
+            let rows = oldest.into_iter().flat_map(|base| &base.files);
+            self.read(known, rows, &schema, |piece| pieces.push(piece))?;
+            let after = oldest.map_or(0, |base| base.epoch);
+            self.read_between(known, after, until, &schema, |piece| pieces.push(piece))?;
+        }
+        pieces.extend(log.unwritten(0));
+        versions(&net_changes(&Changes::merge(relation.schema(), &pieces))?)
             .map_err(|error| SqlError::internal(error.to_string()))
     }
 
@@ -193,6 +214,14 @@ impl Log<'_> {
         self.known().map_or(self.recorded.after + 1, |known| known.since)
     }
 
+    /// Fails if the relation can't be read at the end, or holds an error then.
+    fn check_readable(&self) -> Result<()> {
+        if self.until < self.since() {
+            return Err(too_early(self.relation, self.since()));
+        }
+        self.error().map_or(Ok(()), Err)
+    }
+
     /// Up to here the changes are in files.
     fn written(&self) -> Epoch {
         self.known().map_or(self.recorded.after, |_| self.manifest.epoch)
@@ -214,25 +243,26 @@ impl Log<'_> {
     }
 }
 
-/// The schema of [`Past::changes`].
-pub(crate) fn changes_schema(relation: &Schema, epochs: &DataType) -> SchemaRef {
-    let mut fields = relation.fields().iter().cloned().collect::<Vec<_>>();
-    fields.push(Arc::new(Field::new("_epoch", epochs.clone(), false)));
-    fields.push(Arc::new(Field::new("_weight", DataType::Int64, false)));
-    Arc::new(Schema::new(fields))
+/// The records with the sum of their weights, by ascending epoch: once for each row and epoch, which is the last column.
+fn net_changes(changes: &Changes) -> Result<ZBatch> {
+    let epochs: ArrayRef = Arc::new(changes.epochs().clone());
+    let schema = with_column(&changes.delta().schema(), "_epoch", &epochs);
+    let columns = changes.delta().columns().iter().cloned().chain([epochs]).collect();
+    let timed =
+        RecordBatch::try_new(schema, columns).map_err(|error| SqlError::internal(error.to_string()))?;
+    Ok(state::consolidate(&ZBatch::new(timed, changes.delta().weights().clone())))
 }
 
-/// The sum of the weights of equal rows of an epoch.
-fn net_changes(changes: &Changes) -> std::result::Result<RecordBatch, ArrowError> {
-    let epochs: ArrayRef = Arc::new(changes.epochs().clone());
-    let schema = changes_schema(&changes.delta().schema(), epochs.data_type());
-    let timed = Arc::new(schema.project(&(0..schema.fields().len() - 1).collect::<Vec<_>>())?);
-    let columns = changes.delta().columns().iter().cloned().chain([epochs]).collect();
-    let timed = RecordBatch::try_new(timed, columns)?;
-    let net = state::consolidate(&ZBatch::new(timed, changes.delta().weights().clone()));
-    let weights: ArrayRef = Arc::new(net.weights().clone());
-    let columns = net.columns().iter().cloned().chain([weights]).collect();
-    RecordBatch::try_new(schema, columns)
+/// The rows, and their weights as a column.
+fn weighed(changes: &ZBatch) -> std::result::Result<RecordBatch, ArrowError> {
+    let weights: ArrayRef = Arc::new(changes.weights().clone());
+    let schema = with_column(&changes.schema(), "_weight", &weights);
+    RecordBatch::try_new(schema, changes.columns().iter().cloned().chain([weights]).collect())
+}
+
+fn with_column(schema: &Schema, name: &str, values: &ArrayRef) -> SchemaRef {
+    let added = Arc::new(Field::new(name, values.data_type().clone(), false));
+    Arc::new(Schema::new(schema.fields().iter().cloned().chain([added]).collect::<Vec<_>>()))
 }
 
 fn too_early(relation: &Relation, since: Epoch) -> SqlError {

@@ -126,6 +126,12 @@ impl ReadPoint {
             .await
     }
 
+    /// The rows that a relation has had until an epoch that is not later than this one: its columns, then `valid_from`
+    /// and `valid_to`.
+    pub(crate) async fn versions(&self, relation: RelationId, until: Epoch) -> Result<ZBatch> {
+        self.of_past(relation, move |past, relation, contents| past.versions(relation, contents, until)).await
+    }
+
     /// Reads files, on a thread that may wait for them.
     async fn of_past<T: Send + 'static>(
         &self,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use springtide_catalog::{Catalog, CatalogChange, Relation, RelationKind};
 use springtide_dataflow::{Beginning, CreateView, Freeze, Workers};
@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use crate::commit::{Commit, CommitError, TableReads};
 use crate::constraints::check_unique;
 use crate::log::Log;
+use crate::moment::now;
 use crate::objects::Objects;
 use crate::past::Past;
 use crate::reads::{ReadPoint, Reads};
@@ -295,8 +296,7 @@ impl State {
     }
 
     fn begin_group(&mut self) -> Group {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
-        let epoch = now.max(self.last_epoch + 1);
+        let epoch = now().max(self.last_epoch + 1);
         self.last_epoch = epoch;
         Group::new(epoch)
     }

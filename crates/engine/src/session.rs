@@ -115,9 +115,9 @@ impl Session {
         })
     }
 
-    /// The planner, for queries that ask for the session's parameters too.
+    /// The planner, for queries that ask for the session's parameters and the named snapshots too.
     fn planner(&self) -> Planner {
-        self.shared.planner.with_settings(self.settings.values())
+        self.shared.planner.for_session(self.settings.values(), self.shared.snapshots())
     }
 
     /// Runs a prepared statement. An error inside a transaction block makes it fail as a whole.
@@ -304,7 +304,7 @@ impl Session {
 
     /// The statement as bound under the catalog that the transaction sees.
     fn bound_for(&self, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
-        if !prepared.bound.reads_settings()
+        if !prepared.bound.beyond_catalog()
             && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
         {
             return Ok(prepared.bound.clone());

@@ -107,6 +107,9 @@ impl Transaction {
                     (after.map(|moment| moments[moment]), until.map(|moment| moments[moment]));
                 self.changes(scan.relation, after, until.or(as_of)).await
             }
+            (Time::Versions { until }, as_of) => {
+                self.versions(scan.relation, until.map(|moment| moments[moment]).or(as_of)).await
+            }
         }
     }
 
@@ -127,16 +130,30 @@ impl Transaction {
         until: Option<Moment>,
     ) -> Result<Vec<ZBatch>> {
         let after = after.map(|moment| self.epoch_at(relation, moment)).transpose()?;
-        let until = match until {
-            Some(moment) => self.epoch_at(relation, moment)?,
-            None => self.present(relation),
-        };
+        let until = self.epoch_until(relation, until)?;
         let is_empty = after.is_some_and(|after| after >= until);
         if is_empty || !self.point.objects.contents.contains_key(&relation) {
             return Ok(Vec::new());
         }
         let changes = self.point.changes(relation, after.unwrap_or(0), until).await?;
         Ok(vec![ZBatch::inserts(changes)])
+    }
+
+    /// The committed versions of the rows of a stored relation until a moment.
+    async fn versions(&mut self, relation: RelationId, until: Option<Moment>) -> Result<Vec<ZBatch>> {
+        let until = self.epoch_until(relation, until)?;
+        if !self.point.objects.contents.contains_key(&relation) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![self.point.versions(relation, until).await?])
+    }
+
+    /// The epoch of the moment until which a relation is read, or of the present.
+    fn epoch_until(&mut self, relation: RelationId, until: Option<Moment>) -> Result<Epoch> {
+        match until {
+            Some(moment) => self.epoch_at(relation, moment),
+            None => Ok(self.present(relation)),
+        }
     }
 
     /// The epoch of a moment at which a relation is read. The past does not change, so that only reads of the

@@ -25,7 +25,7 @@ use crate::errors::external;
 use crate::inline::Call;
 use crate::moments::Moments;
 use crate::planner::Planner;
-use crate::relation_table::RelationTable;
+use crate::relation_table::{self, RelationTable};
 use crate::scan::{Scan, Time};
 use crate::system;
 use crate::time_travel::Travel;
@@ -41,7 +41,7 @@ pub(crate) struct Names<'a> {
     catalog: &'a Catalog,
     /// The same, once something in the plan needs it.
     shared_catalog: OnceCell<Arc<Catalog>>,
-    reads_settings: Cell<bool>,
+    beyond_catalog: Cell<bool>,
     depends_on: RefCell<BTreeSet<RelationId>>,
     functions: RefCell<BTreeSet<FunctionId>>,
     moments: Rc<Moments>,
@@ -59,7 +59,7 @@ impl<'a> Names<'a> {
             planner,
             catalog,
             shared_catalog: OnceCell::new(),
-            reads_settings: Cell::new(false),
+            beyond_catalog: Cell::new(false),
             depends_on: RefCell::default(),
             functions: RefCell::default(),
             moments: Rc::default(),
@@ -99,14 +99,15 @@ impl<'a> Names<'a> {
         self.catalog
     }
 
-    /// Whether a run-time parameter was asked for.
-    pub(crate) fn reads_settings(&self) -> bool {
-        self.reads_settings.get()
+    /// Whether a run-time parameter or the named snapshots were asked for.
+    pub(crate) fn beyond_catalog(&self) -> bool {
+        self.beyond_catalog.get()
     }
 
     fn catalog_facts(&self) -> Facts {
         let catalog = self.shared_catalog.get_or_init(|| Arc::new(self.catalog.clone())).clone();
-        Facts { catalog, settings: self.planner.settings().clone() }
+        let (settings, snapshots) = (self.planner.settings().clone(), self.planner.snapshots().clone());
+        Facts { catalog, settings, snapshots }
     }
 
     /// The relations that were named.
@@ -163,12 +164,13 @@ impl<'a> Names<'a> {
 
     fn source(&self, relation: &Arc<Relation>, time: Time) -> springtide_types::Result<Arc<dyn TableSource>> {
         let RelationKind::View { query } = &relation.kind else {
+            relation_table::check_names(relation, time)?;
             return Ok(RelationTable::new(relation.clone(), time).into_source());
         };
         let moment = match time {
             Time::Present => None,
             Time::At(moment) => Some(moment),
-            Time::Changes { .. } => return Err(no_changes(relation)),
+            Time::Changes { .. } | Time::Versions { .. } => return Err(no_changes(relation)),
         };
         let plan = self.planner.view_plan(relation, query, &self.in_view(moment))?;
         Ok(Arc::new(DefaultTableSource::new(Arc::new(ViewTable::new(plan, None)))))
@@ -177,8 +179,8 @@ impl<'a> Names<'a> {
 
 impl ContextProvider for Names<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
-        if let Some(system) = system::source(&name, || self.catalog_facts()) {
-            self.reads_settings.set(self.reads_settings.get() || name.table() == "pg_settings");
+        if let Some((system, is_of_catalog)) = system::source(&name, || self.catalog_facts()) {
+            self.beyond_catalog.set(self.beyond_catalog.get() || !is_of_catalog);
             return Ok(system);
         }
         let time = match name.schema() {
@@ -230,7 +232,7 @@ impl ContextProvider for Names<'_> {
         }
         let own = self.catalog.functions(name);
         if let Some(system) = system::function(name, || self.catalog_facts()) {
-            self.reads_settings.set(self.reads_settings.get() || name == "current_setting");
+            self.beyond_catalog.set(self.beyond_catalog.get() || name == "current_setting");
             return Some(system);
         }
         match functions.scalar.get(name) {

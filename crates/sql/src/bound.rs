@@ -22,7 +22,7 @@ pub struct BoundQuery {
     pub(crate) depends_on: Vec<RelationId>,
     pub(crate) functions: Vec<FunctionId>,
     pub(crate) parameters: Vec<SqlType>,
-    reads_settings: bool,
+    beyond_catalog: bool,
     schema: SchemaRef,
     /// Compiled when it first runs over few rows; `None` inside if it is not of the kind.
     pipeline: Arc<OnceLock<Option<Pipeline>>>,
@@ -52,7 +52,7 @@ impl BoundQuery {
             columns,
             depends_on: names.depends_on(),
             functions: names.functions(),
-            reads_settings: names.reads_settings(),
+            beyond_catalog: names.beyond_catalog(),
             parameters,
             schema,
             pipeline: Arc::default(),
@@ -99,9 +99,9 @@ impl BoundQuery {
         &self.functions
     }
 
-    /// Whether the plan holds values of the run-time parameters with which the query was bound.
-    pub fn reads_settings(&self) -> bool {
-        self.reads_settings
+    /// Whether the plan holds run-time parameters or named snapshots as they were when the query was bound.
+    pub fn beyond_catalog(&self) -> bool {
+        self.beyond_catalog
     }
 
     /// The types of the parameters `$1`, `$2`, …; text where nothing says otherwise.

@@ -9,6 +9,7 @@
 //! DataFusion and PostgreSQL differ, PostgreSQL wins. Invariant: no timely, no sessions, no storage.
 
 mod analyze;
+mod asof;
 mod assign;
 mod bind;
 mod bound;
@@ -66,5 +67,5 @@ pub use parse::{Statement, parse, parser};
 pub use planner::Planner;
 pub use scan::{Scan, Time};
 pub use sql_types::sql_type;
-pub use time_travel::printable;
+pub use time_travel::{printable, query_text};
 pub use walk::relations_named;

@@ -4,6 +4,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 use springtide_types::{Result, SqlError, SqlState};
 
+use crate::asof::with_match_conditions;
 use crate::dialect::Postgres;
 use crate::procedures::as_calls;
 
@@ -43,6 +44,7 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
     let tokens = as_calls(without_other_versions(without_table_words(with_option_values(tokens))));
+    let tokens = with_match_conditions(tokens)?;
     let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error))?;
     match parser.peek_token().token {

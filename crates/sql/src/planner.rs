@@ -17,11 +17,13 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
+use springtide_catalog::system::Snapshot;
 use springtide_catalog::{Catalog, Column, Function, Relation};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use crate::BoundQuery;
 use crate::analyze::PostgresTypes;
+use crate::asof::{self, AsofQueryPlanner, FilterLeftOfAsofJoin};
 use crate::bind::Names;
 use crate::cast_names::tell_casts_apart;
 use crate::declared::varchar;
@@ -52,7 +54,11 @@ const MORE_STACK: usize = 4 << 20;
 
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
 #[derive(Clone, Debug)]
-pub struct Planner(Arc<Shared>, Arc<BTreeMap<String, String>>);
+pub struct Planner {
+    shared: Arc<Shared>,
+    settings: Arc<BTreeMap<String, String>>,
+    snapshots: Arc<[Snapshot]>,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -91,13 +97,17 @@ impl Planner {
             serial,
             parallel: session_state(processors),
         };
-        Planner(Arc::new(shared), Arc::default())
+        Planner { shared: Arc::new(shared), settings: Arc::default(), snapshots: Arc::default() }
     }
 
-    /// The planner for a session with these run-time parameters, by name.
+    /// The planner for a session with these run-time parameters, by name, that sees these named snapshots.
     #[must_use]
-    pub fn with_settings(&self, settings: Arc<BTreeMap<String, String>>) -> Planner {
-        Planner(self.0.clone(), settings)
+    pub fn for_session(
+        &self,
+        settings: Arc<BTreeMap<String, String>>,
+        snapshots: Arc<[Snapshot]>,
+    ) -> Planner {
+        Planner { shared: self.shared.clone(), settings, snapshots }
     }
 
     /// Resolves the names and types of a query. `parameter_types` are what the client said of `$1`, `$2`, …;
@@ -142,7 +152,8 @@ impl Planner {
 
     /// The plan in PostgreSQL's types, and its columns.
     fn finished(&self, plan: LogicalPlan) -> Result<(LogicalPlan, Vec<Column>)> {
-        let plan = texts_of_arrays(self.analyze(plan)?).map_err(|error| plan_error(&error))?;
+        let plan = asof::as_nodes(self.analyze(plan)?)?;
+        let plan = texts_of_arrays(plan).map_err(|error| plan_error(&error))?;
         let columns = output_columns(&plan)?;
         let plan = flatten(normalize_output(plan, &columns)?)?;
         Ok((plan, columns))
@@ -150,7 +161,7 @@ impl Planner {
 
     /// The plan of an ad-hoc query, as text.
     pub fn explain(&self, query: &BoundQuery) -> Result<String> {
-        let plan = self.optimize(&self.0.serial, (*query.plan).clone())?;
+        let plan = self.optimize(&self.shared.serial, (*query.plan).clone())?;
         Ok(plan.display_indent().to_string())
     }
 
@@ -214,7 +225,7 @@ impl Planner {
     }
 
     fn analyze(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let analyzed = self.0.analyzer.execute_and_check(plan, self.options(), |_, _| {});
+        let analyzed = self.shared.analyzer.execute_and_check(plan, self.options(), |_, _| {});
         analyzed.map_err(|error| plan_error(&error))
     }
 
@@ -235,31 +246,35 @@ impl Planner {
     }
 
     pub(crate) fn serial(&self) -> &SessionState {
-        &self.0.serial
+        &self.shared.serial
     }
 
     pub(crate) fn parallel(&self) -> &SessionState {
-        &self.0.parallel
+        &self.shared.parallel
     }
 
     pub(crate) fn settings(&self) -> &Arc<BTreeMap<String, String>> {
-        &self.1
+        &self.settings
+    }
+
+    pub(crate) fn snapshots(&self) -> &Arc<[Snapshot]> {
+        &self.snapshots
     }
 
     pub(crate) fn functions(&self) -> &Functions {
-        &self.0.functions
+        &self.shared.functions
     }
 
     pub(crate) fn expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        &self.0.expr_planners
+        &self.shared.expr_planners
     }
 
     pub(crate) fn type_planner(&self) -> Arc<dyn TypePlanner> {
-        self.0.type_planner.clone()
+        self.shared.type_planner.clone()
     }
 
     pub(crate) fn options(&self) -> &ConfigOptions {
-        self.0.serial.config_options()
+        self.shared.serial.config_options()
     }
 }
 
@@ -289,6 +304,7 @@ fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     expand_windows(&mut query)?;
     name_times(&mut query, names.travel())?;
     merge_columns(&mut query, names.catalog())?;
+    asof::mark(&mut query)?;
     desugar(&mut query)?;
     tell_casts_apart(&mut query)?;
     Ok(query)
@@ -320,6 +336,8 @@ fn session_state(partitions: usize) -> SessionState {
     rules.insert(after, Arc::new(DecorrelateScalarAggregate));
     let before = rules.iter().position(|rule| rule.name() == "decorrelate_predicate_subquery").unwrap_or(0);
     rules.insert(before, Arc::new(ThreeValuedIn::WHERE_NEEDED));
+    let before = rules.iter().position(|rule| rule.name() == "push_down_filter").unwrap_or(0);
+    rules.insert(before, Arc::new(FilterLeftOfAsofJoin));
     rules.push(Arc::new(TotalOrder));
     let mut physical_rules = PhysicalOptimizer::new().rules;
     // Where it puts a constant in the place of an aggregate, projections above may lose their columns.
@@ -337,6 +355,7 @@ fn session_state(partitions: usize) -> SessionState {
     SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
+        .with_query_planner(Arc::new(AsofQueryPlanner))
         .with_optimizer_rules(rules)
         .with_physical_optimizer_rules(physical_rules)
         .build()

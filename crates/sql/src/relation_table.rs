@@ -10,7 +10,7 @@ use datafusion::datasource::{DefaultTableSource, source_as_provider};
 use datafusion::logical_expr::{Expr, TableScan, TableSource, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use springtide_catalog::Relation;
-use springtide_types::SqlType;
+use springtide_types::{SqlError, SqlState, SqlType};
 
 use crate::scan::{Scan, Time};
 
@@ -28,7 +28,7 @@ pub(crate) struct RelationTable {
 impl RelationTable {
     /// The relation at a time, without contents.
     pub(crate) fn new(relation: Arc<Relation>, time: Time) -> RelationTable {
-        let key = relation.primary_key().filter(|_| !matches!(time, Time::Changes { .. }));
+        let key = relation.primary_key().filter(|_| time.is_moment());
         let key = key.map(|key| Constraint::PrimaryKey(key.to_vec()));
         let constraints = Constraints::new_unverified(key.into_iter().collect());
         RelationTable { schema: schema(&relation, time), relation, time, constraints, snapshot: None }
@@ -58,13 +58,28 @@ impl RelationTable {
 
 /// The columns of a relation at a time.
 pub(crate) fn schema(relation: &Relation, time: Time) -> SchemaRef {
-    if !matches!(time, Time::Changes { .. }) {
-        return relation.schema();
-    }
     let schema = relation.schema();
-    let added = [("_epoch", SqlType::Timestamptz), ("_weight", SqlType::Int8)];
+    let added = match time {
+        Time::Present | Time::At(_) => return schema,
+        Time::Changes { .. } => [("_epoch", SqlType::Timestamptz), ("_weight", SqlType::Int8)],
+        Time::Versions { .. } => [("valid_from", SqlType::Timestamptz), ("valid_to", SqlType::Timestamptz)],
+    };
     let added = added.map(|(name, sql_type)| Arc::new(Field::new(name, sql_type.arrow(), false)));
     Arc::new(Schema::new(schema.fields().iter().cloned().chain(added).collect::<Vec<_>>()))
+}
+
+/// Fails with `42701` if a column of the relation has the name of one about the time.
+pub(crate) fn check_names(relation: &Relation, time: Time) -> springtide_types::Result<()> {
+    let schema = schema(relation, time);
+    let (own, added) = schema.fields().split_at(relation.columns.len());
+    match added.iter().find(|added| own.iter().any(|own| own.name() == added.name())) {
+        Some(twice) => {
+            let message = format!("column name \"{}\" specified more than once", twice.name());
+            let hint = "The relation has a column of this name itself: read a materialized view that calls it otherwise.";
+            Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message).with_hint(hint))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The relation that a scan reads, and what of it.

@@ -6,7 +6,8 @@ use springtide_types::{RelationId, Result};
 use crate::names::object_name;
 
 /// What a query reads of a stored relation. Its contents have the relation's columns; those of
-/// [`Time::Changes`] have `_epoch timestamptz` and `_weight bigint` after them.
+/// [`Time::Changes`] have `_epoch timestamptz` and `_weight bigint` after them, those of [`Time::Versions`]
+/// `valid_from timestamptz` and `valid_to timestamptz`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scan {
     /// The relation.
@@ -37,9 +38,19 @@ pub enum Time {
         /// Inclusive; `None` stands for now.
         until: Option<usize>,
     },
+    /// Every row that was there until a moment, with the time that it was.
+    Versions {
+        /// Inclusive; `None` stands for now.
+        until: Option<usize>,
+    },
 }
 
 impl Time {
+    /// Whether rows are as the relation has them, without columns about the time.
+    pub(crate) fn is_moment(self) -> bool {
+        matches!(self, Time::Present | Time::At(_))
+    }
+
     /// The name in a query for a relation at this time. Its schema is one that users cannot name, so that scans
     /// of one relation at two times differ wherever plans are compared.
     pub(crate) fn of(self, relation: &str) -> ObjectName {
@@ -65,6 +76,9 @@ impl Time {
             let (after, until) = changes.split_once('_')?;
             return Some(Time::Changes { after: number(after)?, until: number(until)? });
         }
+        if let Some(until) = schema.strip_prefix("$versions_") {
+            return Some(Time::Versions { until: number(until)? });
+        }
         schema.strip_prefix("$as_of_")?.parse().ok().map(Time::At)
     }
 }
@@ -76,6 +90,7 @@ impl fmt::Display for Time {
             Time::Present => f.write_str("public"),
             Time::At(moment) => write!(f, "$as_of_{moment}"),
             Time::Changes { after, until } => write!(f, "$changes_{}_{}", number(after), number(until)),
+            Time::Versions { until } => write!(f, "$versions_{}", number(until)),
         }
     }
 }
@@ -88,7 +103,8 @@ mod tests {
     fn names_tell_the_time() {
         let times = [(None, None), (Some(3), None), (None, Some(4)), (Some(0), Some(12))];
         let changes = times.map(|(after, until)| Time::Changes { after, until });
-        for time in changes.into_iter().chain([Time::Present, Time::At(7)]) {
+        let versions = [None, Some(5)].map(|until| Time::Versions { until });
+        for time in changes.into_iter().chain(versions).chain([Time::Present, Time::At(7)]) {
             assert_eq!(Time::and_relation(&time.of("T.t")).unwrap(), (time, "T.t".to_owned()));
         }
     }

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 use springtide_catalog::Catalog;
 use springtide_types::{Result, SqlError, SqlState};
 
+use crate::asof::says_nearest_in_on;
 use crate::desugar::call;
 use crate::names::{fold, object_name};
 use crate::output_names::output_name;
@@ -68,13 +69,22 @@ impl Scope {
             _ => return Ok((Scope(self.0.into_iter().chain(right.0).collect()), None)),
         };
         let (mut columns, mut condition) = (Vec::new(), None);
-        for name in &shared {
+        for (position, name) in shared.iter().enumerate() {
             let left = self.only(name, "left")?.clone();
             let right = right.only(name, "right")?.clone();
-            let equal = binary(left.clone(), BinaryOperator::Eq, right.clone());
+            let op = match operator {
+                // The last column is the time.
+                JoinOperator::AsOf { match_condition, .. }
+                    if position + 1 == shared.len() && says_nearest_in_on(match_condition) =>
+                {
+                    BinaryOperator::GtEq
+                }
+                _ => BinaryOperator::Eq,
+            };
+            let compared = binary(left.clone(), op, right.clone());
             condition = Some(match condition {
-                Some(before) => binary(before, BinaryOperator::And, equal),
-                None => equal,
+                Some(before) => binary(before, BinaryOperator::And, compared),
+                None => compared,
             });
             let value = match operator {
                 JoinOperator::Right(_) | JoinOperator::RightOuter(_) => right,
@@ -119,7 +129,8 @@ pub(crate) fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
         | JoinOperator::LeftOuter(constraint)
         | JoinOperator::Right(constraint)
         | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint) => Some(constraint),
+        | JoinOperator::FullOuter(constraint)
+        | JoinOperator::AsOf { constraint, .. } => Some(constraint),
         _ => None,
     }
 }
@@ -133,7 +144,8 @@ pub(crate) fn constraint_mut(operator: &mut JoinOperator) -> Option<&mut JoinCon
         | JoinOperator::LeftOuter(constraint)
         | JoinOperator::Right(constraint)
         | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint) => Some(constraint),
+        | JoinOperator::FullOuter(constraint)
+        | JoinOperator::AsOf { constraint, .. } => Some(constraint),
         _ => None,
     }
 }

@@ -1,5 +1,5 @@
-//! `t FOR SYSTEM_TIME AS OF <moment>` and `changes(t, <since>, <until>)` in FROM: the relation under a name that says the
-//! time, and the moments put aside.
+//! `t FOR SYSTEM_TIME AS OF <moment>`, `changes(t, <since>, <until>)` and `versions(t)` in FROM: the relation under a name
+//! that says the time, and the moments put aside.
 //!
 //! ```text
 //! SELECT t.a FROM t JOIN t FOR SYSTEM_TIME AS OF '2026-01-01' AS old USING (id)
@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use springtide_types::{Result, SqlError, SqlState};
 
+use crate::asof::without_markers;
 use crate::moments::{AS_OF, Moments};
 use crate::names::{alias, fold, object_name};
 use crate::scan::Time;
@@ -33,6 +34,11 @@ pub(crate) struct Travel<'a> {
 /// See the module.
 pub(crate) fn name_times(query: &mut Query, travel: Travel<'_>) -> Result<()> {
     walk_mut(query, &mut Visit { travel, queries: Vec::new(), withs: Vec::new() })
+}
+
+/// The text of a [`printable`] query.
+pub fn query_text(query: &Query) -> String {
+    without_markers(&query.to_string())
 }
 
 /// The query in a form that its text keeps. sqlparser writes an alias before FOR SYSTEM_TIME, and does not read it
@@ -86,11 +92,11 @@ impl Visit<'_> {
     fn name(&self, factor: &mut TableFactor) -> Result<()> {
         let TableFactor::Table { name, alias, args, version, .. } = factor else { return Ok(()) };
         let (time, relation, called) = match (version.take(), &args) {
-            (None, Some(call)) if is_changes(name) => {
-                let (time, relation) = self.changes(call)?;
-                (time, relation, "changes".to_owned())
+            (None, Some(call)) => {
+                let Some(function) = Function::of_name(name) else { return Ok(()) };
+                let (time, relation) = self.call(function, call)?;
+                (time, relation, function.name().to_owned())
             }
-            (None, Some(_)) => return Ok(()),
             (Some(_), Some(_)) => return Err(syntax_error("(")),
             // It shows the catalog that the query is bound under.
             (None, None) if system::relation(name).is_some() || in_system_schema(name) => return Ok(()),
@@ -122,21 +128,25 @@ impl Visit<'_> {
         }
     }
 
-    fn changes(&self, call: &TableFunctionArgs) -> Result<(Time, String)> {
+    fn call(&self, function: Function, call: &TableFunctionArgs) -> Result<(Time, String)> {
         let exprs = call.args.iter().map(|arg| match arg {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
             _ => None,
         });
         let exprs = exprs.collect::<Option<Vec<_>>>().filter(|_| call.settings.is_none());
-        let Some([relation, moments @ ..]) = exprs.as_deref().filter(|exprs| exprs.len() <= 3) else {
-            let message = "changes() takes a relation and up to two moments";
-            return Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message).with_hint(CHANGES_USAGE));
+        let most = function.most_moments() + 1;
+        let Some([relation, moments @ ..]) = exprs.as_deref().filter(|exprs| exprs.len() <= most) else {
+            return Err(function.error(SqlState::UNDEFINED_FUNCTION, "does not take these arguments"));
         };
-        let relation = relation_name(relation)?;
-        self.refuse_query(&relation, "changes()")?;
+        let relation = relation_name(function, relation)?;
+        self.refuse_query(&relation, &format!("{}()", function.name()))?;
         let moment = |at: usize| moments.get(at).map(|expr| self.moment((*expr).clone())).transpose();
-        let (after, until) = (moment(0)?, moment(1)?);
-        Ok((Time::Changes { after, until: until.or(self.travel.present) }, object_name(&relation)?))
+        let (after, until) = (moment(0)?, moment(1)?.or(self.travel.present));
+        let time = match function {
+            Function::Changes => Time::Changes { after, until },
+            Function::Versions => Time::Versions { until },
+        };
+        Ok((time, object_name(&relation)?))
     }
 
     fn moment(&self, expr: Expr) -> Result<usize> {
@@ -172,24 +182,53 @@ impl Visit<'_> {
 
 fn syntax_error(word: &str) -> SqlError {
     SqlError::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{word}\""))
-        .with_hint("Write FOR SYSTEM_TIME AS OF <moment>, or changes(table, since, until).")
+        .with_hint("Write FOR SYSTEM_TIME AS OF <moment>, changes(table, since, until) or versions(table).")
 }
 
-const CHANGES_USAGE: &str = "Write changes(table [, since [, until]]).";
+/// What reads the history of a relation.
+#[derive(Clone, Copy)]
+enum Function {
+    Changes,
+    Versions,
+}
 
-fn is_changes(name: &ObjectName) -> bool {
-    matches!(name.0.as_slice(), [name] if name.as_ident().is_some_and(|name| fold(name) == "changes"))
+impl Function {
+    fn of_name(name: &ObjectName) -> Option<Function> {
+        let [name] = name.0.as_slice() else { return None };
+        let name = fold(name.as_ident()?);
+        [Function::Changes, Function::Versions].into_iter().find(|function| function.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Function::Changes => "changes",
+            Function::Versions => "versions",
+        }
+    }
+
+    /// How many moments it takes after the relation, at most.
+    fn most_moments(self) -> usize {
+        match self {
+            Function::Changes => 2,
+            Function::Versions => 0,
+        }
+    }
+
+    fn error(self, state: SqlState, what: &str) -> SqlError {
+        let usage = match self {
+            Function::Changes => "Write changes(table [, since [, until]]).",
+            Function::Versions => "Write versions(table).",
+        };
+        SqlError::new(state, format!("{}() {what}", self.name())).with_hint(usage)
+    }
 }
 
 /// The relation that stands as an argument.
-fn relation_name(expr: &Expr) -> Result<ObjectName> {
+fn relation_name(function: Function, expr: &Expr) -> Result<ObjectName> {
     match expr {
         Expr::Identifier(ident) => Ok(ObjectName::from(vec![ident.clone()])),
         Expr::CompoundIdentifier(idents) => Ok(ObjectName::from(idents.clone())),
-        _ => {
-            let message = "the first argument of changes() must be the name of a relation";
-            Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(CHANGES_USAGE))
-        }
+        _ => Err(function.error(SqlState::WRONG_OBJECT_TYPE, "takes the name of a relation first")),
     }
 }
 

@@ -11,8 +11,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Join, JoinConstraint, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
-    TableWithJoins, Value, Visitor, VisitorMut, With,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, OrderByKind, Query, Select, SelectItem, SetExpr,
+    TableFactor, TableWithJoins, Value, Visitor, VisitorMut, With,
 };
 use springtide_catalog::Catalog;
 use springtide_types::Result;
@@ -192,16 +192,17 @@ impl Merge<'_> {
             let Some(right) = self.merge_factor(&mut join.relation)? else { return Ok(None) };
             let (joined, condition) = scope.join(right, &join.join_operator)?;
             scope = joined;
+            // What a name means here, a later join may change.
+            self.levels.push(Some(Level { scope: scope.clone(), replace: true }));
+            if let JoinOperator::AsOf { match_condition, .. } = &mut join.join_operator {
+                walk_mut(match_condition, self)?;
+            }
             match (constraint_mut(&mut join.join_operator), condition) {
                 (Some(constraint), Some(condition)) => *constraint = JoinConstraint::On(condition),
-                // What a name means here, a later join may change.
-                (Some(JoinConstraint::On(condition)), None) => {
-                    self.levels.push(Some(Level { scope: scope.clone(), replace: true }));
-                    walk_mut(condition, self)?;
-                    self.levels.pop();
-                }
+                (Some(JoinConstraint::On(condition)), None) => walk_mut(condition, self)?,
                 _ => {}
             }
+            self.levels.pop();
         }
         Ok(Some(scope))
     }

@@ -2,11 +2,12 @@
 
 use super::columns::SystemColumn;
 use super::oids::{
-    self, BTREE, HEAP, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, of_default, of_index, of_relation,
+    self, BTREE, HEAP, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, SPRINGTIDE_CATALOG, of_default,
+    of_index, of_relation,
 };
 use super::rows::{Row, Value};
 use super::types::{Type, column_type, type_of};
-use super::{Rows, SystemRelation, system_relations};
+use super::{OWN_SCHEMA, Rows, SystemRelation, system_relations};
 use crate::{Catalog, Column, Relation, RelationKind, Retention};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
@@ -90,7 +91,7 @@ fn system_class(relation: &SystemRelation) -> Row {
 }
 
 fn system_namespace(relation: &SystemRelation) -> i64 {
-    if relation.schema == "pg_catalog" { PG_CATALOG } else { INFORMATION_SCHEMA }
+    NAMESPACES.iter().find(|(schema, _)| *schema == relation.schema).map_or(PG_CATALOG, |(_, oid)| *oid)
 }
 
 fn any_class(oid: i64, name: &str, namespace: i64, kind: &str, columns: usize) -> Row {
@@ -176,8 +177,12 @@ fn defaults(catalog: &Catalog) -> Vec<Row> {
 }
 
 /// The schemas, with their OIDs.
-pub(super) const NAMESPACES: [(&str, i64); 3] =
-    [("information_schema", INFORMATION_SCHEMA), ("pg_catalog", PG_CATALOG), ("public", PUBLIC)];
+pub(super) const NAMESPACES: [(&str, i64); 4] = [
+    ("information_schema", INFORMATION_SCHEMA),
+    ("pg_catalog", PG_CATALOG),
+    ("public", PUBLIC),
+    (OWN_SCHEMA, SPRINGTIDE_CATALOG),
+];
 
 fn namespaces() -> Vec<Row> {
     let row =

@@ -1,4 +1,4 @@
-//! The system catalogue: what exists, as the relations of `pg_catalog` and `information_schema`.
+//! The system catalogue: what exists, as the relations of `pg_catalog`, `information_schema` and `springtide_catalog`.
 //!
 //! Each [`SystemRelation`] computes its rows from a [`Catalog`]; nothing of it is stored. A [`Lookup`] is a
 //! function over it, such as the name of a type or the query of a view. [`Named`] is what names and OIDs stand for.
@@ -17,6 +17,7 @@ mod oids;
 mod overviews;
 mod rows;
 mod settings;
+mod snapshots;
 mod types;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+
+use springtide_types::Epoch;
 
 use crate::Catalog;
 use columns::SystemColumn;
@@ -37,6 +40,8 @@ pub use types::type_name;
 pub const DATABASE: &str = "springtide";
 /// The name of the one role, which owns everything.
 pub const ROLE: &str = "springtide";
+/// The schema of what PostgreSQL has not.
+const OWN_SCHEMA: &str = "springtide_catalog";
 /// The one encoding, in PostgreSQL's numbering.
 const UTF8: i64 = 6;
 
@@ -47,12 +52,27 @@ pub struct Facts {
     pub catalog: Arc<Catalog>,
     /// The values of the run-time parameters, by name.
     pub settings: Arc<BTreeMap<String, String>>,
+    /// The named snapshots.
+    pub snapshots: Arc<[Snapshot]>,
+}
+
+/// A moment of the whole database that is kept by a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The name.
+    pub name: String,
+    /// The moment.
+    pub at: Epoch,
+    /// When the name was given to it, in microseconds since 1970, if that is known.
+    pub created: Option<Epoch>,
 }
 
 impl Facts {
     /// Whether these are the same values in memory.
     pub fn is_same(&self, other: &Facts) -> bool {
-        Arc::ptr_eq(&self.catalog, &other.catalog) && Arc::ptr_eq(&self.settings, &other.settings)
+        Arc::ptr_eq(&self.catalog, &other.catalog)
+            && Arc::ptr_eq(&self.settings, &other.settings)
+            && Arc::ptr_eq(&self.snapshots, &other.snapshots)
     }
 }
 
@@ -61,6 +81,7 @@ impl Facts {
 enum Rows {
     Catalog(fn(&Catalog) -> Vec<Row>),
     Settings(fn(&BTreeMap<String, String>) -> Vec<Row>),
+    Snapshots(fn(&[Snapshot]) -> Vec<Row>),
     /// Never: what it lists does not exist here.
     Never,
 }
@@ -68,7 +89,7 @@ enum Rows {
 /// A relation whose rows say what exists.
 #[derive(Debug)]
 pub struct SystemRelation {
-    /// `pg_catalog` or `information_schema`.
+    /// `pg_catalog`, `information_schema` or `springtide_catalog`.
     pub schema: &'static str,
     /// Its name within the schema.
     pub name: &'static str,
@@ -83,6 +104,16 @@ impl SystemRelation {
     /// `columns` are written as in CREATE TABLE: `oid oid, relname name`.
     fn new(name: &'static str, oid: i64, columns: &'static str, rows: Rows) -> SystemRelation {
         let (schema, name) = name.split_once('.').unwrap_or(("pg_catalog", name));
+        SystemRelation::in_schema(schema, name, oid, columns, rows)
+    }
+
+    fn in_schema(
+        schema: &'static str,
+        name: &'static str,
+        oid: i64,
+        columns: &'static str,
+        rows: Rows,
+    ) -> SystemRelation {
         // Views have OIDs of those that are given out while a database is made.
         let kind = if oid < 10_000 { "r" } else { "v" };
         SystemRelation { schema, name, oid, kind, columns: columns::parse(columns), rows }
@@ -108,11 +139,17 @@ impl SystemRelation {
         matches!(self.rows, Rows::Never)
     }
 
+    /// Whether its rows follow from the catalog alone.
+    pub fn is_of_catalog(&self) -> bool {
+        matches!(self.rows, Rows::Catalog(_) | Rows::Never)
+    }
+
     /// Its rows. O(objects in the catalog).
     pub fn rows(&self, facts: &Facts) -> RecordBatch {
         let rows = match self.rows {
             Rows::Catalog(rows) => rows(&facts.catalog),
             Rows::Settings(rows) => rows(&facts.settings),
+            Rows::Snapshots(rows) => rows(&facts.snapshots),
             Rows::Never => Vec::new(),
         };
         rows::batch(&self.columns, &rows)
@@ -128,6 +165,7 @@ static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
         instance::relations(),
         overviews::relations(),
         settings::relations(),
+        snapshots::relations(),
         information_schema::relations(),
         empty::relations(),
     ];

@@ -5,6 +5,7 @@ use crate::{Catalog, Function, Relation};
 pub(super) const PG_CATALOG: i64 = 11;
 pub(super) const PUBLIC: i64 = 2200;
 pub(super) const INFORMATION_SCHEMA: i64 = 13_000;
+pub(super) const SPRINGTIDE_CATALOG: i64 = 14_000;
 /// The role that owns everything.
 pub(super) const OWNER: i64 = 10;
 pub(super) const DATABASE_OID: i64 = 5;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, Float32Array, Int16Array, Int32Array, Int64Array, ListBuilder, RecordBatch,
-    RecordBatchOptions, StringArray, StringBuilder, new_null_array,
+    RecordBatchOptions, StringArray, StringBuilder, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 
 use super::columns::{SystemColumn, arrow_schema};
 
@@ -16,7 +16,7 @@ use super::columns::{SystemColumn, arrow_schema};
 pub(super) enum Value {
     Null,
     Bool(bool),
-    /// An integer of any width, or an OID.
+    /// An integer of any width, an OID, or a moment in microseconds since 1970.
     Int(i64),
     Text(String),
     /// An array of integers of any width, or of OIDs.
@@ -105,6 +105,9 @@ fn array(data_type: &DataType, values: &[Value]) -> ArrayRef {
                 _ => None,
             });
             Arc::new(values.collect::<StringArray>())
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            Arc::new(ints.collect::<TimestampMicrosecondArray>().with_data_type(data_type.clone()))
         }
         DataType::List(_) => lists(data_type, values),
         other => new_null_array(other, values.len()),

@@ -99,7 +99,7 @@ fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateV
     }
     let columns = bound.columns();
     check_column_names(&columns)?;
-    let text = query.to_string();
+    let text = springtide_sql::query_text(&query);
     let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
     let kind = if create.materialized {
         let plan = Arc::new(context.planner.lower(&bound, catalog)?);

@@ -65,8 +65,8 @@ impl Bound {
     }
 
     /// Whether its plan holds parameters of the session, and so is good for one execution alone.
-    pub(crate) fn reads_settings(&self) -> bool {
-        matches!(self, Bound::Query(select) if select.reads_settings())
+    pub(crate) fn beyond_catalog(&self) -> bool {
+        matches!(self, Bound::Query(select) if select.beyond_catalog())
     }
 
     /// Columns of the rows it returns, if it returns rows.

@@ -44,8 +44,8 @@ impl Select {
     }
 
     /// Whether the result depends on the session's parameters.
-    pub(crate) fn reads_settings(&self) -> bool {
-        self.query.reads_settings()
+    pub(crate) fn beyond_catalog(&self) -> bool {
+        self.query.beyond_catalog()
     }
 
     /// The columns as a table that keeps the rows would have them.

@@ -1,7 +1,9 @@
 //! The embedded API, in memory and on disk. One binary, since linking each costs more than its tests.
 
+mod asof_model;
 mod common;
 mod durability;
 mod past_model;
 mod sessions;
 mod time_travel;
+mod versions;

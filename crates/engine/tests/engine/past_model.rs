@@ -12,6 +12,7 @@ const SCHEMA: &str = "CREATE TABLE t (k int PRIMARY KEY, g int, v bigint);
     CREATE MATERIALIZED VIEW ratio AS SELECT k, 100 / v AS r FROM t";
 
 const RELATIONS: [&str; 5] = ["t", "log", "s", "j", "ratio"];
+const COLUMNS: [&str; 5] = ["k, g, v", "g, note, took", "g, n, v, most", "g, n, note", "k, r"];
 
 /// What each relation answered at a moment; the error's SQLSTATE for one in error.
 struct Known {
@@ -34,13 +35,28 @@ async fn note(session: &mut Session, known: &mut Vec<Known>) {
 
 async fn check(session: &mut Session, known: &Known) {
     let moment = &known.moment;
-    for (relation, expected) in RELATIONS.iter().zip(&known.answers) {
+    for ((relation, columns), expected) in RELATIONS.iter().zip(COLUMNS).zip(&known.answers) {
         let past =
             answer(session, &format!("SELECT * FROM {relation} FOR SYSTEM_TIME AS OF '{moment}'")).await;
         assert_eq!(past, *expected, "{relation} as of {moment}");
+        // What holds an error now has no versions now, but had some before.
+        run(session, &format!("SET springtide.as_of = '{moment}'")).await.unwrap();
+        let last =
+            answer(session, &format!("SELECT {columns} FROM versions({relation}) WHERE valid_to > now()"))
+                .await;
+        run(session, "RESET springtide.as_of").await.unwrap();
+        assert_eq!(last, *expected, "versions of {relation} as of {moment}");
+        let there = format!("valid_from <= '{moment}' AND '{moment}' < valid_to");
+        let versions =
+            answer(session, &format!("SELECT {columns} FROM versions({relation}) WHERE {there}")).await;
+        if expected != "22012" && versions != "22012" {
+            assert_eq!(versions, *expected, "versions of {relation} at {moment}");
+        }
         if expected != "22012" {
             // The change log up to a moment adds up to what was there.
-            let columns = if *relation == "t" { "k, g, v" } else { continue };
+            if *relation != "t" {
+                continue;
+            }
             let sql = format!(
                 "SELECT {columns} FROM changes({relation}, '1970-01-01', '{moment}') GROUP BY {columns} HAVING sum(_weight) > 0"
             );
@@ -133,6 +149,14 @@ async fn a_moment_becomes_a_database_of_its_own() {
     }
     let shown = run(&mut session, "SHOW SNAPSHOTS").await.unwrap();
     assert!(shown.starts_with("Early 20") && shown.contains(" | middle 20"), "{shown}");
+    let listed = "SELECT name, at, created > at AND created <= now() FROM springtide_catalog.snapshots";
+    let listed = run(&mut session, listed).await.unwrap();
+    assert_eq!(listed, shown.replace(" | ", " true | ") + " true");
+    let as_of = format!("SELECT name FROM springtide_catalog.snapshots WHERE at = '{}'", known[7].moment);
+    assert_eq!(run(&mut session, &as_of).await.unwrap(), "Early");
+    let middle = "SELECT * FROM t FOR SYSTEM_TIME AS OF
+        (SELECT at FROM springtide_catalog.snapshots WHERE name = 'middle')";
+    assert_eq!(run(&mut session, middle).await.unwrap(), known[20].answers[0]);
     // The server goes on meanwhile.
     for (point, index) in [
         (RestorePoint::Snapshot("middle".to_owned()), 20),

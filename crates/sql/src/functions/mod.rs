@@ -42,7 +42,7 @@ pub(crate) use subscript::SUBSCRIPT;
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
 
-use crate::system;
+use crate::{asof, system};
 
 /// The functions that a query can name.
 #[derive(Debug)]
@@ -123,6 +123,7 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(text::functions())
         .chain(moments::functions())
         .chain(system::scalars())
+        .chain(asof::functions())
         .chain([average, labelled, like_pattern::function(), subscript::function()])
         .collect()
 }

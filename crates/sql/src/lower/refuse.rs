@@ -4,6 +4,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Volatility};
 use springtide_types::{SqlError, SqlState};
 
+use crate::asof::is_asof_join;
 use crate::errors::{external, plan_error};
 use crate::moments::AS_OF;
 use crate::relation_table::scanned;
@@ -14,6 +15,9 @@ use crate::system::is_function;
 /// scalar subquery may return several rows.
 pub(super) fn check(plan: &LogicalPlan) -> springtide_types::Result<()> {
     let visited = plan.apply_with_subqueries(|node| {
+        if is_asof_join(node) {
+            return Err(external(in_view("ASOF JOIN")));
+        }
         if let LogicalPlan::TableScan(scan) = node
             && let Some(construct) = time_travel(scan)
         {
@@ -34,6 +38,7 @@ fn time_travel(scan: &TableScan) -> Option<&'static str> {
         Time::Present => None,
         Time::At(_) => Some(AS_OF),
         Time::Changes { .. } => Some("changes()"),
+        Time::Versions { .. } => Some("versions()"),
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) use rewrite::rewrite;
 pub(crate) use table::source;
 
 /// The schemas of the system.
-const SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
+const SCHEMAS: [&str; 3] = ["pg_catalog", "information_schema", "springtide_catalog"];
 
 /// Whether a name says that it is of a schema of the system.
 pub(crate) fn in_system_schema(name: &ObjectName) -> bool {

@@ -18,11 +18,14 @@ struct SystemTable {
     schema: SchemaRef,
 }
 
-/// The system relation of this name, if there is one.
-pub(crate) fn source(name: &TableReference, facts: impl FnOnce() -> Facts) -> Option<Arc<dyn TableSource>> {
+/// The system relation of this name, if there is one, and whether its rows follow from the catalog alone.
+pub(crate) fn source(
+    name: &TableReference,
+    facts: impl FnOnce() -> Facts,
+) -> Option<(Arc<dyn TableSource>, bool)> {
     let relation = system_relation(name.schema(), name.table())?;
     let table = SystemTable { relation, facts: facts(), schema: relation.arrow_schema() };
-    Some(Arc::new(DefaultTableSource::new(Arc::new(table))))
+    Some((Arc::new(DefaultTableSource::new(Arc::new(table))), relation.is_of_catalog()))
 }
 
 /// Whether a scan is of a system relation.

@@ -1,5 +1,6 @@
 //! One `check` per way a query can go: to rows, to an error, to an incremental plan.
 
+mod asof;
 mod binding;
 mod builtins;
 mod execution;

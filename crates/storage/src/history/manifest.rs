@@ -40,6 +40,9 @@ pub struct Snapshot {
     pub name: String,
     /// The moment.
     pub epoch: Epoch,
+    /// When the name was given to it, in microseconds since 1970; older manifests do not say.
+    #[serde(default)]
+    pub created: Option<Epoch>,
 }
 
 /// The history of one table or view.
