@@ -9,6 +9,12 @@ use springtide_types::{Epoch, Result, SqlError, SqlState, SqlType};
 /// A moment in microseconds since 1970 UTC, not known to lie in the past.
 pub(crate) type Moment = i64;
 
+/// This moment.
+pub(crate) fn now() -> Moment {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Moment::try_from(since.as_micros()).unwrap_or(Moment::MAX)
+}
+
 /// The moment that a text stands for.
 pub(crate) fn parse_moment(text: &str) -> Result<Moment> {
     let parsed = springtide_sql::parse_text(&StringArray::from(vec![text]), SqlType::Timestamptz)?;
@@ -22,8 +28,7 @@ pub(crate) fn epoch_at(moment: Moment, present: Epoch) -> Result<Epoch> {
     if epoch <= present {
         return Ok(epoch);
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-    if u128::from(epoch) <= now {
+    if moment <= now() {
         return Ok(present);
     }
     let message = "cannot read as of a moment in the future";

@@ -77,8 +77,6 @@ pub(crate) struct Interrupts {
 pub(crate) struct Connection {
     pub(crate) wire: Wire,
     pub(crate) session: Session,
-    /// Prepared statements by name, the unnamed one under ""; `None` is an empty statement.
-    pub(crate) statements: HashMap<String, Option<Arc<Prepared>>>,
     /// Portals by name, the unnamed one under "".
     pub(crate) portals: HashMap<String, Portal>,
     /// A message that was read before its turn.
@@ -94,7 +92,6 @@ impl Connection {
         Connection {
             wire,
             session,
-            statements: HashMap::new(),
             portals: HashMap::new(),
             lookahead: None,
             interrupts,

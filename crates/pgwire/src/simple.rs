@@ -16,7 +16,7 @@ impl Connection {
     pub(crate) async fn simple_query(&mut self, sql: &str) -> Result<(), Failure> {
         // In case no Sync ended what came before.
         self.session.end_implicit().await?;
-        self.statements.remove("");
+        self.session.close_statement("");
         self.portals.remove("");
         let statements = self.session.parse(sql)?;
         let mut complete = PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new());

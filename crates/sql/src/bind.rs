@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use springtide_catalog::system::Facts;
+use springtide_catalog::system::{Facts, system_relation};
 use springtide_catalog::{Catalog, Function, FunctionId, Relation, RelationKind};
 use springtide_types::{RelationId, SqlError, SqlState, SqlType};
 
@@ -34,6 +34,9 @@ use crate::time_travel::Travel;
 const MAX_DEPTH: usize = 32;
 /// How large the bodies that a query takes in may become together, in expressions.
 const MAX_SIZE: usize = 20_000;
+
+/// The functions that read or change run-time parameters.
+const SETTING_FUNCTIONS: [&str; 2] = ["current_setting", "set_config"];
 
 /// Resolves the names of one query.
 pub(crate) struct Names<'a> {
@@ -106,7 +109,7 @@ impl<'a> Names<'a> {
 
     fn catalog_facts(&self) -> Facts {
         let catalog = self.shared_catalog.get_or_init(|| Arc::new(self.catalog.clone())).clone();
-        Facts { catalog, settings: self.planner.settings().clone() }
+        Facts { catalog, session: self.planner.session().clone() }
     }
 
     /// The relations that were named.
@@ -178,7 +181,9 @@ impl<'a> Names<'a> {
 impl ContextProvider for Names<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
         if let Some(system) = system::source(&name, || self.catalog_facts()) {
-            self.reads_settings.set(self.reads_settings.get() || name.table() == "pg_settings");
+            let of_session =
+                system_relation(name.schema(), name.table()).is_some_and(|it| it.is_of_session());
+            self.reads_settings.set(self.reads_settings.get() || of_session);
             return Ok(system);
         }
         let time = match name.schema() {
@@ -230,7 +235,7 @@ impl ContextProvider for Names<'_> {
         }
         let own = self.catalog.functions(name);
         if let Some(system) = system::function(name, || self.catalog_facts()) {
-            self.reads_settings.set(self.reads_settings.get() || name == "current_setting");
+            self.reads_settings.set(self.reads_settings.get() || SETTING_FUNCTIONS.contains(&name));
             return Some(system);
         }
         match functions.scalar.get(name) {

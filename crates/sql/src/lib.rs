@@ -67,4 +67,4 @@ pub use planner::Planner;
 pub use scan::{Scan, Time};
 pub use sql_types::sql_type;
 pub use time_travel::printable;
-pub use walk::relations_named;
+pub use walk::{put_arguments, relations_named};

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
@@ -17,6 +17,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
+use springtide_catalog::system::SessionFacts;
 use springtide_catalog::{Catalog, Column, Function, Relation};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
@@ -52,7 +53,7 @@ const MORE_STACK: usize = 4 << 20;
 
 /// Binds queries, and makes of them results or incremental plans. Cheap to clone; shared by all sessions.
 #[derive(Clone, Debug)]
-pub struct Planner(Arc<Shared>, Arc<BTreeMap<String, String>>);
+pub struct Planner(Arc<Shared>, SessionFacts);
 
 #[derive(Debug)]
 struct Shared {
@@ -91,13 +92,13 @@ impl Planner {
             serial,
             parallel: session_state(processors),
         };
-        Planner(Arc::new(shared), Arc::default())
+        Planner(Arc::new(shared), SessionFacts::default())
     }
 
-    /// The planner for a session with these run-time parameters, by name.
+    /// The planner for a session, whose queries may ask for these facts.
     #[must_use]
-    pub fn with_settings(&self, settings: Arc<BTreeMap<String, String>>) -> Planner {
-        Planner(self.0.clone(), settings)
+    pub fn for_session(&self, session: SessionFacts) -> Planner {
+        Planner(self.0.clone(), session)
     }
 
     /// Resolves the names and types of a query. `parameter_types` are what the client said of `$1`, `$2`, …;
@@ -242,7 +243,7 @@ impl Planner {
         &self.0.parallel
     }
 
-    pub(crate) fn settings(&self) -> &Arc<BTreeMap<String, String>> {
+    pub(crate) fn session(&self) -> &SessionFacts {
         &self.1
     }
 

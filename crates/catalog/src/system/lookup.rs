@@ -211,8 +211,8 @@ fn functions() -> Vec<Lookup> {
         }),
         function("current_setting", &[Text, Bool], 1, Text, |facts, args| {
             let (name, missing_ok) = (text(args, 0), args.get(1) == Some(&Argument::Bool(true)));
-            match facts.settings.get(&name.to_lowercase()) {
-                Some(value) => Ok(value.clone().into()),
+            match facts.session.settings.get(&name.to_lowercase()) {
+                Some(setting) => Ok(setting.value.clone().into()),
                 None if missing_ok => Ok(Argument::Null),
                 None => {
                     let message = format!("unrecognized configuration parameter \"{name}\"");
@@ -220,6 +220,7 @@ fn functions() -> Vec<Lookup> {
                 }
             }
         }),
+        function("set_config", &[Text, Text, Bool], 0, Text, set_config),
         function("pg_size_pretty", &[Int], 1, Text, |_, args| Ok(size_pretty(int(args, 0)).into())),
         function("pg_encoding_to_char", &[Int], 1, Text, |_, args| {
             Ok(if int(args, 0) == UTF8 { "UTF8".to_owned() } else { String::new() }.into())
@@ -256,6 +257,24 @@ fn text(args: &[Argument], position: usize) -> &str {
     match args.get(position) {
         Some(Argument::Text(value)) => value,
         _ => "",
+    }
+}
+
+/// `set_config(name, value, is_local)`: the parameter changes once the query is through.
+fn set_config(facts: &Facts, args: &[Argument]) -> Result<Argument> {
+    let [name, value, local] = args else {
+        return Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, "set_config needs three arguments"));
+    };
+    let Argument::Text(name) = name else {
+        return Err(SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "SET requires parameter name"));
+    };
+    let value = match value {
+        Argument::Text(value) => Some(value.as_str()),
+        _ => None,
+    };
+    match &facts.session.requests {
+        Some(requests) => Ok(requests.request(name, value, *local == Argument::Bool(true))?.into()),
+        None => Err(SqlError::unsupported("set_config outside of a session")),
     }
 }
 

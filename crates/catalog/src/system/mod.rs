@@ -16,10 +16,9 @@ mod names;
 mod oids;
 mod overviews;
 mod rows;
-mod settings;
+mod session;
 mod types;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::RecordBatch;
@@ -31,6 +30,7 @@ use rows::Row;
 
 pub use lookup::{Argument, Kind, Lookup, lookup};
 pub use names::Named;
+pub use session::{CursorFacts, SessionFacts, SettingFacts, SettingRequests, StatementFacts};
 pub use types::type_name;
 
 /// The name of the one database.
@@ -45,14 +45,14 @@ const UTF8: i64 = 6;
 pub struct Facts {
     /// What exists.
     pub catalog: Arc<Catalog>,
-    /// The values of the run-time parameters, by name.
-    pub settings: Arc<BTreeMap<String, String>>,
+    /// The session that asks.
+    pub session: SessionFacts,
 }
 
 impl Facts {
     /// Whether these are the same values in memory.
     pub fn is_same(&self, other: &Facts) -> bool {
-        Arc::ptr_eq(&self.catalog, &other.catalog) && Arc::ptr_eq(&self.settings, &other.settings)
+        Arc::ptr_eq(&self.catalog, &other.catalog) && self.session.is_same(&other.session)
     }
 }
 
@@ -60,7 +60,7 @@ impl Facts {
 #[derive(Clone, Copy, Debug)]
 enum Rows {
     Catalog(fn(&Catalog) -> Vec<Row>),
-    Settings(fn(&BTreeMap<String, String>) -> Vec<Row>),
+    Session(fn(&SessionFacts) -> Vec<Row>),
     /// Never: what it lists does not exist here.
     Never,
 }
@@ -103,6 +103,11 @@ impl SystemRelation {
         self.oid
     }
 
+    /// Whether its rows are about the session that asks.
+    pub fn is_of_session(&self) -> bool {
+        matches!(self.rows, Rows::Session(_))
+    }
+
     /// Whether it never has rows.
     pub fn is_always_empty(&self) -> bool {
         matches!(self.rows, Rows::Never)
@@ -112,7 +117,7 @@ impl SystemRelation {
     pub fn rows(&self, facts: &Facts) -> RecordBatch {
         let rows = match self.rows {
             Rows::Catalog(rows) => rows(&facts.catalog),
-            Rows::Settings(rows) => rows(&facts.settings),
+            Rows::Session(rows) => rows(&facts.session),
             Rows::Never => Vec::new(),
         };
         rows::batch(&self.columns, &rows)
@@ -127,7 +132,7 @@ static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
         functions::relations(),
         instance::relations(),
         overviews::relations(),
-        settings::relations(),
+        session::relations(),
         information_schema::relations(),
         empty::relations(),
     ];

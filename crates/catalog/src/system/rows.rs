@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, Float32Array, Int16Array, Int32Array, Int64Array, ListBuilder, RecordBatch,
-    RecordBatchOptions, StringArray, StringBuilder, new_null_array,
+    RecordBatchOptions, StringArray, StringBuilder, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -98,6 +98,10 @@ fn array(data_type: &DataType, values: &[Value]) -> ArrayRef {
         DataType::Int16 => Arc::new(ints.map(|int| int.map(|int| int as i16)).collect::<Int16Array>()),
         DataType::Int32 => Arc::new(ints.map(|int| int.map(|int| int as i32)).collect::<Int32Array>()),
         DataType::Int64 => Arc::new(ints.collect::<Int64Array>()),
+        DataType::Timestamp(..) => {
+            let moments = ints.collect::<TimestampMicrosecondArray>();
+            Arc::new(moments.with_timezone("+00:00"))
+        }
         DataType::Float32 => Arc::new(ints.map(|int| int.map(|int| int as f32)).collect::<Float32Array>()),
         DataType::Utf8 => {
             let values = values.iter().map(|value| match value {

@@ -25,7 +25,7 @@ use crate::response::{Column, Response};
 use crate::settings::AS_OF;
 use crate::transaction::Transaction;
 
-pub(crate) use ast::{fold, parse_query};
+pub(crate) use ast::{assigned, cast_to, fold, parse_query, select};
 pub(crate) use copy::CopyIn;
 pub(crate) use target::Target;
 
@@ -189,7 +189,7 @@ fn column_position(table: &Relation, name: &sql::Ident) -> Result<usize> {
 }
 
 /// Positions of several columns of a table, each once.
-fn column_positions(table: &Relation, names: &[sql::Ident]) -> Result<Vec<usize>> {
+pub(crate) fn column_positions(table: &Relation, names: &[sql::Ident]) -> Result<Vec<usize>> {
     let mut positions = Vec::new();
     for name in names {
         let position = column_position(table, name)?;
