@@ -6,6 +6,7 @@ mod cursors;
 mod statements;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::Array;
 use datafusion::common::ScalarValue;
@@ -15,7 +16,9 @@ use springtide_catalog::system::SessionFacts;
 use springtide_sql::sqlparser::ast;
 use springtide_sql::{Planner, Statement};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
+use tokio::time::Instant;
 
+use crate::binary_format::from_text;
 use crate::commit::CommitError;
 use crate::control::{Control, control};
 use crate::database::Shared;
@@ -183,12 +186,13 @@ impl Session {
     /// Runs a statement as a transaction of its own, again if it was overtaken.
     async fn run_alone(&mut self, prepared: &Prepared, parameters: &[ScalarValue]) -> Result<Response> {
         if let Bound::Copy(copy) = prepared.bound.as_ref() {
-            let response = Response::CopyIn { columns: copy.columns() };
+            let response = Response::CopyIn { columns: copy.columns(), binary: copy.is_binary() };
             self.copy = Some(copy.begin());
             return Ok(response);
         }
         let shared = self.shared.clone();
         let planner = self.planner();
+        let deadline = deadline(&self.settings);
         let notices_before = self.notices.len();
         for times in 0.. {
             let turn = shared.turns.take(times).await;
@@ -196,7 +200,8 @@ impl Session {
             let mut transaction = Transaction::begin(&shared.reads);
             transaction.read_as_of(self.settings.as_of());
             let mut context = Context { planner: &planner, notices: &mut self.notices };
-            let response = run(&mut context, &mut transaction, prepared, parameters).await?;
+            let work = run(&mut context, &mut transaction, prepared, parameters);
+            let response = until(deadline, work).await?;
             match shared.commit(transaction, &turn).await {
                 Ok(_) => return Ok(response),
                 Err(CommitError::Conflict) if turn.is_alone() => break,
@@ -209,9 +214,7 @@ impl Session {
 
     /// The value of a parameter of this type from its text.
     pub fn parse_parameter(&self, sql_type: SqlType, text: &str) -> Result<ScalarValue> {
-        let texts = arrow::array::StringArray::from(vec![text]);
-        let array = springtide_sql::parse_text(&texts, sql_type)?;
-        scalar(&array)
+        from_text(sql_type, text)
     }
 
     /// The messages that have come up since they were last taken.
@@ -230,15 +233,34 @@ impl Session {
         self.settings.get(name)
     }
 
-    /// How long a statement may run; `None` is for ever.
-    pub fn statement_timeout(&self) -> Option<std::time::Duration> {
+    /// How long a statement may run; `None` is for ever. What [`Session::execute`] does ends then by itself, but for
+    /// commits.
+    pub fn statement_timeout(&self) -> Option<Duration> {
         self.settings.statement_timeout()
     }
 
+    /// Whether nothing but an answer, or the transaction that is open, is lost where the statement is cut off.
+    pub fn is_interruptible(&self, prepared: &Prepared) -> bool {
+        let is_about_tables = match control(&prepared.statement.ast) {
+            Ok(None | Some(Control::Execute(_) | Control::Declare(_) | Control::Fetch { .. })) => true,
+            Ok(Some(_)) | Err(_) => false,
+        };
+        let in_block = matches!(self.state, State::Open(_));
+        let answers = prepared.columns.is_some() && !prepared.bound.writes();
+        is_about_tables && (in_block || answers || prepared.bound.only_reads())
+    }
+
+    /// Whether the session holds something that the client would miss in another one: an open transaction,
+    /// prepared statements, cursors, parameters that were set.
+    pub fn is_dispensable(&self) -> bool {
+        let is_idle = matches!(self.state, State::Idle);
+        is_idle && self.statements.is_empty() && self.cursors.is_empty() && !self.settings.were_set()
+    }
+
     /// How long the client may leave the session idle in the transaction that is open; `None` is for ever.
-    pub fn idle_timeout(&self) -> Option<std::time::Duration> {
-        let in_block = !matches!(self.state, State::Idle);
-        self.settings.idle_in_transaction_timeout().filter(|_| in_block)
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        let idles = !matches!(self.state, State::Idle) && self.copy.is_none();
+        self.settings.idle_in_transaction_timeout().filter(|_| idles)
     }
 }
 
@@ -254,6 +276,20 @@ fn session_planner(
         statements: statements.facts().clone(),
         cursors: cursors.facts().clone(),
         requests: Some(requests.clone()),
+    })
+}
+
+/// The moment at which a statement that begins now has run for too long.
+fn deadline(settings: &Settings) -> Option<Instant> {
+    settings.statement_timeout().map(|timeout| Instant::now() + timeout)
+}
+
+/// Fails with `57014` if something is not done at the deadline.
+async fn until<T>(deadline: Option<Instant>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(deadline) = deadline else { return work.await };
+    tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_| {
+        let message = "canceling statement due to statement timeout";
+        Err(SqlError::new(SqlState::QUERY_CANCELED, message))
     })
 }
 

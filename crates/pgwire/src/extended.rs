@@ -180,7 +180,12 @@ impl Connection {
                 }
                 Response::Complete { tag } => return Ok(complete(tag)),
                 Response::Empty => return Ok(empty),
-                Response::CopyIn { columns } => return Ok(complete(self.copy_in(columns).await?)),
+                Response::CopyIn { columns, binary } => {
+                    return Ok(complete(self.copy_in(columns, binary).await?));
+                }
+                Response::CopyOut { columns, batches, format } => {
+                    return Ok(complete(self.copy_out(&columns, batches, format).await?));
+                }
             }
         }
         let PortalState::Open(cursor) = &mut portal.state else {

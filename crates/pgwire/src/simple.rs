@@ -53,7 +53,10 @@ impl Connection {
             Response::Empty => {
                 return Ok(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()));
             }
-            Response::CopyIn { columns } => self.copy_in(columns).await?,
+            Response::CopyIn { columns, binary } => self.copy_in(columns, binary).await?,
+            Response::CopyOut { columns, batches, format } => {
+                self.copy_out(&columns, batches, format).await?
+            }
         };
         Ok(PgWireBackendMessage::CommandComplete(CommandComplete::new(tag)))
     }

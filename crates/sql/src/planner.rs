@@ -149,10 +149,10 @@ impl Planner {
         Ok((plan, columns))
     }
 
-    /// The plan of an ad-hoc query, as text.
-    pub fn explain(&self, query: &BoundQuery) -> Result<String> {
+    /// The plan of an ad-hoc query, as text or in PostgreSQL's JSON.
+    pub fn explain(&self, query: &BoundQuery, json: bool) -> Result<String> {
         let plan = self.optimize(&self.0.serial, (*query.plan).clone())?;
-        Ok(plan.display_indent().to_string())
+        Ok(if json { plan.display_pg_json().to_string() } else { plan.display_indent().to_string() })
     }
 
     fn to_plan(

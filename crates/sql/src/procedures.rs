@@ -9,7 +9,7 @@
 //! MOVE [motion] [FROM] cursor       CALL springtide.move(cursor, 'forward', '1')
 //! VACUUM [options] [relations]      CALL springtide.vacuum(relations)
 //! ANALYZE [options] [relations]     CALL springtide.analyze(relations)
-//! ALTER MATERIALIZED VIEW           ALTER TABLE
+//! ALTER [MATERIALIZED] VIEW         ALTER TABLE, but for ALTER VIEW ... AS
 //! ```
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -43,9 +43,11 @@ pub(crate) fn as_calls(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if starts(&["drop", "snapshot"]) && significant.len() == 3 {
         return call("drop_snapshot", &[rest(2)]);
     }
-    if starts(&["alter", "materialized", "view"]) {
-        let alter = ["ALTER", "TABLE"].map(|word| TokenWithSpan::wrap(Token::make_keyword(word)));
-        return alter.into_iter().chain(rest(3).iter().cloned()).collect();
+    for words in [&["alter", "materialized", "view"][..], &["alter", "view"]] {
+        if starts(words) && !significant.iter().any(|token| is(token, "as")) {
+            let alter = ["ALTER", "TABLE"].map(|word| TokenWithSpan::wrap(Token::make_keyword(word)));
+            return alter.into_iter().chain(rest(words.len()).iter().cloned()).collect();
+        }
     }
     for (word, procedure) in [("fetch", "fetch"), ("move", "move")] {
         if starts(&[word])
@@ -141,7 +143,8 @@ fn literal(text: &str) -> TokenWithSpan {
     TokenWithSpan::wrap(Token::SingleQuotedString(text.to_owned()))
 }
 
-fn is(token: &TokenWithSpan, word: &str) -> bool {
+/// Whether a token is this word, which is in lower case and no name in quotes.
+pub(crate) fn is(token: &TokenWithSpan, word: &str) -> bool {
     matches!(&token.token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
 }
 

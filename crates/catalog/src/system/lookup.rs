@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use springtide_types::{Result, SqlError, SqlState};
 
+use super::comments::{column_description, description};
 use super::definitions::{
     function_arguments, function_definition, index_definition, key_columns, view_definition,
 };
@@ -154,13 +155,20 @@ fn function(
     Lookup { name, parameters, required, returns, call }
 }
 
-/// Comments, of which there are none, and what is said of what does not exist.
+/// Comments, and what is said of what does not exist.
 fn descriptions() -> Vec<Lookup> {
     let null = |_: &Facts, _: &[Argument]| Ok(Argument::Null);
     vec![
-        function("obj_description", &[Int, Text], 1, Text, null),
-        function("col_description", &[Int, Int], 2, Text, null),
-        function("shobj_description", &[Int, Text], 2, Text, null),
+        function("obj_description", &[Int, Text], 1, Text, |facts, args| {
+            let class = args.get(1).map(|_| text(args, 1));
+            Ok(description(&facts.catalog, int(args, 0), class).into())
+        }),
+        function("col_description", &[Int, Int], 2, Text, |facts, args| {
+            Ok(column_description(&facts.catalog, int(args, 0), int(args, 1)).into())
+        }),
+        function("shobj_description", &[Int, Text], 2, Text, |facts, args| {
+            Ok(description(&facts.catalog, int(args, 0), Some(text(args, 1))).into())
+        }),
         function("pg_get_triggerdef", &[Int, Bool], 1, Text, null),
         function("pg_get_ruledef", &[Int, Bool], 1, Text, null),
     ]

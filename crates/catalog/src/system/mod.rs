@@ -5,6 +5,7 @@
 
 mod class;
 mod columns;
+mod comments;
 mod constraints;
 mod definitions;
 mod empty;
@@ -127,6 +128,7 @@ impl SystemRelation {
 static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
     let all = [
         class::relations(),
+        comments::relations(),
         constraints::relations(),
         types::relations(),
         functions::relations(),

@@ -4,7 +4,7 @@ use datafusion::common::ScalarValue;
 use futures::future::BoxFuture;
 use springtide_types::{Result, SqlError, SqlState};
 
-use super::{Session, overtaken, run};
+use super::{Session, deadline, overtaken, run, until};
 use crate::commit::CommitError;
 use crate::control::Control;
 use crate::history::{Digest, History, digested};
@@ -70,7 +70,7 @@ impl Session {
         let State::Open(block) = &mut self.state else {
             return Err(SqlError::internal("a transaction is open"));
         };
-        if block.read_only && !matches!(prepared.bound.as_ref(), Bound::Query(_)) {
+        if block.read_only && !prepared.bound.only_reads() {
             let message = "cannot execute this statement in a read-only transaction";
             return Err(SqlError::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
         }
@@ -82,7 +82,8 @@ impl Session {
         // Until it has succeeded: the caller may drop this future.
         block.failed = true;
         let mut context = Context { planner: &planner, notices: &mut self.notices };
-        let response = run(&mut context, &mut block.transaction, prepared, &parameters).await?;
+        let work = run(&mut context, &mut block.transaction, prepared, &parameters);
+        let response = until(deadline(&self.settings), work).await?;
         block.failed = false;
         let (response, digest) = digested(response);
         if let Some(digest) = digest {

@@ -9,8 +9,8 @@ use springtide_sql::Statement;
 use springtide_sql::sqlparser::ast;
 use springtide_types::{Result, SqlError, SqlState};
 
-use super::Session;
 use super::cursor::Cursor;
+use super::{Session, deadline, until};
 use crate::control::{DeclareCursor, Motion};
 use crate::moment::now;
 use crate::response::{Column, Response, RowsTag};
@@ -40,6 +40,10 @@ impl Cursors {
     /// How many were ever declared.
     pub(super) fn declared(&self) -> usize {
         self.declared
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
     }
 
     /// The cursor of this name, or `34000`.
@@ -85,7 +89,8 @@ impl Session {
             let message = format!("cursor \"{name}\" already exists");
             return Err(SqlError::new(SqlState::DUPLICATE_CURSOR, message));
         }
-        let query = Statement { ast: ast::Statement::Query(query), text: text.to_owned() };
+        let query =
+            Statement { ast: ast::Statement::Query(query), text: text.to_owned(), copy_options: Vec::new() };
         let prepared = self.prepare_now(&query, &[])?;
         let in_block = self.require_block("DECLARE CURSOR").is_ok();
         let Response::Rows { columns, batches, .. } = self.run_prepared(&prepared, Vec::new()).await? else {
@@ -104,7 +109,7 @@ impl Session {
     pub(super) async fn fetch(&mut self, name: &str, motion: Motion, moves: bool) -> Result<Response> {
         let open = self.cursors.open.get_mut(name).ok_or_else(|| missing(name))?;
         let cursor = &mut open.cursor;
-        let passed = cursor.go(motion).await?;
+        let passed = until(deadline(&self.settings), cursor.go(motion)).await?;
         if moves {
             cursor.forget();
             return Ok(Response::complete(format!("MOVE {}", passed.count())));

@@ -33,6 +33,10 @@ impl Statements {
         &self.facts
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.prepared.is_empty()
+    }
+
     /// The statement of this name, or `26000`; `None` is an empty one.
     pub(super) fn get(&self, name: &str) -> Result<Option<&Arc<Prepared>>> {
         self.prepared.get(name).map(Option::as_ref).ok_or_else(|| {
@@ -106,7 +110,7 @@ impl Session {
         text: &str,
     ) -> Result<Response> {
         self.statements.check_name_is_free(&name)?;
-        let statement = Statement { ast: statement, text: text.to_owned() };
+        let statement = Statement { ast: statement, text: text.to_owned(), copy_options: Vec::new() };
         let prepared = self.prepare_now(&statement, types)?;
         self.statements.insert(name, Some(Arc::new(prepared)), text, true);
         Ok(Response::complete("PREPARE"))

@@ -109,6 +109,11 @@ impl Settings {
         self.current = self.session.clone();
     }
 
+    /// Whether a parameter is not as it was at the start.
+    pub(crate) fn were_set(&self) -> bool {
+        !Arc::ptr_eq(&self.current.facts, &self.initial.facts) && self.current.facts != self.initial.facts
+    }
+
     /// All parameters, as they are now.
     pub(crate) fn facts(&self) -> &Arc<BTreeMap<String, SettingFacts>> {
         &self.current.facts
@@ -129,15 +134,15 @@ impl Values {
         self.put(name, SettingFacts { value, description })
     }
 
-    /// Takes the value that a parameter has elsewhere; a client's own one that is not there goes.
+    /// Takes the value that a parameter has elsewhere; a client's own one that is not there becomes empty.
     fn copy(&mut self, name: &str, from: &Values) -> Result<()> {
         let name = name.to_lowercase();
         match from.facts.get(&name) {
             Some(fact) => self.put(name, fact.clone()),
-            None => {
-                Arc::make_mut(&mut self.facts).remove(&name).ok_or_else(|| unrecognized(&name))?;
-                Ok(())
+            None if self.facts.contains_key(&name) => {
+                self.put(name, SettingFacts { value: String::new(), description: "" })
             }
+            None => Err(unrecognized(&name)),
         }
     }
 

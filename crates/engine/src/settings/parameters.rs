@@ -162,6 +162,7 @@ const PARAMETERS: &[Parameter] = &[
     parameter("xmloption", "content", Kind::Any, "Without effect."),
 ];
 
+const UNITS: &str = "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".";
 const PLANNER_SWITCH: &str = "Without effect.";
 
 /// All parameters.
@@ -200,9 +201,12 @@ impl Parameter {
             }
             Kind::Milliseconds => {
                 let number = parse_milliseconds(&folded).ok_or_else(|| {
-                    self.invalid(value).with_hint(
-                        "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".",
-                    )
+                    let error = self.invalid(value);
+                    if folded.starts_with(|c: char| c.is_ascii_digit()) {
+                        error.with_hint(UNITS)
+                    } else {
+                        error
+                    }
                 })?;
                 if !(0..=i64::from(i32::MAX)).contains(&number) {
                     return Err(self.out_of_range(number, 0, i64::from(i32::MAX)));
@@ -238,7 +242,7 @@ impl Parameter {
     fn out_of_range(&self, number: i64, least: i64, most: i64) -> SqlError {
         let unit = if matches!(self.kind, Kind::Milliseconds) { " ms" } else { "" };
         let message = format!(
-            "{number}{unit} is outside the valid range for parameter \"{}\" ({least}{unit} .. {most}{unit})",
+            "{number}{unit} is outside the valid range for parameter \"{}\" ({least} .. {most})",
             self.name
         );
         SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message)
