@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::TryStreamExt;
-use springtide_engine::{Column, Database, Response, Session, TransactionStatus};
+use springtide_engine::{Column, Database, Response, Session};
 use springtide_types::{Result, SqlError};
 
 /// What one statement answered.
@@ -78,9 +78,9 @@ impl Client {
         }
     }
 
-    /// Whether the session is outside of any transaction block.
-    pub fn is_idle(&self) -> bool {
-        self.session.transaction_status() == TransactionStatus::Idle
+    /// Whether the session holds nothing that another one would not.
+    pub fn is_dispensable(&self) -> bool {
+        self.session.is_dispensable()
     }
 
     async fn run_one(&mut self, statement: &springtide_engine::Statement) -> Result<Output> {
@@ -96,6 +96,9 @@ impl Client {
             },
             Response::Complete { tag } => Ok(Output::Complete(tag)),
             Response::Empty => Ok(Output::Empty),
+            Response::CopyOut { .. } => {
+                Err(SqlError::internal("COPY TO STDOUT needs a client that takes its data"))
+            }
             Response::CopyIn { .. } => Err(self.session.copy_fail("COPY needs a stream of data")),
         }
     }

@@ -1,7 +1,7 @@
-//! COPY FROM STDIN: text and CSV, with views that follow, and what goes wrong.
+//! COPY FROM STDIN and TO STDOUT: text, CSV and binary, with views that follow, and what goes wrong.
 
 use bytes::Bytes;
-use futures::SinkExt;
+use futures::{SinkExt, TryStreamExt};
 use springtide_sql_tests::server::Server;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
@@ -150,5 +150,119 @@ async fn bytea_in_both_formats() {
     );
     assert_eq!(state(copy(&client, "COPY b FROM STDIN", "9\t\\\\xg0\n").await), "22023");
     assert_eq!(state(copy(&client, "COPY b FROM STDIN", "9\t\\\\400\n").await), "22P02");
+    server.stop().await;
+}
+
+/// The data of a COPY TO STDOUT.
+async fn copied(client: &Client, sql: &str) -> Vec<u8> {
+    let stream = client.copy_out(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    let pieces = stream.try_collect::<Vec<Bytes>>().await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    pieces.concat()
+}
+
+async fn copied_text(client: &Client, sql: &str) -> String {
+    String::from_utf8(copied(client, sql).await).expect("it is text")
+}
+
+/// The SQLSTATE with which a COPY TO STDOUT fails, before or after its first row.
+async fn failed(client: &Client, sql: &str) -> String {
+    let outcome = match client.copy_out(sql).await {
+        Ok(stream) => stream.try_collect::<Vec<Bytes>>().await.map(|pieces| pieces.len() as u64),
+        Err(error) => Err(error),
+    };
+    state(outcome)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_the_client() {
+    let (server, client) = start().await;
+    let data = "1\tnaïve ☃\t1.50\t2024-02-29\n2\t\\N\t\\N\t\\N\n3\ttab\\there\\\\\\nx\t-2.00\t1999-12-31\n4\t\t0.00\t2024-01-01\n";
+    assert_eq!(copy(&client, "COPY t FROM STDIN", data).await.expect("good lines"), 4);
+    let all = "COPY (SELECT * FROM t ORDER BY id) TO STDOUT";
+    assert_eq!(copied_text(&client, all).await, data);
+    assert_eq!(
+        copied_text(&client, &format!("{all} (FORMAT csv, HEADER)")).await,
+        "id,name,price,day\n1,naïve ☃,1.50,2024-02-29\n2,,,\n3,\"tab\there\\\nx\",-2.00,1999-12-31\n4,\"\",0.00,2024-01-01\n"
+    );
+    let options = "CSV DELIMITER ';' NULL 'nil' QUOTE '''' FORCE QUOTE name, day";
+    assert_eq!(
+        copied_text(&client, &format!("{all} {options}")).await,
+        "1;'naïve ☃';1.50;'2024-02-29'\n2;nil;nil;nil\n3;'tab\there\\\nx';-2.00;'1999-12-31'\n4;'';0.00;'2024-01-01'\n"
+    );
+    let some = copied_text(&client, "COPY t (price, id) TO STDOUT WITH (DELIMITER '|', HEADER)").await;
+    assert_eq!(some.lines().next(), Some("price|id"));
+    assert_eq!(copied_text(&client, "COPY (SELECT '\\.' AS a) TO STDOUT CSV").await, "\"\\.\"\n");
+    assert_eq!(copied_text(&client, "COPY (SELECT n FROM v WHERE name = '') TO STDOUT").await, "1\n");
+    assert_eq!(copied_text(&client, "COPY (SELECT 1 WHERE false) TO STDOUT (FORMAT csv)").await, "");
+    // Materialized views have rows of their own, plain ones have not.
+    assert_eq!(copied_text(&client, "COPY v TO STDOUT").await.lines().count(), 4);
+    client.batch_execute("CREATE VIEW plain AS SELECT 1 AS a").await.expect("a view");
+    for (sql, expected) in [
+        ("COPY plain TO STDOUT", "42809"),
+        ("COPY t TO STDOUT (FORCE_NULL (id), FORMAT csv)", "0A000"),
+        ("COPY t TO STDOUT (FORMAT csv, FORCE_QUOTE (nothing))", "42P10"),
+        ("COPY t TO STDOUT (FORMAT csv, HEADER match)", "22023"),
+        ("COPY t TO STDOUT (FORMAT nonsense)", "22023"),
+        ("COPY t TO STDOUT (NONSENSE)", "42601"),
+        ("COPY t TO STDOUT (FORMAT csv, FORMAT csv)", "42601"),
+        ("COPY t TO STDOUT (DELIMITER '::')", "0A000"),
+        ("COPY t TO STDOUT (DELIMITER 'a')", "22023"),
+        ("COPY t TO STDOUT (QUOTE '!')", "0A000"),
+        ("COPY t TO STDOUT (FORMAT csv, NULL '\"')", "22023"),
+        ("COPY t TO STDOUT (FORMAT binary, DELIMITER '|')", "42601"),
+        ("COPY t TO '/tmp/t'", "0A000"),
+        ("COPY t TO STDIN", "42601"),
+        ("COPY (SELECT 1 / (id - 2) FROM t) TO STDOUT", "22012"),
+    ] {
+        assert_eq!(failed(&client, sql).await, expected, "{sql}");
+    }
+    assert_eq!(rows(&client, "SELECT count(*) FROM t").await, ["4"]);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn binary_there_and_back() {
+    async fn put(client: &Client, data: &[u8]) -> Result<u64, Error> {
+        let mut sink = Box::pin(client.copy_in("COPY x FROM STDIN BINARY").await?);
+        for piece in data.chunks(7) {
+            sink.send(Bytes::copy_from_slice(piece)).await?;
+        }
+        sink.as_mut().finish().await
+    }
+    let (server, client) = start().await;
+    let table = "CREATE TABLE x (key integer PRIMARY KEY, a boolean, b smallint, c integer, d bigint, e real, \
+                 f double precision, g numeric(20, 3), h text, i varchar(5), j date, k timestamp, l timestamptz, \
+                 m interval, n bytea)";
+    client.batch_execute(table).await.expect("a table");
+    let row = "true, 2, -3, 4, 1.5, -2.5, 12345.678, 'text', 'varch', '2024-02-29', '2024-02-29 12:00:01.5', \
+               '1999-12-31 00:00+02', '1 month 2 days 3 seconds', '\\x00ff'";
+    client.batch_execute(&format!("INSERT INTO x VALUES (1, {row}), (2, {row})")).await.expect("rows");
+    client.batch_execute("INSERT INTO x (key) VALUES (3)").await.expect("a row of NULLs");
+    let before = rows(&client, "SELECT * FROM x ORDER BY key").await;
+    let data = copied(&client, "COPY x TO STDOUT (FORMAT binary)").await;
+    assert_eq!(&data[..11], b"PGCOPY\n\xff\r\n\0");
+    client.batch_execute("DELETE FROM x").await.expect("no rows");
+    assert_eq!(put(&client, &data).await.expect("what came out goes in"), 3);
+    assert_eq!(rows(&client, "SELECT * FROM x ORDER BY key").await, before);
+    for wrong in [&data[..data.len() - 5], b"key,a\n", b""] {
+        assert_eq!(state(put(&client, wrong).await), "22P04");
+    }
+    let empty = copied(&client, "COPY (SELECT 1 WHERE false) TO STDOUT (FORMAT binary)").await;
+    assert_eq!(empty, b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\xff\xff");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_of_csv_that_comes_in() {
+    let (server, client) = start().await;
+    let sql = "COPY t (id, name) FROM STDIN (FORMAT csv, FORCE_NOT_NULL (name))";
+    assert_eq!(copy(&client, sql, "1,\n").await.expect("a line"), 1);
+    let sql = "COPY t (id, name) FROM STDIN CSV FORCE NULL name";
+    assert_eq!(copy(&client, sql, "2,\"\"\n").await.expect("a line"), 1);
+    assert_eq!(rows(&client, "SELECT id, name FROM t ORDER BY id").await, ["1|", "2|NULL"]);
+    let sql = "COPY t (id, name) FROM STDIN WITH (HEADER match)";
+    assert_eq!(copy(&client, sql, "id\tname\n3\tthree\n").await.expect("the header matches"), 1);
+    assert_eq!(state(copy(&client, sql, "id\tlabel\n4\tfour\n").await), "22P04");
+    assert_eq!(state(copy(&client, "COPY t FROM STDIN (FORMAT csv, FORCE_QUOTE *)", "").await), "0A000");
     server.stop().await;
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
-use crate::{Function, FunctionId, Relation};
+use crate::{Commented, Function, FunctionId, Relation};
 
 /// All relations and functions at one moment.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,7 @@ pub struct Catalog {
     pub(crate) next_id: u64,
     pub(crate) functions: BTreeMap<String, Vec<Arc<Function>>>,
     pub(crate) next_function_id: u64,
+    pub(crate) comments: BTreeMap<Commented, String>,
 }
 
 impl Catalog {
@@ -59,6 +60,14 @@ impl Catalog {
         let relation = Arc::new(relation);
         self.by_name.insert(relation.name.clone(), relation.clone());
         self.by_id.insert(relation.id, relation);
+    }
+
+    /// Gives a relation another name. Fails with `42P07` if it is taken.
+    pub fn rename(&mut self, relation: &Relation, name: &str) -> Result<()> {
+        self.check_name_is_free(name)?;
+        self.by_name.remove(&relation.name);
+        self.replace(Relation { name: name.to_owned(), ..relation.clone() });
+        Ok(())
     }
 
     /// Fails with `42P07` if a relation of this name exists.

@@ -48,6 +48,7 @@ impl Catalog {
             same_name.retain(|function| !ids.contains(&function.id));
         }
         self.functions.retain(|_, same_name| !same_name.is_empty());
+        self.forget_comments();
         Ok(removed)
     }
 
@@ -56,6 +57,13 @@ impl Catalog {
         let uses = |relation: &&Arc<Relation>| relation.functions.iter().any(|id| functions.contains(id));
         let users = self.by_id.values().filter(uses).map(|relation| relation.id).collect::<Vec<_>>();
         self.with_dependents(&users)
+    }
+
+    /// The relations that depend on a relation, directly or through others, the newest first.
+    pub fn dependents(&self, id: RelationId) -> Vec<Arc<Relation>> {
+        let mut dependents = self.with_dependents(&[id]);
+        dependents.retain(|dependent| dependent.id != id);
+        dependents
     }
 
     /// What uses a function itself, and the function, in words.
@@ -77,6 +85,7 @@ impl Catalog {
             self.by_name.remove(&relation.name);
             self.by_id.remove(&relation.id);
         }
+        self.forget_comments();
     }
 
     fn remove_defaults(&mut self, functions: &[FunctionId]) {

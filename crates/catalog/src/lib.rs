@@ -4,6 +4,7 @@
 //! Invariant: nothing here runs or stores anything.
 
 mod catalog;
+mod comment;
 mod dependencies;
 mod function;
 mod relation;
@@ -12,6 +13,7 @@ mod stored;
 pub mod system;
 
 pub use catalog::Catalog;
+pub use comment::Commented;
 pub use function::{Function, FunctionId, Parameter};
 pub use relation::{Column, Default, Relation, RelationKind};
 pub use retention::Retention;

@@ -134,7 +134,7 @@ impl Relation {
     }
 
     /// What messages call it, with its name: `view v`.
-    pub(crate) fn description(&self) -> String {
+    pub fn description(&self) -> String {
         format!("{} {}", self.kind_name(), self.name)
     }
 }

@@ -9,7 +9,7 @@ use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, Result};
 
 use crate::relation::schema;
-use crate::{Catalog, Column, Function, FunctionId, Relation, RelationKind, Retention};
+use crate::{Catalog, Column, Commented, Function, FunctionId, Relation, RelationKind, Retention};
 
 /// A relation by what its CREATE statement said of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub struct CatalogChange {
     dropped_functions: Vec<FunctionId>,
     next_id: u64,
     next_function_id: u64,
+    /// All comments, if one has changed.
+    #[serde(default)]
+    comments: Option<Vec<(Commented, String)>>,
 }
 
 /// All definitions at one moment.
@@ -52,6 +55,7 @@ pub struct Definitions {
     functions: BTreeMap<FunctionId, Function>,
     next_id: u64,
     next_function_id: u64,
+    comments: BTreeMap<Commented, String>,
 }
 
 impl Definition {
@@ -114,6 +118,7 @@ impl CatalogChange {
             dropped_functions: dropped_functions.copied().collect(),
             next_id: new.next_id,
             next_function_id: new.next_function_id,
+            comments: (new.comments != old.comments).then(|| new.comments.into_iter().collect()),
         }
     }
 
@@ -146,6 +151,7 @@ impl Definitions {
             functions: functions.map(|function| (function.id, function.as_ref().clone())).collect(),
             next_id: catalog.next_id,
             next_function_id: catalog.next_function_id,
+            comments: catalog.comments.clone(),
         }
     }
 
@@ -158,6 +164,9 @@ impl Definitions {
         self.functions.retain(|id, _| !change.dropped_functions.contains(id));
         self.next_id = change.next_id;
         self.next_function_id = change.next_function_id;
+        if let Some(comments) = change.comments {
+            self.comments = comments.into_iter().collect();
+        }
     }
 
     /// The relation of this identity.
@@ -177,8 +186,12 @@ impl Definitions {
         &self,
         mut plan: impl FnMut(RelationId, &str, &Catalog) -> Result<Arc<ViewPlan>>,
     ) -> Result<Catalog> {
-        let mut catalog =
-            Catalog { next_id: self.next_id, next_function_id: self.next_function_id, ..Catalog::default() };
+        let mut catalog = Catalog {
+            next_id: self.next_id,
+            next_function_id: self.next_function_id,
+            comments: self.comments.clone(),
+            ..Catalog::default()
+        };
         for function in self.functions.values() {
             let same_name = catalog.functions.entry(function.name.clone()).or_default();
             same_name.push(Arc::new(function.clone()));

@@ -1,13 +1,12 @@
 //! Statements about the session itself: transactions and parameters.
 
 use springtide_sql::sqlparser::ast::{
-    ContextModifier, DiscardObject, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    ObjectName, Reset, ResetStatement, Set, Statement, TransactionAccessMode, TransactionMode, Value,
-    ValueWithSpan,
+    CloseCursor, ContextModifier, DataType, Declare, DiscardObject, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Reset, ResetStatement, Set, Statement,
+    TransactionAccessMode, TransactionMode, Value, ValueWithSpan,
 };
-use springtide_types::{Result, SqlError, SqlState};
+use springtide_types::{Result, SqlError, SqlState, SqlType};
 
-use crate::settings::AS_OF;
 use crate::statement::fold;
 
 /// What a statement asks of the session, if it is not about data.
@@ -18,18 +17,46 @@ pub(crate) enum Control {
     },
     Commit,
     Rollback,
+    Savepoint(String),
+    Release(String),
+    RollbackTo(String),
+    Prepare {
+        name: String,
+        /// `None` is to be inferred.
+        types: Vec<Option<SqlType>>,
+        statement: Box<Statement>,
+    },
+    Execute(Call),
+    /// One prepared statement, or all.
+    Deallocate(Option<String>),
+    Declare(Box<DeclareCursor>),
+    /// FETCH, or MOVE, which only counts the rows.
+    Fetch {
+        cursor: String,
+        motion: Motion,
+        moves: bool,
+    },
+    /// One cursor, or all.
+    Close(Option<String>),
     Set {
         name: String,
         value: String,
+        local: bool,
     },
     Reset {
         name: String,
+        local: bool,
     },
-    ResetAll {
-        tag: &'static str,
-    },
+    ResetAll,
+    DiscardAll,
     Show {
         name: String,
+    },
+    ShowAll,
+    /// Accepted where these relations, with these columns, exist; there is nothing to do.
+    Maintain {
+        tag: &'static str,
+        relations: Vec<(ObjectName, Vec<Ident>)>,
     },
     /// Write a checkpoint.
     Checkpoint,
@@ -48,6 +75,35 @@ pub(crate) enum Control {
     },
 }
 
+/// EXECUTE
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) name: String,
+    pub(crate) arguments: Vec<Expr>,
+}
+
+/// DECLARE
+#[derive(Debug, PartialEq)]
+pub(crate) struct DeclareCursor {
+    pub(crate) name: String,
+    /// Whether it was said to go backward, or not to.
+    pub(crate) scroll: Option<bool>,
+    pub(crate) hold: bool,
+    pub(crate) query: Box<Query>,
+}
+
+/// Where a cursor is to go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Motion {
+    /// So many rows on, returning them; `i64::MAX` is all.
+    Forward(i64),
+    Backward(i64),
+    /// To the row of this number, from the end if it is negative.
+    Absolute(i64),
+    /// To the row so many on.
+    Relative(i64),
+}
+
 /// Reads a statement as one about the session.
 pub(crate) fn control(statement: &Statement) -> Result<Option<Control>> {
     Ok(Some(match statement {
@@ -57,23 +113,101 @@ pub(crate) fn control(statement: &Statement) -> Result<Option<Control>> {
         }
         Statement::Commit { .. } => Control::Commit,
         Statement::Rollback { savepoint: None, .. } => Control::Rollback,
-        Statement::Rollback { .. } | Statement::Savepoint { .. } | Statement::ReleaseSavepoint { .. } => {
-            return Err(SqlError::unsupported("SAVEPOINT"));
+        Statement::Rollback { savepoint: Some(name), .. } => Control::RollbackTo(fold(name)),
+        Statement::Savepoint { name } => Control::Savepoint(fold(name)),
+        Statement::ReleaseSavepoint { name } => Control::Release(fold(name)),
+        Statement::Prepare { name, data_types, statement } => {
+            let types = data_types.iter().map(parameter_type).collect::<Result<_>>()?;
+            check_preparable(statement)?;
+            Control::Prepare { name: fold(name), types, statement: statement.clone() }
         }
+        Statement::Execute { name: Some(name), parameters, immediate: false, into, using, .. }
+            if into.is_empty() && using.is_empty() =>
+        {
+            let name = springtide_sql::object_name(name)?;
+            Control::Execute(Call { name, arguments: parameters.clone() })
+        }
+        Statement::Deallocate { name, .. } if is_all(name) => Control::Deallocate(None),
+        Statement::Deallocate { name, .. } => Control::Deallocate(Some(fold(name))),
+        Statement::Declare { stmts } => control_declare(stmts)?,
+        Statement::Close { cursor: CloseCursor::All } => Control::Close(None),
+        Statement::Close { cursor: CloseCursor::Specific { name } } => Control::Close(Some(fold(name))),
+        Statement::Fetch { .. } => {
+            return Err(SqlError::new(SqlState::SYNTAX_ERROR, "syntax error in FETCH"));
+        }
+        Statement::LISTEN { .. } => return Err(no_notifications("LISTEN")),
+        Statement::NOTIFY { .. } => return Err(no_notifications("NOTIFY")),
+        // There is nothing to stop listening to.
+        Statement::UNLISTEN { .. } => Control::Ignore { tag: "UNLISTEN" },
         Statement::Set(set) => return control_set(set).map(Some),
         Statement::Reset(ResetStatement { reset }) => match reset {
-            Reset::ALL => Control::ResetAll { tag: "RESET" },
-            Reset::ConfigurationParameter(name) => Control::Reset { name: parameter_name(name) },
+            Reset::ALL => Control::ResetAll,
+            Reset::ConfigurationParameter(name) => {
+                Control::Reset { name: parameter_name(name), local: false }
+            }
         },
         Statement::ShowVariable { variable } => {
             let words = variable.iter().map(|ident| ident.value.to_lowercase()).collect::<Vec<_>>();
-            Control::Show { name: show_name(&words) }
+            match words.as_slice() {
+                [all] if all == "all" => Control::ShowAll,
+                words => Control::Show { name: show_name(words) },
+            }
         }
         Statement::Call(call) => return control_call(call).map(Some),
-        Statement::Discard { object_type: DiscardObject::ALL } => Control::ResetAll { tag: "DISCARD ALL" },
-        Statement::Discard { .. } => Control::Ignore { tag: "DISCARD" },
+        Statement::Discard { object_type } => match object_type {
+            DiscardObject::ALL => Control::DiscardAll,
+            DiscardObject::PLANS => Control::Ignore { tag: "DISCARD PLANS" },
+            DiscardObject::SEQUENCES => Control::Ignore { tag: "DISCARD SEQUENCES" },
+            DiscardObject::TEMP => Control::Ignore { tag: "DISCARD TEMP" },
+        },
         _ => return Ok(None),
     }))
+}
+
+/// The type of a parameter; `unknown` is to be inferred.
+fn parameter_type(declared: &DataType) -> Result<Option<SqlType>> {
+    match declared {
+        DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("unknown") => Ok(None),
+        known => springtide_sql::sql_type(known).map(Some),
+    }
+}
+
+/// Only what reads or writes tables can be prepared.
+fn check_preparable(statement: &Statement) -> Result<()> {
+    use Statement::{Delete, Insert, Merge, Query, Update};
+    if matches!(statement, Query(_) | Insert(_) | Update(_) | Delete(_) | Merge(_)) {
+        return Ok(());
+    }
+    let text = statement.to_string();
+    Err(syntax_error(text.split_whitespace().next().unwrap_or_default()))
+}
+
+fn control_declare(declarations: &[Declare]) -> Result<Control> {
+    let [declared] = declarations else { return Err(SqlError::unsupported("DECLARE of several things")) };
+    let ([name], Some(query)) = (declared.names.as_slice(), &declared.for_query) else {
+        return Err(SqlError::unsupported("DECLARE of anything but a cursor"));
+    };
+    if declared.binary == Some(true) {
+        return Err(SqlError::unsupported("a BINARY cursor"));
+    }
+    Ok(Control::Declare(Box::new(DeclareCursor {
+        name: fold(name),
+        scroll: declared.scroll,
+        hold: declared.hold == Some(true),
+        query: query.clone(),
+    })))
+}
+
+fn no_notifications(what: &str) -> SqlError {
+    SqlError::unsupported(what).with_hint("A materialized view shows what has changed; read it again.")
+}
+
+fn is_all(name: &Ident) -> bool {
+    name.quote_style.is_none() && name.value.eq_ignore_ascii_case("all")
+}
+
+fn syntax_error(near: &str) -> SqlError {
+    SqlError::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{near}\""))
 }
 
 /// The procedures, which have statements of their own as well: `CHECKPOINT` is `CALL springtide.checkpoint()`.
@@ -87,6 +221,20 @@ fn control_call(call: &Function) -> Result<Control> {
         ("springtide.create_snapshot", Some([name, as_of @ ..])) if as_of.len() < 2 => {
             Control::CreateSnapshot { name: object_name(name)?, as_of: as_of.first().cloned().map(Box::new) }
         }
+        ("springtide.fetch", Some([name, direction, count])) => {
+            Control::Fetch { cursor: object_name(name)?, motion: motion(direction, count)?, moves: false }
+        }
+        ("springtide.move", Some([name, direction, count])) => {
+            Control::Fetch { cursor: object_name(name)?, motion: motion(direction, count)?, moves: true }
+        }
+        ("springtide.vacuum", Some(relations)) => Control::Maintain {
+            tag: "VACUUM",
+            relations: relations.iter().map(maintained).collect::<Result<_>>()?,
+        },
+        ("springtide.analyze", Some(relations)) => Control::Maintain {
+            tag: "ANALYZE",
+            relations: relations.iter().map(maintained).collect::<Result<_>>()?,
+        },
         ("springtide.drop_snapshot", Some([name, if_exists @ ..])) if if_exists.len() < 2 => {
             Control::DropSnapshot { name: object_name(name)?, if_exists: !if_exists.is_empty() }
         }
@@ -104,15 +252,45 @@ fn argument(argument: &FunctionArg) -> Option<Expr> {
     }
 }
 
+fn motion(direction: &Expr, count: &Expr) -> Result<Motion> {
+    let word = object_name(direction)?;
+    let count = match object_name(count)?.as_str() {
+        "all" => i64::MAX,
+        number => number.parse().map_err(|_| syntax_error(number))?,
+    };
+    Ok(match word.as_str() {
+        "forward" => Motion::Forward(count),
+        "backward" => Motion::Backward(count),
+        "absolute" => Motion::Absolute(count),
+        "relative" => Motion::Relative(count),
+        other => return Err(syntax_error(other)),
+    })
+}
+
+/// `name`, or `name(columns)`, as an expression.
+fn maintained(expr: &Expr) -> Result<(ObjectName, Vec<Ident>)> {
+    let column = |expr: Expr| match expr {
+        Expr::Identifier(ident) => Some(ident),
+        _ => None,
+    };
+    match expr {
+        Expr::Identifier(name) => Ok((ObjectName::from(vec![name.clone()]), Vec::new())),
+        Expr::CompoundIdentifier(name) => Ok((ObjectName::from(name.clone()), Vec::new())),
+        Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
+            let columns = list.args.iter().map(|arg| argument(arg).and_then(column));
+            let columns = columns.collect::<Option<Vec<_>>>().ok_or_else(|| syntax_error("("))?;
+            Ok((name.clone(), columns))
+        }
+        other => Err(syntax_error(&other.to_string())),
+    }
+}
+
 /// An identifier, folded to lower case unless it was quoted, or a text.
 fn object_name(expr: &Expr) -> Result<String> {
     match expr {
         Expr::Identifier(ident) => Ok(fold(ident)),
         Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Ok(text.clone()),
-        other => {
-            let message = format!("syntax error at or near \"{other}\"");
-            Err(SqlError::new(SqlState::SYNTAX_ERROR, message))
-        }
+        other => Err(syntax_error(&other.to_string())),
     }
 }
 
@@ -120,22 +298,21 @@ fn control_set(set: &Set) -> Result<Control> {
     Ok(match set {
         Set::SingleAssignment { scope, variable, values, .. } => {
             let name = parameter_name(variable);
-            if name == AS_OF && *scope == Some(ContextModifier::Local) {
-                return Err(SqlError::unsupported(format!("SET LOCAL {AS_OF}"))
-                    .with_hint(format!("SET it, and RESET {AS_OF} to return to the present.")));
-            }
+            let local = *scope == Some(ContextModifier::Local);
             let values = values.iter().map(setting_text).collect::<Vec<_>>().join(", ");
             match values.as_str() {
-                "default" | "DEFAULT" => Control::Reset { name },
-                _ => Control::Set { name, value: values },
+                "default" | "DEFAULT" => Control::Reset { name, local },
+                _ => Control::Set { name, value: values, local },
             }
         }
-        Set::SetTimeZone { value, .. } => {
-            Control::Set { name: "timezone".to_owned(), value: setting_text(value) }
+        Set::SetTimeZone { local, value } => {
+            Control::Set { name: "timezone".to_owned(), value: setting_text(value), local: *local }
         }
-        Set::SetNames { charset_name, .. } => {
-            Control::Set { name: "client_encoding".to_owned(), value: charset_name.value.clone() }
-        }
+        Set::SetNames { charset_name, .. } => Control::Set {
+            name: "client_encoding".to_owned(),
+            value: charset_name.value.clone(),
+            local: false,
+        },
         Set::SetTransaction { .. } => Control::Ignore { tag: "SET" },
         other => return Err(SqlError::unsupported(format!("SET {other}"))),
     })

@@ -76,7 +76,7 @@ impl Digest {
     /// The digest of an answer that nobody else reads.
     pub(crate) async fn of(response: Response) -> Result<Digest> {
         let (response, digest) = digested(response);
-        if let Response::Rows { batches, .. } = response {
+        if let Response::Rows { batches, .. } | Response::CopyOut { batches, .. } = response {
             batches.try_for_each(|_| async { Ok(()) }).await?;
         }
         Ok(digest.map(|digest| digest.lock().clone()).unwrap_or_default())
@@ -95,6 +95,11 @@ pub(crate) fn digested(response: Response) -> (Response, Option<Arc<Mutex<Digest
         Response::Complete { tag } => {
             digest.lock().tag.clone_from(&tag);
             Response::Complete { tag }
+        }
+        Response::CopyOut { columns, batches, format } => {
+            let seen = digest.clone();
+            let batches = batches.inspect_ok(move |batch| seen.lock().add(batch)).boxed();
+            Response::CopyOut { columns, batches, format }
         }
         Response::CopyIn { .. } => return (response, None),
         Response::Empty => Response::Empty,

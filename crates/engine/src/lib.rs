@@ -6,6 +6,7 @@
 //! transaction, are read at one epoch, which covers every commit acknowledged before the transaction
 //! began; a transaction's writes become visible together or not at all.
 
+mod binary_format;
 mod checkpoint;
 mod commit;
 mod constraints;
@@ -34,6 +35,8 @@ mod versions;
 mod view_state;
 mod write_set;
 
+pub use binary_format::from_binary;
+pub use copy_format::{Encoding, Format, Header};
 pub use database::{Database, Options};
 pub use datafusion::common::ScalarValue;
 pub use notice::Notice;

@@ -4,6 +4,8 @@ use futures::stream::{self, BoxStream};
 use springtide_types::{Result, SqlType};
 use std::sync::Arc;
 
+use crate::copy_format::Format;
+
 /// A column of a result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
@@ -33,8 +35,19 @@ pub enum Response {
     Empty,
     /// The server waits for `COPY` data: see [`Session::copy_data`](crate::Session::copy_data).
     CopyIn {
-        /// How many columns each line has.
+        /// How many columns each row has.
         columns: usize,
+        /// Whether the data is in the binary format.
+        binary: bool,
+    },
+    /// Rows that go out as the data of a `COPY`.
+    CopyOut {
+        /// The columns of every batch.
+        columns: Vec<Column>,
+        /// The rows, computed as they are taken.
+        batches: BoxStream<'static, Result<RecordBatch>>,
+        /// How they are to be written.
+        format: Format,
     },
 }
 

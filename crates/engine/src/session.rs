@@ -1,73 +1,63 @@
-use std::collections::HashMap;
-use std::sync::Arc;
+mod block;
+mod commands;
+mod copying;
+mod cursor;
+mod cursors;
+mod statements;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::TimestampMicrosecondType;
-use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::Array;
 use datafusion::common::ScalarValue;
 use futures::future::BoxFuture;
-use futures::{StreamExt, TryStreamExt, stream};
 use springtide_catalog::Catalog;
+use springtide_catalog::system::SessionFacts;
 use springtide_sql::sqlparser::ast;
 use springtide_sql::{Planner, Statement};
-use springtide_storage::Snapshot;
-use springtide_types::{Epoch, Result, SqlError, SqlState, SqlType};
+use springtide_types::{Result, SqlError, SqlState, SqlType};
+use tokio::time::Instant;
 
+use crate::binary_format::from_text;
 use crate::commit::CommitError;
 use crate::control::{Control, control};
 use crate::database::Shared;
-use crate::history::{Digest, History, digested};
-use crate::moment::epoch_at;
 use crate::notice::Notice;
 use crate::prepared::Prepared;
-use crate::response::{Column, Response, RowsTag};
-use crate::settings::Settings;
-use crate::statement::{self, Bound, Context, CopyIn, parse_query};
+use crate::response::{Column, Response};
+use crate::settings::{Requests, Settings};
+use crate::statement::{self, Bound, Context, CopyIn};
 use crate::transaction::Transaction;
+use block::State;
+use cursors::Cursors;
+use statements::Statements;
 
-/// What SHOW lists the named moments under.
-const SNAPSHOTS: &str = "snapshots";
+pub use block::TransactionStatus;
 
 /// One client's conversation with the database. Statements run one after the other.
 pub struct Session {
     shared: Arc<Shared>,
     state: State,
     settings: Settings,
+    requests: Arc<Requests>,
+    statements: Statements,
+    cursors: Cursors,
     notices: Vec<Notice>,
     copy: Option<CopyIn>,
 }
 
-enum State {
-    Idle,
-    Open(Box<Open>),
-    /// Everything is refused until the client ends the transaction.
-    Failed {
-        implicit: bool,
-    },
-}
-
-struct Open {
-    transaction: Transaction,
-    history: History,
-    /// Begun by a string of several statements rather than by BEGIN.
-    implicit: bool,
-    read_only: bool,
-}
-
-/// Where a session stands with regard to transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransactionStatus {
-    /// Outside of a transaction block.
-    Idle,
-    /// In a transaction block.
-    InTransaction,
-    /// In a transaction block in which a statement has failed.
-    Failed,
-}
-
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>) -> Session {
-        Session { shared, state: State::Idle, settings: Settings::new(), notices: Vec::new(), copy: None }
+        Session {
+            shared,
+            state: State::Idle,
+            settings: Settings::new(),
+            requests: Arc::default(),
+            statements: Statements::default(),
+            cursors: Cursors::default(),
+            notices: Vec::new(),
+            copy: None,
+        }
     }
 
     /// Splits a string of statements.
@@ -81,6 +71,7 @@ impl Session {
         statement: &Statement,
         parameter_types: &[Option<SqlType>],
     ) -> Result<Prepared> {
+        self.take_requests();
         let prepared = self.prepare_now(statement, parameter_types);
         if prepared.is_err() {
             self.fail_transaction();
@@ -90,34 +81,61 @@ impl Session {
 
     fn prepare_now(&self, statement: &Statement, parameter_types: &[Option<SqlType>]) -> Result<Prepared> {
         let control = control(&statement.ast)?;
-        if matches!(self.state, State::Failed { .. }) && !ends_transaction(control.as_ref()) {
-            return Err(in_failed_transaction());
+        self.check_not_failed(control.as_ref())?;
+        if let Some(Control::Execute(call)) = &control
+            && let Ok(Some(called)) = self.statements.get(&call.name)
+        {
+            let statement = Arc::new(statement.clone());
+            return Ok(Prepared { statement, parameters: Vec::new(), ..called.as_ref().clone() });
         }
-        let planner = self.planner();
-        let (bound, catalog_version) = match &self.state {
-            State::Open(open) => {
-                let catalog = open.transaction.query_catalog();
-                let bound = statement::bind(&planner, &catalog, statement, parameter_types)?;
-                (bound, open.transaction.shared_catalog_version())
-            }
-            _ => {
-                let objects = self.shared.reads.objects();
-                let bound = statement::bind(&planner, &objects.catalog, statement, parameter_types)?;
-                (bound, Some(objects.version))
-            }
-        };
+        let explained = self.explained(statement)?;
+        let statement = explained.as_ref().unwrap_or(statement);
+        let catalog = self.query_catalog();
+        let bound = statement::bind(&self.planner(), &catalog, statement, parameter_types)?;
+        let columns = || self.columns_of(&statement.ast, control.as_ref());
         Ok(Prepared {
             parameters: bound.parameters(),
-            columns: bound.columns().or_else(|| text_columns(&statement.ast, control.as_ref())),
+            columns: bound.columns().or_else(columns),
             statement: Arc::new(statement.clone()),
             bound: Arc::new(bound),
-            catalog_version,
+            catalog_version: self.shared_catalog_version(),
         })
     }
 
-    /// The planner, for queries that ask for the session's parameters and the named snapshots too.
+    /// What exists, as the next statement sees it, and to be bound under.
+    fn query_catalog(&self) -> Arc<Catalog> {
+        match &self.state {
+            State::Open(block) => block.transaction.query_catalog(),
+            _ => self.shared.reads.objects().catalog.clone(),
+        }
+    }
+
+    fn shared_catalog_version(&self) -> Option<u64> {
+        match &self.state {
+            State::Open(block) => block.transaction.shared_catalog_version(),
+            _ => Some(self.shared.reads.objects().version),
+        }
+    }
+
+    /// Columns of the statements that are not about tables.
+    fn columns_of(&self, statement: &ast::Statement, control: Option<&Control>) -> Option<Vec<Column>> {
+        match control {
+            Some(Control::Fetch { cursor, moves: false, .. }) => {
+                self.cursors.get(cursor).ok().map(|cursor| cursor.columns().to_vec())
+            }
+            Some(control) => commands::columns(control),
+            None => match statement {
+                ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. } => {
+                    Some(vec![Column { name: "QUERY PLAN".to_owned(), sql_type: SqlType::Text }])
+                }
+                _ => None,
+            },
+        }
+    }
+
+    /// The planner, for queries that ask for what the session knows of itself too.
     fn planner(&self) -> Planner {
-        self.shared.planner.for_session(self.settings.values(), self.shared.snapshots())
+        session_planner(&self.shared, &self.settings, &self.requests, &self.statements, &self.cursors)
     }
 
     /// Runs a prepared statement. An error inside a transaction block makes it fail as a whole.
@@ -128,6 +146,7 @@ impl Session {
     ) -> BoxFuture<'a, Result<Response>> {
         // Boxed, as the other ways into the engine, so that they are compiled here and not in each crate that waits for them.
         Box::pin(async move {
+            self.take_requests();
             let response = self.dispatch(prepared, parameters).await;
             if response.is_err() {
                 self.fail_transaction();
@@ -139,114 +158,50 @@ impl Session {
     async fn dispatch(&mut self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Response> {
         check_parameters(prepared, &parameters)?;
         let control = control(&prepared.statement.ast)?;
-        if matches!(self.state, State::Failed { .. }) && !ends_transaction(control.as_ref()) {
-            return Err(in_failed_transaction());
+        self.check_not_failed(control.as_ref())?;
+        match control {
+            Some(Control::Execute(call)) => {
+                let Some(called) = self.statements.get(&call.name)?.cloned() else {
+                    return Ok(Response::Empty);
+                };
+                let values = self.argument_values(&call, &called).await?;
+                self.run_prepared(&called, values).await
+            }
+            Some(control) => self.control(control, &prepared.statement).await,
+            None => self.run_prepared(prepared, parameters).await,
         }
-        if control.is_none() && self.settings.as_of().is_some() {
+    }
+
+    /// Runs a statement that is about tables.
+    async fn run_prepared(&mut self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Response> {
+        if self.settings.as_of().is_some() {
             prepared.bound.check_past(&prepared.statement)?;
         }
-        match control {
-            Some(control) => self.control(control).await,
-            None if matches!(self.state, State::Open(_)) => {
-                self.run_in_transaction(prepared, parameters).await
-            }
-            None => self.run_alone(prepared, &parameters).await,
-        }
-    }
-
-    async fn control(&mut self, control: Control) -> Result<Response> {
-        match control {
-            Control::Begin { read_only } => Ok(self.begin(read_only)),
-            Control::Commit => self.commit().await,
-            Control::Rollback => Ok(self.rollback()),
-            Control::Set { name, value } => {
-                self.settings.set(&name, &value)?;
-                Ok(Response::complete("SET"))
-            }
-            Control::Reset { name } => {
-                self.settings.reset(&name)?;
-                Ok(Response::complete("RESET"))
-            }
-            Control::ResetAll { tag } => {
-                self.settings = Settings::new();
-                Ok(Response::complete(tag))
-            }
-            Control::Show { name } if name == SNAPSHOTS => {
-                Ok(show_snapshots(&self.shared.checkpoints()?.snapshots()))
-            }
-            Control::Show { name } => {
-                let value = self.settings.get(&name)?.to_owned();
-                Ok(Response::text(&name, "SHOW", vec![value]))
-            }
-            Control::Checkpoint => {
-                self.shared.checkpoint().await?;
-                Ok(Response::complete("CHECKPOINT"))
-            }
-            Control::CreateSnapshot { name, as_of } => {
-                self.refuse_in_transaction("CREATE SNAPSHOT")?;
-                let epoch = match as_of {
-                    Some(expr) => Some(self.moment(&expr).await?),
-                    None => None,
-                };
-                self.shared.checkpoints()?.create_snapshot(name, epoch).await?;
-                Ok(Response::complete("CREATE SNAPSHOT"))
-            }
-            Control::DropSnapshot { name, if_exists } => {
-                self.refuse_in_transaction("DROP SNAPSHOT")?;
-                let dropped = self.shared.checkpoints()?.drop_snapshot(name).await;
-                match dropped {
-                    Err(error) if if_exists && error.sqlstate == SqlState::UNDEFINED_OBJECT => {
-                        self.notices.push(Notice::new(format!("{}, skipping", error.message)));
-                    }
-                    dropped => dropped?,
-                }
-                Ok(Response::complete("DROP SNAPSHOT"))
-            }
-            Control::Ignore { tag } => Ok(Response::complete(tag)),
-        }
-    }
-
-    fn refuse_in_transaction(&self, what: &str) -> Result<()> {
-        if matches!(self.state, State::Idle) {
-            return Ok(());
-        }
-        let message = format!("{what} cannot run inside a transaction block");
-        Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message))
-    }
-
-    /// The moment that an expression without columns stands for.
-    async fn moment(&self, expr: &ast::Expr) -> Result<Epoch> {
-        let query = parse_query(&format!("SELECT CAST(({expr}) AS timestamptz)"))?;
-        let planner = &self.shared.planner;
-        let bound = planner.bind(&query, &Catalog::default(), &[])?;
-        let rows: Vec<RecordBatch> =
-            planner.execute(&bound, &HashMap::new(), &[]).await?.try_collect().await?;
-        let value = rows.iter().find(|batch| batch.num_rows() == 1).map(|batch| batch.column(0));
-        let moments = value.and_then(|value| value.as_primitive_opt::<TimestampMicrosecondType>());
-        match moments.filter(|moments| moments.is_valid(0)) {
-            Some(moments) => epoch_at(moments.value(0), self.shared.reads.committed()),
-            None => {
-                let message = "the moment of a snapshot can't be NULL";
-                Err(SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, message))
-            }
+        match self.state {
+            State::Open(_) => self.run_in_block(prepared, parameters).await,
+            _ => self.run_alone(prepared, &parameters).await,
         }
     }
 
     /// Runs a statement as a transaction of its own, again if it was overtaken.
     async fn run_alone(&mut self, prepared: &Prepared, parameters: &[ScalarValue]) -> Result<Response> {
         if let Bound::Copy(copy) = prepared.bound.as_ref() {
-            let response = Response::CopyIn { columns: copy.columns() };
+            let response = Response::CopyIn { columns: copy.columns(), binary: copy.is_binary() };
             self.copy = Some(copy.begin());
             return Ok(response);
         }
         let shared = self.shared.clone();
+        let planner = self.planner();
+        let deadline = deadline(&self.settings);
         let notices_before = self.notices.len();
         for times in 0.. {
             let turn = shared.turns.take(times).await;
             self.notices.truncate(notices_before);
             let mut transaction = Transaction::begin(&shared.reads);
             transaction.read_as_of(self.settings.as_of());
-            let response = self.run(&mut transaction, prepared, parameters).await?;
+            let mut context = Context { planner: &planner, notices: &mut self.notices };
+            let work = run(&mut context, &mut transaction, prepared, parameters);
+            let response = until(deadline, work).await?;
             match shared.commit(transaction, &turn).await {
                 Ok(_) => return Ok(response),
                 Err(CommitError::Conflict) if turn.is_alone() => break,
@@ -257,246 +212,9 @@ impl Session {
         Err(overtaken())
     }
 
-    async fn run_in_transaction(
-        &mut self,
-        prepared: &Prepared,
-        parameters: Vec<ScalarValue>,
-    ) -> Result<Response> {
-        // If the caller drops this future, the transaction has failed.
-        let implicit = matches!(&self.state, State::Open(open) if open.implicit);
-        let State::Open(mut open) = std::mem::replace(&mut self.state, State::Failed { implicit }) else {
-            return Err(SqlError::internal("a transaction is open"));
-        };
-        if open.read_only && !matches!(prepared.bound.as_ref(), Bound::Query(_)) {
-            self.state = State::Open(open);
-            let message = "cannot execute this statement in a read-only transaction";
-            return Err(SqlError::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
-        }
-        if let Bound::Copy(copy) = prepared.bound.as_ref() {
-            self.copy = Some(copy.begin());
-            open.history.push_unrepeatable();
-        }
-        let as_of = self.settings.as_of();
-        open.transaction.read_as_of(as_of);
-        let response = self.run(&mut open.transaction, prepared, &parameters).await;
-        self.state = match &response {
-            Ok(_) => State::Open(open),
-            Err(_) => State::Failed { implicit },
-        };
-        let (response, digest) = digested(response?);
-        if let (State::Open(open), Some(digest)) = (&mut self.state, digest) {
-            open.history.push(prepared.clone(), parameters, as_of, digest);
-        }
-        Ok(response)
-    }
-
-    async fn run(
-        &mut self,
-        transaction: &mut Transaction,
-        prepared: &Prepared,
-        parameters: &[ScalarValue],
-    ) -> Result<Response> {
-        let bound = self.bound_for(transaction, prepared)?;
-        let planner = self.planner();
-        let mut context = Context { planner: &planner, notices: &mut self.notices };
-        statement::run(&mut context, transaction, &prepared.statement, &bound, parameters).await
-    }
-
-    /// The statement as bound under the catalog that the transaction sees.
-    fn bound_for(&self, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
-        if !prepared.bound.beyond_catalog()
-            && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
-        {
-            return Ok(prepared.bound.clone());
-        }
-        let types = prepared.parameters.iter().copied().map(Some).collect::<Vec<_>>();
-        let catalog = transaction.query_catalog();
-        let bound = statement::bind(&self.planner(), &catalog, &prepared.statement, &types)?;
-        if matches!(bound, Bound::Query(_)) && bound.columns() != prepared.columns {
-            let message = "cached plan must not change result type";
-            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
-        }
-        Ok(Arc::new(bound))
-    }
-
-    fn begin(&mut self, read_only: bool) -> Response {
-        match &mut self.state {
-            State::Idle => self.open(false, read_only),
-            State::Open(open) if open.implicit => {
-                open.implicit = false;
-                open.read_only = read_only;
-            }
-            State::Open(_) | State::Failed { .. } => self.notices.push(Notice::warning(
-                SqlState::ACTIVE_SQL_TRANSACTION,
-                "there is already a transaction in progress",
-            )),
-        }
-        Response::complete("BEGIN")
-    }
-
-    fn open(&mut self, implicit: bool, read_only: bool) {
-        let transaction = Transaction::begin(&self.shared.reads);
-        let history = History::default();
-        self.state = State::Open(Box::new(Open { transaction, history, implicit, read_only }));
-    }
-
-    async fn commit(&mut self) -> Result<Response> {
-        match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle => {
-                self.warn_of_no_transaction();
-                Ok(Response::complete("COMMIT"))
-            }
-            State::Failed { .. } => Ok(Response::complete("ROLLBACK")),
-            State::Open(open) => {
-                let committed = self.shared.commit(open.transaction, &self.shared.turns.together()).await;
-                match committed {
-                    Ok(_) => {}
-                    Err(CommitError::Conflict) => self.repeat(open.history).await?,
-                    Err(CommitError::Failed(error)) => return Err(error),
-                }
-                Ok(Response::complete("COMMIT"))
-            }
-        }
-    }
-
-    /// Runs a transaction that was overtaken again from its beginning. If every statement answers what its
-    /// client was told, the transaction might as well have run now, and commits; else the client must
-    /// decide.
-    async fn repeat(&mut self, history: History) -> Result<()> {
-        let shared = self.shared.clone();
-        let notices_before = self.notices.len();
-        for times in 1.. {
-            let turn = shared.turns.take(times).await;
-            let mut transaction = Transaction::begin(&shared.reads);
-            for step in history.steps().ok_or_else(overtaken)? {
-                transaction.read_as_of(step.as_of);
-                let response = self.run(&mut transaction, &step.prepared, &step.parameters).await?;
-                if Digest::of(response).await? != step.digest() {
-                    return Err(overtaken());
-                }
-            }
-            self.notices.truncate(notices_before);
-            match shared.commit(transaction, &turn).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) if turn.is_alone() => break,
-                Err(CommitError::Conflict) => {}
-                Err(CommitError::Failed(error)) => return Err(error),
-            }
-        }
-        Err(overtaken())
-    }
-
-    fn rollback(&mut self) -> Response {
-        if matches!(self.state, State::Idle) {
-            self.warn_of_no_transaction();
-        }
-        self.state = State::Idle;
-        Response::complete("ROLLBACK")
-    }
-
-    fn warn_of_no_transaction(&mut self) {
-        let message = "there is no transaction in progress";
-        self.notices.push(Notice::warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
-    }
-
-    /// Begins the transaction that a string of several statements forms, unless one is open.
-    pub fn begin_implicit(&mut self) {
-        if matches!(self.state, State::Idle) {
-            self.open(true, false);
-        }
-    }
-
-    /// Commits the transaction that [`Session::begin_implicit`] began, unless its statements ended it or
-    /// made it an explicit one.
-    pub fn end_implicit(&mut self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            match &self.state {
-                State::Open(open) if open.implicit => self.commit().await.map(|_| ()),
-                _ => Ok(()),
-            }
-        })
-    }
-
-    /// Rolls back the transaction that [`Session::begin_implicit`] began, after an error.
-    pub fn abort_implicit(&mut self) {
-        let implicit = match &self.state {
-            State::Idle => false,
-            State::Open(open) => open.implicit,
-            State::Failed { implicit } => *implicit,
-        };
-        if implicit {
-            self.state = State::Idle;
-        }
-    }
-
-    /// Where the session stands.
-    pub fn transaction_status(&self) -> TransactionStatus {
-        match &self.state {
-            State::Idle => TransactionStatus::Idle,
-            State::Open(open) if open.implicit => TransactionStatus::Idle,
-            State::Open(_) => TransactionStatus::InTransaction,
-            State::Failed { .. } => TransactionStatus::Failed,
-        }
-    }
-
-    /// Marks the transaction block, if there is one, as failed: for errors that the caller finds, such as
-    /// while rows are sent.
-    pub fn fail_transaction(&mut self) {
-        if let State::Open(open) = &self.state {
-            self.state = State::Failed { implicit: open.implicit };
-        }
-    }
-
-    /// Takes bytes of a COPY that [`Response::CopyIn`] began.
-    pub async fn copy_data(&mut self, data: Bytes) -> Result<()> {
-        let Some(copy) = &mut self.copy else { return Err(no_copy()) };
-        let result = copy.data(&data);
-        if result.is_err() {
-            self.copy = None;
-            self.fail_transaction();
-        }
-        result
-    }
-
-    /// Ends a COPY: its rows are written.
-    pub fn copy_done(&mut self) -> BoxFuture<'_, Result<Response>> {
-        Box::pin(async move {
-            let copy = self.copy.take().ok_or_else(no_copy)?;
-            let result = self.finish_copy(copy).await;
-            if result.is_err() {
-                self.fail_transaction();
-            }
-            result.map(|rows| Response::complete(format!("COPY {rows}")))
-        })
-    }
-
-    async fn finish_copy(&mut self, copy: CopyIn) -> Result<usize> {
-        let shared = self.shared.clone();
-        if let State::Open(open) = &mut self.state {
-            return copy.finish(&shared.planner, &mut open.transaction).await;
-        }
-        let mut transaction = Transaction::begin(&shared.reads);
-        let rows = copy.finish(&shared.planner, &mut transaction).await?;
-        match shared.commit(transaction, &shared.turns.together()).await {
-            Ok(_) => Ok(rows),
-            // Rows that are only inserted depend on nothing but their table.
-            Err(CommitError::Conflict) => Err(overtaken()),
-            Err(CommitError::Failed(error)) => Err(error),
-        }
-    }
-
-    /// Abandons a COPY at the client's wish. Returns the error to report.
-    pub fn copy_fail(&mut self, message: &str) -> SqlError {
-        self.copy = None;
-        self.fail_transaction();
-        SqlError::new(SqlState::QUERY_CANCELED, format!("COPY from stdin failed: {message}"))
-    }
-
     /// The value of a parameter of this type from its text.
     pub fn parse_parameter(&self, sql_type: SqlType, text: &str) -> Result<ScalarValue> {
-        let texts = arrow::array::StringArray::from(vec![text]);
-        let array = springtide_sql::parse_text(&texts, sql_type)?;
-        ScalarValue::try_from_array(&array, 0).map_err(|error| springtide_plan::sql_error(&error))
+        from_text(sql_type, text)
     }
 
     /// The messages that have come up since they were last taken.
@@ -504,19 +222,109 @@ impl Session {
         std::mem::take(&mut self.notices)
     }
 
-    /// Sets a run-time parameter, as SET does.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        self.settings.set(name, value)
+    /// Sets a run-time parameter as the client wants it from the start: RESET returns to this value.
+    pub fn set_initial(&mut self, name: &str, value: &str) -> Result<()> {
+        self.settings.set_initial(name, value)
     }
 
     /// The value of a run-time parameter, as SHOW gives it.
-    pub fn setting(&self, name: &str) -> Result<&str> {
+    pub fn setting(&mut self, name: &str) -> Result<&str> {
+        self.take_requests();
         self.settings.get(name)
+    }
+
+    /// How long a statement may run; `None` is for ever. What [`Session::execute`] does ends then by itself, but for
+    /// commits.
+    pub fn statement_timeout(&self) -> Option<Duration> {
+        self.settings.statement_timeout()
+    }
+
+    /// Whether nothing but an answer, or the transaction that is open, is lost where the statement is cut off.
+    pub fn is_interruptible(&self, prepared: &Prepared) -> bool {
+        let is_about_tables = match control(&prepared.statement.ast) {
+            Ok(None | Some(Control::Execute(_) | Control::Declare(_) | Control::Fetch { .. })) => true,
+            Ok(Some(_)) | Err(_) => false,
+        };
+        let in_block = matches!(self.state, State::Open(_));
+        let answers = prepared.columns.is_some() && !prepared.bound.writes();
+        is_about_tables && (in_block || answers || prepared.bound.only_reads())
+    }
+
+    /// Whether the session holds something that the client would miss in another one: an open transaction,
+    /// prepared statements, cursors, parameters that were set.
+    pub fn is_dispensable(&self) -> bool {
+        let is_idle = matches!(self.state, State::Idle);
+        is_idle && self.statements.is_empty() && self.cursors.is_empty() && !self.settings.were_set()
+    }
+
+    /// How long the client may leave the session idle in the transaction that is open; `None` is for ever.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        let idles = !matches!(self.state, State::Idle) && self.copy.is_none();
+        self.settings.idle_in_transaction_timeout().filter(|_| idles)
     }
 }
 
-fn ends_transaction(control: Option<&Control>) -> bool {
-    matches!(control, Some(Control::Commit | Control::Rollback))
+fn session_planner(
+    shared: &Shared,
+    settings: &Settings,
+    requests: &Arc<Requests>,
+    statements: &Statements,
+    cursors: &Cursors,
+) -> Planner {
+    shared.planner.for_session(SessionFacts {
+        settings: settings.facts().clone(),
+        statements: statements.facts().clone(),
+        cursors: cursors.facts().clone(),
+        snapshots: shared.snapshots(),
+        requests: Some(requests.clone()),
+    })
+}
+
+/// The moment at which a statement that begins now has run for too long.
+fn deadline(settings: &Settings) -> Option<Instant> {
+    settings.statement_timeout().map(|timeout| Instant::now() + timeout)
+}
+
+/// Fails with `57014` if something is not done at the deadline.
+async fn until<T>(deadline: Option<Instant>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(deadline) = deadline else { return work.await };
+    tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_| {
+        let message = "canceling statement due to statement timeout";
+        Err(SqlError::new(SqlState::QUERY_CANCELED, message))
+    })
+}
+
+/// Runs a statement in a transaction.
+async fn run(
+    context: &mut Context<'_>,
+    transaction: &mut Transaction,
+    prepared: &Prepared,
+    parameters: &[ScalarValue],
+) -> Result<Response> {
+    let bound = bound_for(context.planner, transaction, prepared)?;
+    statement::run(context, transaction, &prepared.statement, &bound, parameters).await
+}
+
+/// The statement as bound under the catalog that the transaction sees.
+fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
+    if !prepared.bound.beyond_catalog()
+        && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
+    {
+        return Ok(prepared.bound.clone());
+    }
+    let types = prepared.parameters.iter().copied().map(Some).collect::<Vec<_>>();
+    let catalog = transaction.query_catalog();
+    let bound = statement::bind(planner, &catalog, &prepared.statement, &types)?;
+    if matches!(bound, Bound::Query(_)) && bound.columns() != prepared.columns {
+        let message = "cached plan must not change result type";
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
+    Ok(Arc::new(bound))
+}
+
+/// The one value of an array.
+fn scalar(array: &dyn Array) -> Result<ScalarValue> {
+    ScalarValue::try_from_array(array, 0).map_err(|error| springtide_plan::sql_error(&error))
 }
 
 fn check_parameters(prepared: &Prepared, parameters: &[ScalarValue]) -> Result<()> {
@@ -534,45 +342,7 @@ fn check_parameters(prepared: &Prepared, parameters: &[ScalarValue]) -> Result<(
     Err(SqlError::new(SqlState::PROTOCOL_VIOLATION, message))
 }
 
-/// Columns of the statements that answer with lines of text.
-fn text_columns(statement: &ast::Statement, control: Option<&Control>) -> Option<Vec<Column>> {
-    let name = match (statement, control) {
-        (_, Some(Control::Show { name })) if name == SNAPSHOTS => return Some(snapshot_columns()),
-        (_, Some(Control::Show { name })) => name.clone(),
-        (ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. }, _) => "QUERY PLAN".to_owned(),
-        _ => return None,
-    };
-    Some(vec![Column { name, sql_type: SqlType::Text }])
-}
-
-fn snapshot_columns() -> Vec<Column> {
-    let column = |name: &str, sql_type| Column { name: name.to_owned(), sql_type };
-    vec![column("snapshot", SqlType::Text), column("moment", SqlType::Timestamptz)]
-}
-
-/// The answer to SHOW SNAPSHOTS.
-fn show_snapshots(snapshots: &[Snapshot]) -> Response {
-    let names = snapshots.iter().map(|snapshot| Some(snapshot.name.as_str()));
-    let moments = snapshots.iter().map(|snapshot| snapshot.epoch as i64);
-    let columns: [(&str, ArrayRef); 2] = [
-        ("snapshot", Arc::new(StringArray::from_iter(names))),
-        ("moment", Arc::new(TimestampMicrosecondArray::from_iter_values(moments).with_timezone("+00:00"))),
-    ];
-    let batch = RecordBatch::try_from_iter(columns).expect("columns are of one length");
-    let batches = stream::iter([Ok(batch)]).boxed();
-    Response::Rows { columns: snapshot_columns(), batches, tag: RowsTag::Fixed("SHOW") }
-}
-
-fn in_failed_transaction() -> SqlError {
-    let message = "current transaction is aborted, commands ignored until end of transaction block";
-    SqlError::new(SqlState::IN_FAILED_SQL_TRANSACTION, message)
-}
-
 fn overtaken() -> SqlError {
     let message = "could not serialize access due to concurrent update";
     SqlError::new(SqlState::SERIALIZATION_FAILURE, message).with_hint("Retry the transaction.")
-}
-
-fn no_copy() -> SqlError {
-    SqlError::new(SqlState::PROTOCOL_VIOLATION, "no COPY is in progress")
 }

@@ -12,18 +12,24 @@ use crate::constraints;
 use crate::moment::{Moment, epoch_at};
 use crate::objects::{Objects, base_tables, with_views_unfolded};
 use crate::reads::{ReadPoint, Reads};
-use crate::write_set::{WriteSet, overlay};
+use crate::write_set::{WriteMark, WriteSet, overlay};
 
 /// A transaction in progress: it reads everything at one epoch, sees its own writes on top, and remembers
 /// what it read so that the sequencer can tell whether it is still true.
 pub(crate) struct Transaction {
     point: ReadPoint,
     /// The catalog after this transaction's DDL; `None` if it ran none.
-    own_catalog: Option<Catalog>,
+    own_catalog: Option<Arc<Catalog>>,
     writes: WriteSet,
     reads: ReadSet,
     /// The moment that statements see instead of the present.
     as_of: Option<Moment>,
+}
+
+/// What a transaction has done up to some moment.
+pub(crate) struct Mark {
+    catalog: Option<Arc<Catalog>>,
+    writes: WriteMark,
 }
 
 impl Transaction {
@@ -49,7 +55,7 @@ impl Transaction {
 
     /// What exists, as this transaction sees it.
     pub(crate) fn visible_catalog(&self) -> &Catalog {
-        self.own_catalog.as_ref().unwrap_or(&self.point.objects.catalog)
+        self.own_catalog.as_deref().unwrap_or(&self.point.objects.catalog)
     }
 
     /// The catalog to bind queries with. A materialized view whose contents lack rows that this
@@ -230,7 +236,18 @@ impl Transaction {
 
     /// Replaces what exists from the next statement on.
     pub(crate) fn set_catalog(&mut self, catalog: Catalog) {
-        self.own_catalog = Some(catalog);
+        self.own_catalog = Some(Arc::new(catalog));
+    }
+
+    /// What has been done by now.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { catalog: self.own_catalog.clone(), writes: self.writes.mark() }
+    }
+
+    /// Undoes what has been done since. What has been read since stays read: the client knows of it.
+    pub(crate) fn return_to(&mut self, mark: &Mark) {
+        self.own_catalog.clone_from(&mark.catalog);
+        self.writes.return_to(&mark.writes);
     }
 
     /// What to ask of the sequencer, or `None` if nothing was changed.
@@ -239,7 +256,7 @@ impl Transaction {
             return None;
         }
         let writes = self.writes.into_deltas().into_iter();
-        let catalog = self.own_catalog;
+        let catalog = self.own_catalog.map(Arc::unwrap_or_clone);
         let exists =
             |table: &RelationId| catalog.as_ref().is_none_or(|catalog| catalog.by_id(*table).is_some());
         Some(Commit {

@@ -11,6 +11,9 @@ pub(crate) struct WriteSet {
     tables: BTreeMap<RelationId, TableWrites>,
 }
 
+/// How many changes there are to each table.
+pub(crate) struct WriteMark(BTreeMap<RelationId, usize>);
+
 struct TableWrites {
     deltas: Vec<ZBatch>,
     /// By primary key, so that a statement finds the rows that earlier ones wrote. Kept up only as far as
@@ -42,6 +45,20 @@ impl WriteSet {
         writes.deltas.push(delta);
     }
 
+    /// How much has been written by now.
+    pub(crate) fn mark(&self) -> WriteMark {
+        WriteMark(self.tables.iter().map(|(table, writes)| (*table, writes.deltas.len())).collect())
+    }
+
+    /// Forgets what has been written since.
+    pub(crate) fn return_to(&mut self, mark: &WriteMark) {
+        self.tables.retain(|table, writes| {
+            let kept = mark.0.get(table).copied().unwrap_or(0);
+            writes.truncate(kept);
+            kept > 0
+        });
+    }
+
     /// All changes to a table.
     pub(crate) fn deltas(&self, table: RelationId) -> &[ZBatch] {
         self.tables.get(&table).map_or(&[], |writes| writes.deltas.as_slice())
@@ -69,6 +86,16 @@ impl WriteSet {
             })
             .filter(|(_, delta)| !delta.is_empty())
             .collect()
+    }
+}
+
+impl TableWrites {
+    fn truncate(&mut self, kept: usize) {
+        self.deltas.truncate(kept);
+        if self.indexed > kept {
+            self.by_key = self.by_key.as_ref().map(RowIndex::emptied);
+            self.indexed = 0;
+        }
     }
 }
 

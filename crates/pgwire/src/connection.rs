@@ -14,6 +14,7 @@ use pgwire::tokio::server::{MaybeTls, PgWireMessageServerCodec};
 use springtide_engine::{Prepared, Response, ScalarValue, Session, TransactionStatus};
 use springtide_types::{SqlError, SqlState};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::codec::Framed;
 
 use crate::extended::Portal;
@@ -77,15 +78,15 @@ pub(crate) struct Interrupts {
 pub(crate) struct Connection {
     pub(crate) wire: Wire,
     pub(crate) session: Session,
-    /// Prepared statements by name, the unnamed one under ""; `None` is an empty statement.
-    pub(crate) statements: HashMap<String, Option<Arc<Prepared>>>,
     /// Portals by name, the unnamed one under "".
     pub(crate) portals: HashMap<String, Portal>,
     /// A message that was read before its turn.
     pub(crate) lookahead: Option<PgWireFrontendMessage>,
     interrupts: Interrupts,
     /// Completes when the statement at hand is to be cancelled.
-    pub(crate) cancelled: oneshot::Receiver<()>,
+    cancelled: oneshot::Receiver<()>,
+    /// When the statement at hand has run for too long.
+    deadline: Option<Instant>,
 }
 
 impl Connection {
@@ -94,11 +95,11 @@ impl Connection {
         Connection {
             wire,
             session,
-            statements: HashMap::new(),
             portals: HashMap::new(),
             lookahead: None,
             interrupts,
             cancelled: oneshot::channel().1,
+            deadline: None,
         }
     }
 
@@ -172,24 +173,31 @@ impl Connection {
             return Ok(message.transpose()?);
         }
         self.wire.flush().await?;
+        let idle_until = self.session.idle_timeout().map(|timeout| Instant::now() + timeout);
         tokio::select! {
             biased;
             () = stop_requested(&mut self.interrupts.stopping) => {
                 let message = "terminating connection due to administrator command";
                 Err(Failure::Fatal(SqlError::new(SqlState::ADMIN_SHUTDOWN, message)))
             }
+            () = reached(idle_until) => {
+                let message = "terminating connection due to idle-in-transaction timeout";
+                let state = SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT;
+                Err(Failure::Fatal(SqlError::new(state, message)))
+            }
             message = self.wire.next() => Ok(message.transpose()?),
         }
     }
 
-    /// Runs a statement. One that returns rows can be cancelled, since nothing but an answer is lost.
+    /// Runs a statement. It can be cancelled where nothing but an answer, or the transaction that is open, is lost.
     pub(crate) async fn execute(
         &mut self,
         prepared: &Prepared,
         parameters: Vec<ScalarValue>,
     ) -> Result<Response, Failure> {
         self.cancelled = self.interrupts.cancel.start_query().await;
-        let cancellable = prepared.columns().is_some() && !prepared.writes();
+        self.deadline = self.session.statement_timeout().map(|timeout| Instant::now() + timeout);
+        let cancellable = self.session.is_interruptible(prepared);
         let response = tokio::select! {
             biased;
             response = self.session.execute(prepared, parameters) => response?,
@@ -197,6 +205,22 @@ impl Connection {
         };
         self.send_notices().await?;
         Ok(response)
+    }
+
+    /// Waits for more of an answer, unless the client or the clock ends the statement.
+    pub(crate) async fn unless_interrupted<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            Ok(()) = &mut self.cancelled => Err(cancelled()),
+            () = reached(self.deadline) => {
+                let message = "canceling statement due to statement timeout";
+                Err(SqlError::new(SqlState::QUERY_CANCELED, message).into())
+            }
+            done = work => Ok(done),
+        }
     }
 
     pub(crate) async fn send_notices(&mut self) -> Result<(), Failure> {
@@ -227,7 +251,15 @@ async fn stop_requested(stopping: &mut watch::Receiver<bool>) {
     }
 }
 
+/// Waits for a moment, which without one never comes.
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The failure of a statement that a cancel request ended.
-pub(crate) fn cancelled() -> Failure {
+fn cancelled() -> Failure {
     SqlError::new(SqlState::QUERY_CANCELED, "canceling statement due to user request").into()
 }

@@ -1,21 +1,24 @@
-//! `COPY FROM STDIN`.
+//! `COPY FROM STDIN` and `TO STDOUT`.
 
 use std::io;
 
+use arrow::array::RecordBatch;
 use futures::SinkExt;
-use pgwire::messages::copy::CopyInResponse;
-use pgwire::messages::data::FORMAT_CODE_TEXT;
+use futures::stream::{BoxStream, StreamExt};
+use pgwire::messages::copy::{CopyDone, CopyInResponse, CopyOutResponse};
+use pgwire::messages::data::{FORMAT_CODE_BINARY, FORMAT_CODE_TEXT};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
-use springtide_engine::Response;
-use springtide_types::SqlError;
+use springtide_engine::{Column, Encoding, Format, Header, Response};
+use springtide_types::{Result, SqlError};
 
-use crate::connection::{Connection, Failure};
+use crate::connection::{Connection, Failure, OUTPUT_BUFFER};
+use crate::encode::CopyWriter;
 
 impl Connection {
     /// Feeds the session with what the client sends, to the end; gives back the command tag.
-    pub(crate) async fn copy_in(&mut self, columns: usize) -> Result<String, Failure> {
-        let formats = vec![FORMAT_CODE_TEXT; columns];
-        let response = CopyInResponse::new(FORMAT_CODE_TEXT as i8, columns as i16, formats);
+    pub(crate) async fn copy_in(&mut self, columns: usize, binary: bool) -> Result<String, Failure> {
+        let (format, formats) = format_codes(columns, binary);
+        let response = CopyInResponse::new(format, columns as i16, formats);
         self.wire.send(PgWireBackendMessage::CopyInResponse(response)).await?;
         loop {
             match self.receive().await? {
@@ -43,4 +46,42 @@ impl Connection {
             _ => Err(SqlError::internal("a COPY ends with a command tag").into()),
         }
     }
+
+    /// Sends rows as the data of a COPY; gives back the command tag.
+    pub(crate) async fn copy_out(
+        &mut self,
+        columns: &[Column],
+        mut batches: BoxStream<'static, Result<RecordBatch>>,
+        format: Format,
+    ) -> Result<String, Failure> {
+        let (code, codes) = format_codes(columns.len(), format.encoding == Encoding::Binary);
+        let response = CopyOutResponse::new(code, columns.len() as i16, codes);
+        self.wire.feed(PgWireBackendMessage::CopyOutResponse(response)).await?;
+        let has_header = format.header != Header::None;
+        let mut writer = CopyWriter::new(format, columns.iter().map(|column| column.sql_type).collect());
+        if has_header {
+            let names = columns.iter().map(|column| column.name.as_str());
+            writer.write_header(names, self.wire.write_buffer_mut());
+        }
+        let mut count = 0;
+        while let Some(batch) = self.unless_interrupted(batches.next()).await?.transpose()? {
+            let rows = writer.rows(&batch)?;
+            for row in 0..rows.len() {
+                writer.write(&rows, row, self.wire.write_buffer_mut());
+                if self.wire.write_buffer().len() >= OUTPUT_BUFFER {
+                    self.wire.flush().await?;
+                }
+            }
+            count += rows.len();
+        }
+        writer.write_end(self.wire.write_buffer_mut());
+        self.wire.feed(PgWireBackendMessage::CopyDone(CopyDone::new())).await?;
+        Ok(format!("COPY {count}"))
+    }
+}
+
+/// The format of the whole, and of each column.
+fn format_codes(columns: usize, binary: bool) -> (i8, Vec<i16>) {
+    let code = if binary { FORMAT_CODE_BINARY } else { FORMAT_CODE_TEXT };
+    (code as i8, vec![code; columns])
 }

@@ -44,23 +44,20 @@ enum PortalState {
 impl Connection {
     pub(crate) async fn parse(&mut self, message: Parse) -> Result<(), Failure> {
         let name = message.name.unwrap_or_default();
-        if !name.is_empty() && self.statements.contains_key(&name) {
-            let text = format!("prepared statement \"{name}\" already exists");
-            return Err(SqlError::new(SqlState::DUPLICATE_PREPARED_STATEMENT, text).into());
-        }
-        self.statements.remove(&name);
+        self.session.check_statement_name(&name)?;
+        self.session.close_statement(&name);
         let prepared = match &self.session.parse(&message.query)?[..] {
             [] => None,
             [statement] => {
                 let declared = message.type_oids.iter().map(|oid| declared_type(*oid)).collect::<Vec<_>>();
-                Some(Arc::new(self.session.prepare(statement, &declared).await?))
+                Some(self.session.prepare(statement, &declared).await?)
             }
             _ => {
                 let text = "cannot insert multiple commands into a prepared statement";
                 return Err(SqlError::new(SqlState::SYNTAX_ERROR, text).into());
             }
         };
-        self.statements.insert(name, prepared);
+        self.session.keep_statement(&name, prepared, &message.query);
         self.send_notices().await?;
         Ok(self.wire.feed(PgWireBackendMessage::ParseComplete(ParseComplete::new())).await?)
     }
@@ -82,7 +79,7 @@ impl Connection {
     fn bound(&self, message: &Bind) -> Result<Portal> {
         let violation = |text: String| SqlError::new(SqlState::PROTOCOL_VIOLATION, text);
         let name = message.statement_name.as_deref().unwrap_or_default();
-        let prepared = self.statement(name)?.cloned();
+        let prepared = self.session.statement(name)?.cloned();
         let types = prepared.as_deref().map_or(&[][..], Prepared::parameters);
         let given = &message.parameters;
 
@@ -122,7 +119,7 @@ impl Connection {
         let name = message.name.as_deref().unwrap_or_default();
         let (parameters, columns) = match message.target_type {
             TARGET_TYPE_BYTE_STATEMENT => {
-                let prepared = self.statement(name)?.map(Arc::as_ref);
+                let prepared = self.session.statement(name)?.map(Arc::as_ref);
                 let parameters = prepared.map_or(&[][..], Prepared::parameters);
                 let parameters =
                     ParameterDescription::new(parameters.iter().map(|sql_type| sql_type.oid()).collect());
@@ -130,11 +127,7 @@ impl Connection {
                     |columns: &[Column]| row_description(columns, &vec![FieldFormat::Text; columns.len()]);
                 (Some(parameters), prepared.and_then(Prepared::columns).map(text))
             }
-            TARGET_TYPE_BYTE_PORTAL => {
-                let portal = self.portals.get(name).ok_or_else(|| no_portal(name))?;
-                let columns = portal.prepared.as_deref().and_then(Prepared::columns);
-                (None, columns.map(|columns| row_description(columns, &portal.formats)))
-            }
+            TARGET_TYPE_BYTE_PORTAL => (None, self.portal_description(name)?),
             other => {
                 return Err(Failure::protocol_violation(format!("invalid DESCRIBE message subtype {other}")));
             }
@@ -144,6 +137,16 @@ impl Connection {
         }
         let columns = columns.unwrap_or(PgWireBackendMessage::NoData(NoData::new()));
         Ok(self.wire.feed(columns).await?)
+    }
+
+    /// The columns of a portal, or of a cursor, which is one too; `None` if it returns no rows.
+    fn portal_description(&self, name: &str) -> Result<Option<PgWireBackendMessage>> {
+        if let Some(portal) = self.portals.get(name) {
+            let columns = portal.prepared.as_deref().and_then(Prepared::columns);
+            return Ok(columns.map(|columns| row_description(columns, &portal.formats)));
+        }
+        let columns = self.session.cursor_columns(name).ok_or_else(|| no_portal(name))?;
+        Ok(Some(row_description(columns, &vec![FieldFormat::Text; columns.len()])))
     }
 
     pub(crate) async fn execute_portal(&mut self, message: Execute) -> Result<(), Failure> {
@@ -177,7 +180,12 @@ impl Connection {
                 }
                 Response::Complete { tag } => return Ok(complete(tag)),
                 Response::Empty => return Ok(empty),
-                Response::CopyIn { columns } => return Ok(complete(self.copy_in(columns).await?)),
+                Response::CopyIn { columns, binary } => {
+                    return Ok(complete(self.copy_in(columns, binary).await?));
+                }
+                Response::CopyOut { columns, batches, format } => {
+                    return Ok(complete(self.copy_out(&columns, batches, format).await?));
+                }
             }
         }
         let PortalState::Open(cursor) = &mut portal.state else {
@@ -209,8 +217,11 @@ impl Connection {
     pub(crate) async fn close(&mut self, message: Close) -> Result<(), Failure> {
         let name = message.name.unwrap_or_default();
         match message.target_type {
-            TARGET_TYPE_BYTE_STATEMENT => drop(self.statements.remove(&name)),
-            TARGET_TYPE_BYTE_PORTAL => drop(self.portals.remove(&name)),
+            TARGET_TYPE_BYTE_STATEMENT => self.session.close_statement(&name),
+            TARGET_TYPE_BYTE_PORTAL if self.portals.remove(&name).is_none() => {
+                self.session.close_cursor(&name);
+            }
+            TARGET_TYPE_BYTE_PORTAL => {}
             other => {
                 return Err(Failure::protocol_violation(format!("invalid CLOSE message subtype {other}")));
             }
@@ -221,18 +232,6 @@ impl Connection {
     pub(crate) async fn sync(&mut self) -> Result<(), Failure> {
         self.session.end_implicit().await?;
         self.ready_for_query().await
-    }
-
-    /// The statement of this name; `None` if it is empty.
-    fn statement(&self, name: &str) -> Result<Option<&Arc<Prepared>>> {
-        let known = self.statements.get(name).ok_or_else(|| {
-            let text = match name {
-                "" => "unnamed prepared statement does not exist".to_owned(),
-                name => format!("prepared statement \"{name}\" does not exist"),
-            };
-            SqlError::new(SqlState::INVALID_SQL_STATEMENT_NAME, text)
-        })?;
-        Ok(known.as_ref())
     }
 }
 

@@ -7,7 +7,7 @@ use pgwire::api::results::FieldFormat;
 use springtide_engine::{Column, RowsTag};
 use springtide_types::{Result, SqlType};
 
-use crate::connection::{Connection, Failure, OUTPUT_BUFFER, cancelled};
+use crate::connection::{Connection, Failure, OUTPUT_BUFFER};
 use crate::encode::Rows;
 
 /// A result that is being sent, perhaps a few rows at a time.
@@ -81,11 +81,7 @@ impl Connection {
 
     /// Waits for the next batch; false at the end.
     async fn next_batch(&mut self, cursor: &mut Cursor) -> Result<bool, Failure> {
-        let batch = tokio::select! {
-            biased;
-            Ok(()) = &mut self.cancelled => return Err(cancelled()),
-            batch = cursor.batches.next() => batch.transpose()?,
-        };
+        let batch = self.unless_interrupted(cursor.batches.next()).await?.transpose()?;
         cursor.current = match &batch {
             Some(batch) => Some((Rows::new(batch, &cursor.types, &cursor.formats)?, 0)),
             None => None,

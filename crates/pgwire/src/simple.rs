@@ -16,7 +16,7 @@ impl Connection {
     pub(crate) async fn simple_query(&mut self, sql: &str) -> Result<(), Failure> {
         // In case no Sync ended what came before.
         self.session.end_implicit().await?;
-        self.statements.remove("");
+        self.session.close_statement("");
         self.portals.remove("");
         let statements = self.session.parse(sql)?;
         let mut complete = PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new());
@@ -53,7 +53,10 @@ impl Connection {
             Response::Empty => {
                 return Ok(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()));
             }
-            Response::CopyIn { columns } => self.copy_in(columns).await?,
+            Response::CopyIn { columns, binary } => self.copy_in(columns, binary).await?,
+            Response::CopyOut { columns, batches, format } => {
+                self.copy_out(&columns, batches, format).await?
+            }
         };
         Ok(PgWireBackendMessage::CommandComplete(CommandComplete::new(tag)))
     }

@@ -68,7 +68,8 @@ fn apply_settings(session: &mut Session, startup: &Startup) -> Vec<Notice> {
     // `_pq_.` marks options of the protocol, which a server may ignore.
     let is_setting = |name: &str| !NOT_SETTINGS.contains(&name) && !name.starts_with("_pq_.");
     let settings = startup.parameters.iter().filter(|(name, _)| is_setting(name));
-    let refused = settings.filter_map(|(name, value)| session.set(name, value.trim_matches('\'')).err());
+    let refused =
+        settings.filter_map(|(name, value)| session.set_initial(name, value.trim_matches('\'')).err());
     refused.map(|error| Notice { severity: "WARNING", error }).collect()
 }
 

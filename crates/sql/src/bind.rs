@@ -35,6 +35,9 @@ const MAX_DEPTH: usize = 32;
 /// How large the bodies that a query takes in may become together, in expressions.
 const MAX_SIZE: usize = 20_000;
 
+/// The functions that read or change run-time parameters.
+const SETTING_FUNCTIONS: [&str; 2] = ["current_setting", "set_config"];
+
 /// Resolves the names of one query.
 pub(crate) struct Names<'a> {
     planner: &'a Planner,
@@ -106,8 +109,7 @@ impl<'a> Names<'a> {
 
     fn catalog_facts(&self) -> Facts {
         let catalog = self.shared_catalog.get_or_init(|| Arc::new(self.catalog.clone())).clone();
-        let (settings, snapshots) = (self.planner.settings().clone(), self.planner.snapshots().clone());
-        Facts { catalog, settings, snapshots }
+        Facts { catalog, session: self.planner.session().clone() }
     }
 
     /// The relations that were named.
@@ -232,7 +234,7 @@ impl ContextProvider for Names<'_> {
         }
         let own = self.catalog.functions(name);
         if let Some(system) = system::function(name, || self.catalog_facts()) {
-            self.beyond_catalog.set(self.beyond_catalog.get() || name == "current_setting");
+            self.beyond_catalog.set(self.beyond_catalog.get() || SETTING_FUNCTIONS.contains(&name));
             return Some(system);
         }
         match functions.scalar.get(name) {

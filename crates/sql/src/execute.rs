@@ -1,16 +1,17 @@
 //! Runs bound queries over snapshots.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{ParamValues, ScalarValue};
-use datafusion::datasource::source_as_provider;
+use datafusion::datasource::{TableProvider, source_as_provider};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::stream::{self, BoxStream, StreamExt};
 use springtide_plan::sql_error;
 use springtide_types::{Result, SqlError, ZBatch};
@@ -42,15 +43,26 @@ impl Planner {
             let batches = pipeline.run(contents, parameters).map_err(|error| run_error(&error))?;
             return Ok(stream::iter(batches).map(move |batch| conform(&batch, &schema)).boxed());
         }
+        let (physical, state) = self.physical(query, contents, parameters).await?;
+        let stream = execute_stream(physical, state.task_ctx()).map_err(|error| plan_error(&error))?;
+        Ok(stream.map(move |batch| conform(&batch.map_err(|error| run_error(&error))?, &schema)).boxed())
+    }
+
+    /// The physical plan of a query over what it scans, and what it runs in.
+    pub(crate) async fn physical(
+        &self,
+        query: &BoundQuery,
+        contents: &HashMap<Scan, Vec<ZBatch>>,
+        parameters: &[ScalarValue],
+    ) -> Result<(Arc<dyn ExecutionPlan>, SessionState)> {
+        let rows = contents.values().flatten().map(ZBatch::len).sum::<usize>();
         let plan = with_parameters(query, parameters)?;
         let state = if rows < PARALLEL_ROWS { self.serial() } else { self.parallel() };
         let state = with_clock(state);
         let plan = with_snapshots(plan, contents, state.config_options().execution.target_partitions)?;
         let plan = self.optimize(&state, plan)?;
         let physical = state.query_planner().create_physical_plan(&plan, &state).await;
-        let physical = physical.map_err(|error| plan_error(&error))?;
-        let stream = execute_stream(physical, state.task_ctx()).map_err(|error| plan_error(&error))?;
-        Ok(stream.map(move |batch| conform(&batch.map_err(|error| run_error(&error))?, &schema)).boxed())
+        Ok((physical.map_err(|error| plan_error(&error))?, state))
     }
 }
 
@@ -62,7 +74,7 @@ fn with_clock(state: &SessionState) -> SessionState {
 }
 
 /// Some of what the planner refuses shows only when a query runs.
-fn run_error(error: &datafusion::error::DataFusionError) -> SqlError {
+pub(crate) fn run_error(error: &datafusion::error::DataFusionError) -> SqlError {
     match sql_error(error) {
         SqlError { sqlstate, .. } if sqlstate.code() == "XX000" || sqlstate.code() == "22000" => {
             plan_error(error)
@@ -102,18 +114,22 @@ fn with_snapshots(
             return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
         };
         let contents = contents.get(&table.scan()).map_or(&[][..], Vec::as_slice);
-        scan.source = table.with_snapshot(partition(contents, partitions)?).into_source();
+        scan.source = table.with_snapshot(partition(contents, &table.schema(), partitions)?).into_source();
         Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
     });
     plan.map(|plan| plan.data).map_err(|error| plan_error(&error))
 }
 
 /// Deals batches out to partitions, large ones in slices.
-fn partition(contents: &[ZBatch], partitions: usize) -> datafusion::error::Result<Vec<Vec<RecordBatch>>> {
+fn partition(
+    contents: &[ZBatch],
+    schema: &SchemaRef,
+    partitions: usize,
+) -> datafusion::error::Result<Vec<Vec<RecordBatch>>> {
     let mut dealt = vec![Vec::new(); partitions];
     let mut next = 0;
     for zbatch in contents.iter().filter(|zbatch| !zbatch.is_empty()) {
-        let rows = expand(zbatch)?;
+        let rows = under_names(expand(zbatch)?, schema)?;
         let slice =
             if partitions == 1 { rows.num_rows() } else { rows.num_rows().div_ceil(partitions).max(8192) };
         for start in (0..rows.num_rows()).step_by(slice) {
@@ -122,6 +138,15 @@ fn partition(contents: &[ZBatch], partitions: usize) -> datafusion::error::Resul
         }
     }
     Ok(dealt)
+}
+
+/// Rows under the names that their columns have now: contents keep those of their beginning.
+fn under_names(rows: RecordBatch, schema: &SchemaRef) -> datafusion::error::Result<RecordBatch> {
+    if Arc::ptr_eq(&rows.schema(), schema) {
+        return Ok(rows);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(schema.clone(), rows.columns().to_vec(), &options)?)
 }
 
 /// Each row as often as its weight says.

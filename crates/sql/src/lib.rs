@@ -8,6 +8,7 @@
 //! Both ways start from one binding, so that a query means the same in an ad-hoc SELECT and in a view; where
 //! DataFusion and PostgreSQL differ, PostgreSQL wins. Invariant: no timely, no sessions, no storage.
 
+mod analysis;
 mod analyze;
 mod asof;
 mod assign;
@@ -18,6 +19,7 @@ mod bytea;
 mod calls;
 mod cast_names;
 mod convert;
+mod copy_options;
 mod datetime;
 mod declared;
 mod decorrelate;
@@ -45,6 +47,7 @@ mod pipeline;
 mod planner;
 mod procedures;
 mod relation_table;
+mod rename;
 mod scan;
 mod scope;
 mod sql_types;
@@ -56,16 +59,19 @@ mod using;
 mod walk;
 mod windows;
 
+pub use analysis::{Analysis, AnalyzedNode};
 pub use assign::assign;
 pub use bound::BoundQuery;
 pub use convert::format_text;
+pub use copy_options::{CopyOption, CopyValue};
 pub use datafusion::sql::sqlparser;
 pub use execute::SendableStream;
 pub use input::parse_text;
 pub use names::{fold, object_name};
 pub use parse::{Statement, parse, parser};
 pub use planner::Planner;
+pub use rename::{names_relation, rename_relation};
 pub use scan::{Scan, Time};
 pub use sql_types::sql_type;
 pub use time_travel::{printable, query_text};
-pub use walk::relations_named;
+pub use walk::{put_arguments, relations_named};

@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::asof::with_match_conditions;
+use crate::copy_options::{CopyOption, cut_off};
 use crate::dialect::Postgres;
 use crate::procedures::as_calls;
 
@@ -15,6 +16,8 @@ pub struct Statement {
     pub ast: ast::Statement,
     /// Its source, without the semicolon.
     pub text: String,
+    /// The options of a COPY, which `ast` does not have.
+    pub copy_options: Vec<CopyOption>,
 }
 
 /// Parses a string of statements that semicolons separate. Empty statements are skipped.
@@ -26,7 +29,8 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
         .filter_map(|tokens| Some((trim(tokens)?, tokens)))
         .map(|((first, last), tokens)| {
             let text = sql[lines.offset(first.span.start)..lines.offset(last.span.end)].to_owned();
-            Ok(Statement { ast: parse_one(tokens.to_vec())?, text })
+            let (tokens, copy_options) = cut_off(tokens.to_vec())?;
+            Ok(Statement { ast: parse_one(tokens)?, text, copy_options })
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
@@ -17,7 +17,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
-use springtide_catalog::system::Snapshot;
+use springtide_catalog::system::SessionFacts;
 use springtide_catalog::{Catalog, Column, Function, Relation};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
@@ -56,8 +56,7 @@ const MORE_STACK: usize = 4 << 20;
 #[derive(Clone, Debug)]
 pub struct Planner {
     shared: Arc<Shared>,
-    settings: Arc<BTreeMap<String, String>>,
-    snapshots: Arc<[Snapshot]>,
+    session: SessionFacts,
 }
 
 #[derive(Debug)]
@@ -97,17 +96,13 @@ impl Planner {
             serial,
             parallel: session_state(processors),
         };
-        Planner { shared: Arc::new(shared), settings: Arc::default(), snapshots: Arc::default() }
+        Planner { shared: Arc::new(shared), session: SessionFacts::default() }
     }
 
-    /// The planner for a session with these run-time parameters, by name, that sees these named snapshots.
+    /// The planner for a session, whose queries may ask for these facts.
     #[must_use]
-    pub fn for_session(
-        &self,
-        settings: Arc<BTreeMap<String, String>>,
-        snapshots: Arc<[Snapshot]>,
-    ) -> Planner {
-        Planner { shared: self.shared.clone(), settings, snapshots }
+    pub fn for_session(&self, session: SessionFacts) -> Planner {
+        Planner { shared: self.shared.clone(), session }
     }
 
     /// Resolves the names and types of a query. `parameter_types` are what the client said of `$1`, `$2`, …;
@@ -159,10 +154,10 @@ impl Planner {
         Ok((plan, columns))
     }
 
-    /// The plan of an ad-hoc query, as text.
-    pub fn explain(&self, query: &BoundQuery) -> Result<String> {
+    /// The plan of an ad-hoc query, as text or in PostgreSQL's JSON.
+    pub fn explain(&self, query: &BoundQuery, json: bool) -> Result<String> {
         let plan = self.optimize(&self.shared.serial, (*query.plan).clone())?;
-        Ok(plan.display_indent().to_string())
+        Ok(if json { plan.display_pg_json().to_string() } else { plan.display_indent().to_string() })
     }
 
     fn to_plan(
@@ -253,12 +248,8 @@ impl Planner {
         &self.shared.parallel
     }
 
-    pub(crate) fn settings(&self) -> &Arc<BTreeMap<String, String>> {
-        &self.settings
-    }
-
-    pub(crate) fn snapshots(&self) -> &Arc<[Snapshot]> {
-        &self.snapshots
+    pub(crate) fn session(&self) -> &SessionFacts {
+        &self.session
     }
 
     pub(crate) fn functions(&self) -> &Functions {

@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, Query, Select, Visit, VisitMut, Visitor, VisitorMut,
+    Expr, ObjectName, Query, Select, Statement, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
 use springtide_types::{Result, SqlError};
 
@@ -82,6 +82,17 @@ pub fn relations_named(query: &Query) -> usize {
     // It never stops early.
     let _ = walk(query, &mut count);
     count.0
+}
+
+/// Puts arguments in the places of the parameters `$1`, `$2`, … of a statement.
+pub fn put_arguments(statement: &mut Statement, arguments: &[Expr]) {
+    change_exprs(statement, |expr| {
+        let Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) = expr else { return };
+        let position = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
+        if let Some(argument) = position.and_then(|position| arguments.get(position.checked_sub(1)?)) {
+            *expr = argument.clone();
+        }
+    });
 }
 
 /// Changes every expression of the tree, a node before its parts.

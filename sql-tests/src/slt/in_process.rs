@@ -20,8 +20,8 @@ impl InProcess {
     }
 
     /// Whether the session is outside of any transaction block.
-    pub(super) fn is_idle(&self) -> bool {
-        self.client.is_idle()
+    pub(super) fn is_dispensable(&self) -> bool {
+        self.client.is_dispensable()
     }
 }
 

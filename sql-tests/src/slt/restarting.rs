@@ -154,7 +154,7 @@ impl AsyncDB for Restarting {
         if sql.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("set ")) && output.is_ok() {
             self.settings.push(sql.to_owned());
         }
-        match self.session.is_idle() {
+        match self.session.is_dispensable() {
             true => host.busy.remove(&self.number),
             false => host.busy.insert(self.number),
         };

@@ -48,12 +48,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             Rows::Never,
         ),
         SystemRelation::new(
-            "pg_description",
-            2_609,
-            "objoid oid, classoid oid, objsubid int4, description text",
-            Rows::Never,
-        ),
-        SystemRelation::new(
             "pg_enum",
             3_501,
             "oid oid, enumtypid oid, enumsortorder real, enumlabel name",

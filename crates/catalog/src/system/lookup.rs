@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use springtide_types::{Result, SqlError, SqlState};
 
+use super::comments::{column_description, description};
 use super::definitions::{
     function_arguments, function_definition, index_definition, key_columns, view_definition,
 };
@@ -154,13 +155,20 @@ fn function(
     Lookup { name, parameters, required, returns, call }
 }
 
-/// Comments, of which there are none, and what is said of what does not exist.
+/// Comments, and what is said of what does not exist.
 fn descriptions() -> Vec<Lookup> {
     let null = |_: &Facts, _: &[Argument]| Ok(Argument::Null);
     vec![
-        function("obj_description", &[Int, Text], 1, Text, null),
-        function("col_description", &[Int, Int], 2, Text, null),
-        function("shobj_description", &[Int, Text], 2, Text, null),
+        function("obj_description", &[Int, Text], 1, Text, |facts, args| {
+            let class = args.get(1).map(|_| text(args, 1));
+            Ok(description(&facts.catalog, int(args, 0), class).into())
+        }),
+        function("col_description", &[Int, Int], 2, Text, |facts, args| {
+            Ok(column_description(&facts.catalog, int(args, 0), int(args, 1)).into())
+        }),
+        function("shobj_description", &[Int, Text], 2, Text, |facts, args| {
+            Ok(description(&facts.catalog, int(args, 0), Some(text(args, 1))).into())
+        }),
         function("pg_get_triggerdef", &[Int, Bool], 1, Text, null),
         function("pg_get_ruledef", &[Int, Bool], 1, Text, null),
     ]
@@ -211,8 +219,8 @@ fn functions() -> Vec<Lookup> {
         }),
         function("current_setting", &[Text, Bool], 1, Text, |facts, args| {
             let (name, missing_ok) = (text(args, 0), args.get(1) == Some(&Argument::Bool(true)));
-            match facts.settings.get(&name.to_lowercase()) {
-                Some(value) => Ok(value.clone().into()),
+            match facts.session.settings.get(&name.to_lowercase()) {
+                Some(setting) => Ok(setting.value.clone().into()),
                 None if missing_ok => Ok(Argument::Null),
                 None => {
                     let message = format!("unrecognized configuration parameter \"{name}\"");
@@ -220,6 +228,7 @@ fn functions() -> Vec<Lookup> {
                 }
             }
         }),
+        function("set_config", &[Text, Text, Bool], 0, Text, set_config),
         function("pg_size_pretty", &[Int], 1, Text, |_, args| Ok(size_pretty(int(args, 0)).into())),
         function("pg_encoding_to_char", &[Int], 1, Text, |_, args| {
             Ok(if int(args, 0) == UTF8 { "UTF8".to_owned() } else { String::new() }.into())
@@ -256,6 +265,24 @@ fn text(args: &[Argument], position: usize) -> &str {
     match args.get(position) {
         Some(Argument::Text(value)) => value,
         _ => "",
+    }
+}
+
+/// `set_config(name, value, is_local)`: the parameter changes once the query is through.
+fn set_config(facts: &Facts, args: &[Argument]) -> Result<Argument> {
+    let [name, value, local] = args else {
+        return Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, "set_config needs three arguments"));
+    };
+    let Argument::Text(name) = name else {
+        return Err(SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "SET requires parameter name"));
+    };
+    let value = match value {
+        Argument::Text(value) => Some(value.as_str()),
+        _ => None,
+    };
+    match &facts.session.requests {
+        Some(requests) => Ok(requests.request(name, value, *local == Argument::Bool(true))?.into()),
+        None => Err(SqlError::unsupported("set_config outside of a session")),
     }
 }
 

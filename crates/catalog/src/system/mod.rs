@@ -5,6 +5,7 @@
 
 mod class;
 mod columns;
+mod comments;
 mod constraints;
 mod definitions;
 mod empty;
@@ -16,11 +17,10 @@ mod names;
 mod oids;
 mod overviews;
 mod rows;
-mod settings;
+mod session;
 mod snapshots;
 mod types;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::RecordBatch;
@@ -34,6 +34,7 @@ use rows::Row;
 
 pub use lookup::{Argument, Kind, Lookup, lookup};
 pub use names::Named;
+pub use session::{CursorFacts, SessionFacts, SettingFacts, SettingRequests, StatementFacts};
 pub use types::type_name;
 
 /// The name of the one database.
@@ -50,10 +51,8 @@ const UTF8: i64 = 6;
 pub struct Facts {
     /// What exists.
     pub catalog: Arc<Catalog>,
-    /// The values of the run-time parameters, by name.
-    pub settings: Arc<BTreeMap<String, String>>,
-    /// The named snapshots.
-    pub snapshots: Arc<[Snapshot]>,
+    /// The session that asks.
+    pub session: SessionFacts,
 }
 
 /// A moment of the whole database that is kept by a name.
@@ -70,9 +69,7 @@ pub struct Snapshot {
 impl Facts {
     /// Whether these are the same values in memory.
     pub fn is_same(&self, other: &Facts) -> bool {
-        Arc::ptr_eq(&self.catalog, &other.catalog)
-            && Arc::ptr_eq(&self.settings, &other.settings)
-            && Arc::ptr_eq(&self.snapshots, &other.snapshots)
+        Arc::ptr_eq(&self.catalog, &other.catalog) && self.session.is_same(&other.session)
     }
 }
 
@@ -80,8 +77,7 @@ impl Facts {
 #[derive(Clone, Copy, Debug)]
 enum Rows {
     Catalog(fn(&Catalog) -> Vec<Row>),
-    Settings(fn(&BTreeMap<String, String>) -> Vec<Row>),
-    Snapshots(fn(&[Snapshot]) -> Vec<Row>),
+    Session(fn(&SessionFacts) -> Vec<Row>),
     /// Never: what it lists does not exist here.
     Never,
 }
@@ -148,8 +144,7 @@ impl SystemRelation {
     pub fn rows(&self, facts: &Facts) -> RecordBatch {
         let rows = match self.rows {
             Rows::Catalog(rows) => rows(&facts.catalog),
-            Rows::Settings(rows) => rows(&facts.settings),
-            Rows::Snapshots(rows) => rows(&facts.snapshots),
+            Rows::Session(rows) => rows(&facts.session),
             Rows::Never => Vec::new(),
         };
         rows::batch(&self.columns, &rows)
@@ -159,13 +154,14 @@ impl SystemRelation {
 static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
     let all = [
         class::relations(),
+        comments::relations(),
         constraints::relations(),
         types::relations(),
         functions::relations(),
         instance::relations(),
         overviews::relations(),
-        settings::relations(),
         snapshots::relations(),
+        session::relations(),
         information_schema::relations(),
         empty::relations(),
     ];

@@ -18,7 +18,7 @@ pub(super) fn quoted(name: &str) -> Ident {
 }
 
 /// `SELECT <items> FROM <from> WHERE <selection>`.
-pub(super) fn select(
+pub(crate) fn select(
     items: Vec<SelectItem>,
     from: Vec<TableWithJoins>,
     selection: Option<Expr>,
@@ -50,7 +50,7 @@ pub(super) fn parse_expr(sql: &str) -> Result<Expr> {
 
 /// What stands for the value of a column in an assignment: a string literal takes the column's type, as
 /// PostgreSQL's literals of unknown type do, and DEFAULT takes the column's default.
-pub(super) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
+pub(crate) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
     if is_default(expr) {
         return match &column.default {
             Some(default) => assigned(&parse_expr(&default.expr)?, column),
@@ -64,16 +64,16 @@ pub(super) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
     if !is_literal || is_text {
         return Ok(expr.clone());
     }
-    let data_type = parser(&column.sql_type.to_string())?
+    cast_to(expr.clone(), column.sql_type)
+}
+
+/// `expr::sql_type`
+pub(crate) fn cast_to(expr: Expr, sql_type: SqlType) -> Result<Expr> {
+    let data_type = parser(&sql_type.to_string())?
         .parse_data_type()
         .map_err(|error| SqlError::internal(error.to_string()))?;
-    Ok(Expr::Cast {
-        kind: CastKind::DoubleColon,
-        expr: Box::new(expr.clone()),
-        data_type,
-        array: false,
-        format: None,
-    })
+    let (kind, expr) = (CastKind::DoubleColon, Box::new(expr));
+    Ok(Expr::Cast { kind, expr, data_type, array: false, format: None })
 }
 
 /// The text of a string literal, `'...'`, `E'...'` or `$$...$$`.

@@ -1,201 +1,98 @@
-use std::sync::Arc;
+//! COPY: which rows go where, and in which format.
 
-use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, StringBuilder};
-use arrow::datatypes::{Field, Schema};
-use springtide_catalog::{Catalog, Column};
-use springtide_sql::Planner;
+use springtide_catalog::{Catalog, RelationKind};
 use springtide_sql::sqlparser::ast::{
-    CopyLegacyCsvOption, CopyLegacyOption, CopyOption, CopySource, CopyTarget, Statement,
+    self as sql, CopySource, CopyTarget, Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor,
+    TableWithJoins,
 };
+use springtide_sql::{Planner, Statement};
 use springtide_types::{Result, SqlError, SqlState};
 
+use super::Bound;
+use super::ast;
+use super::copy_in::Copy;
+use super::query::Select;
 use super::target::Target;
-use crate::copy_format::{Format, Splitter};
-use crate::transaction::Transaction;
+use crate::copy_format::{Format, format};
 
-/// Lines parsed into one batch.
-const LINES_PER_BATCH: usize = 8192;
-
-/// A bound `COPY … FROM STDIN`.
+/// A bound `COPY … TO STDOUT`.
 #[derive(Clone)]
-pub(crate) struct Copy {
-    table: Target,
-    columns: Vec<usize>,
-    format: Format,
+pub(crate) struct CopyOut {
+    pub(super) select: Select,
+    pub(super) format: Format,
 }
 
-impl Copy {
-    pub(crate) fn bind(catalog: &Catalog, statement: &Statement) -> Result<Copy> {
-        let Statement::Copy { source, to, target, options, legacy_options, .. } = statement else {
-            return Err(SqlError::internal("not a COPY statement"));
-        };
-        if *to || !matches!(target, CopyTarget::Stdin) {
-            return Err(SqlError::unsupported("COPY other than FROM STDIN"));
+/// Binds a COPY under a catalog.
+pub(super) fn bind(planner: &Planner, catalog: &Catalog, statement: &Statement) -> Result<Bound> {
+    let sql::Statement::Copy { source, to, target, .. } = &statement.ast else {
+        return Err(SqlError::internal("not a COPY statement"));
+    };
+    match (source, target, *to) {
+        (CopySource::Table { table_name, columns }, CopyTarget::Stdin, false) => {
+            let table = Target::find(catalog, table_name, "copy to")?;
+            let columns = match columns.as_slice() {
+                [] => (0..table.columns.len()).collect(),
+                names => super::column_positions(&table, names)?,
+            };
+            let names = columns.iter().map(|column| table.columns[*column].name.clone()).collect::<Vec<_>>();
+            let format = format(&statement.copy_options, &names, true)?;
+            Ok(Bound::Copy(Copy::new(table, columns, names, format)))
         }
-        let CopySource::Table { table_name, columns } = source else {
-            return Err(SqlError::unsupported("COPY of a query FROM STDIN"));
-        };
-        let table = Target::find(catalog, table_name, "insert into")?;
-        let columns = match columns.as_slice() {
-            [] => (0..table.columns.len()).collect(),
-            names => super::column_positions(&table, names)?,
-        };
-        Ok(Copy { table, columns, format: format(options, legacy_options)? })
-    }
-
-    pub(crate) fn columns(&self) -> usize {
-        self.columns.len()
-    }
-
-    pub(crate) fn begin(&self) -> CopyIn {
-        CopyIn {
-            splitter: Splitter::new(self.format.clone()),
-            fields: self.columns.iter().map(|_| StringBuilder::new()).collect(),
-            lines: 0,
-            batched_lines: 0,
-            batches: Vec::new(),
-            copy: self.clone(),
+        (CopySource::Table { table_name, columns }, CopyTarget::Stdout, true) => {
+            let query = rows_of(catalog, table_name, columns)?;
+            out(planner, catalog, &query, statement)
         }
+        (CopySource::Query(query), CopyTarget::Stdout, true) => {
+            if !matches!(query.body.as_ref(), SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_)) {
+                return out(planner, catalog, query, statement);
+            }
+            Err(SqlError::unsupported("COPY of what RETURNING gives"))
+        }
+        (_, CopyTarget::File { .. } | CopyTarget::Program { .. }, _) => {
+            Err(SqlError::unsupported("COPY from or to a file or program of the server")
+                .with_hint("COPY FROM STDIN and TO STDOUT, such as psql's \\copy, use files of the client."))
+        }
+        (_, CopyTarget::Stdin, true) => Err(near("stdin")),
+        (_, CopyTarget::Stdout, false) => Err(near("stdout")),
+        (CopySource::Query(_), CopyTarget::Stdin, false) => Err(near("from")),
     }
 }
 
-fn format(options: &[CopyOption], legacy: &[CopyLegacyOption]) -> Result<Format> {
-    let is_csv = options
-        .iter()
-        .any(|option| matches!(option, CopyOption::Format(name) if name.value.eq_ignore_ascii_case("csv")))
-        || legacy.iter().any(|option| matches!(option, CopyLegacyOption::Csv(_)));
-    let mut format = if is_csv { Format::csv() } else { Format::text() };
-    for option in options {
-        match option {
-            CopyOption::Format(name) => match name.value.to_lowercase().as_str() {
-                "csv" | "text" => {}
-                other => return Err(SqlError::unsupported(format!("COPY format \"{other}\""))),
-            },
-            CopyOption::Freeze(_) => {}
-            CopyOption::Delimiter(delimiter) => format.delimiter = one_byte("delimiter", *delimiter)?,
-            CopyOption::Null(null) => format.null = null.clone(),
-            CopyOption::Header(header) => format.header = *header,
-            CopyOption::Quote(quote) => format.quote = one_byte("quote", *quote)?,
-            CopyOption::Escape(escape) => format.escape = one_byte("escape", *escape)?,
-            CopyOption::Encoding(name) if name.to_lowercase().replace('-', "") == "utf8" => {}
-            other => return Err(SqlError::unsupported(format!("COPY option {other}"))),
-        }
-    }
-    for option in legacy {
-        match option {
-            CopyLegacyOption::Delimiter(delimiter) => format.delimiter = one_byte("delimiter", *delimiter)?,
-            CopyLegacyOption::Null(null) => format.null = null.clone(),
-            CopyLegacyOption::Header => format.header = true,
-            CopyLegacyOption::Csv(options) => {
-                for option in options {
-                    match option {
-                        CopyLegacyCsvOption::Header => format.header = true,
-                        CopyLegacyCsvOption::Quote(quote) => format.quote = one_byte("quote", *quote)?,
-                        CopyLegacyCsvOption::Escape(escape) => format.escape = one_byte("escape", *escape)?,
-                        other => return Err(SqlError::unsupported(format!("COPY option {other}"))),
-                    }
-                }
-            }
-            other => return Err(SqlError::unsupported(format!("COPY option {other}"))),
-        }
-    }
-    Ok(format)
+fn near(word: &str) -> SqlError {
+    SqlError::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{word}\""))
 }
 
-fn one_byte(option: &str, value: char) -> Result<u8> {
-    u8::try_from(value).ok().filter(u8::is_ascii).ok_or_else(|| {
-        let message = format!("COPY {option} must be a single one-byte character");
-        SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
-    })
+fn out(planner: &Planner, catalog: &Catalog, query: &Query, statement: &Statement) -> Result<Bound> {
+    let select = Select::bind(planner, catalog, query, &[])?;
+    if !select.parameters().is_empty() {
+        return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
+    }
+    let names = select.columns().into_iter().map(|column| column.name).collect::<Vec<_>>();
+    let format = format(&statement.copy_options, &names, false)?;
+    Ok(Bound::CopyOut(CopyOut { select, format }))
 }
 
-/// A COPY whose data is arriving. Lines are parsed as they come; the rows are written at its end.
-pub(crate) struct CopyIn {
-    copy: Copy,
-    splitter: Splitter,
-    /// The fields of the lines that are not in a batch yet, by column.
-    fields: Vec<StringBuilder>,
-    lines: usize,
-    batched_lines: usize,
-    batches: Vec<RecordBatch>,
-}
-
-impl CopyIn {
-    pub(crate) fn data(&mut self, bytes: &[u8]) -> Result<()> {
-        self.splitter.push(bytes);
-        self.take_lines()
+/// `SELECT columns FROM relation`, of what has rows of its own.
+fn rows_of(catalog: &Catalog, name: &ObjectName, columns: &[Ident]) -> Result<Query> {
+    let relation = catalog.get(&springtide_sql::object_name(name)?)?;
+    if matches!(relation.kind, RelationKind::View { .. }) {
+        let message = format!("cannot copy from view \"{}\"", relation.name);
+        return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+            .with_hint("Try the COPY (SELECT ...) TO variant."));
     }
-
-    /// Writes all rows. Returns how many.
-    pub(crate) async fn finish(mut self, planner: &Planner, transaction: &mut Transaction) -> Result<usize> {
-        self.splitter.end();
-        self.take_lines()?;
-        self.finish_batch()?;
-        let Copy { table, columns, .. } = &self.copy;
-        super::insert::write_batches(planner, transaction, table, columns, &self.batches).await
+    let positions = match columns {
+        [] => (0..relation.columns.len()).collect(),
+        names => super::column_positions(relation, names)?,
+    };
+    let column = |position: usize| Expr::Identifier(ast::quoted(&relation.columns[position].name));
+    let items = positions.into_iter().map(|position| SelectItem::UnnamedExpr(column(position)));
+    let mut query = ast::parse_query("SELECT 1 FROM t")?;
+    let select = ast::body(&mut query).ok_or_else(|| SqlError::internal("a SELECT has a body"))?;
+    select.projection = items.collect();
+    if let [TableWithJoins { relation: TableFactor::Table { name: from, .. }, .. }] =
+        select.from.as_mut_slice()
+    {
+        from.clone_from(name);
     }
-
-    fn take_lines(&mut self) -> Result<()> {
-        loop {
-            let line = self.lines + 1;
-            let next = self.splitter.next_line().map_err(|error| self.at_line(error, line))?;
-            let Some(fields) = next else { return Ok(()) };
-            self.lines = line;
-            if fields.len() != self.fields.len() {
-                return Err(self.at_line(self.wrong_width(fields.len()), line));
-            }
-            for (builder, field) in self.fields.iter_mut().zip(&fields) {
-                builder.append_option(field.as_deref());
-            }
-            if self.lines - self.batched_lines >= LINES_PER_BATCH {
-                self.finish_batch()?;
-            }
-        }
-    }
-
-    fn wrong_width(&self, width: usize) -> SqlError {
-        let message = match self.copy.columns.get(width) {
-            Some(missing) => {
-                format!("missing data for column \"{}\"", self.copy.table.columns[*missing].name)
-            }
-            None => "extra data after last expected column".to_owned(),
-        };
-        SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, message)
-    }
-
-    fn at_line(&self, error: SqlError, line: usize) -> SqlError {
-        error.with_detail(format!("COPY {}, line {line}", self.copy.table.name))
-    }
-
-    fn finish_batch(&mut self) -> Result<()> {
-        if self.lines == self.batched_lines {
-            return Ok(());
-        }
-        let mut columns = Vec::new();
-        let mut schema = Vec::new();
-        for position in 0..self.fields.len() {
-            let texts = self.fields[position].finish();
-            let column = &self.copy.table.columns[self.copy.columns[position]];
-            columns.push(self.parse(&texts, column)?);
-            schema.push(Field::new(&column.name, column.sql_type.arrow(), true));
-        }
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(schema)), columns).map_err(super::internal)?;
-        self.batches.push(batch);
-        self.batched_lines = self.lines;
-        Ok(())
-    }
-
-    fn parse(&self, texts: &StringArray, column: &Column) -> Result<ArrayRef> {
-        springtide_sql::parse_text(texts, column.sql_type).map_err(|error| {
-            let bad = (0..texts.len())
-                .find(|row| springtide_sql::parse_text(&texts.slice(*row, 1), column.sql_type).is_err());
-            let Some(row) = bad else { return error };
-            let line = self.batched_lines + row + 1;
-            let value = texts.value(row);
-            error.with_detail(format!(
-                "COPY {}, line {line}, column {}: \"{value}\"",
-                self.copy.table.name, column.name
-            ))
-        })
-    }
+    Ok(query)
 }

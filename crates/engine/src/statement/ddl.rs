@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use springtide_catalog::{Catalog, Column, Default, Relation, RelationKind};
+use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
     ColumnDef, ColumnOption, CreateTable, CreateTableOptions, CreateView, Expr, IndexColumn, ObjectName,
     ObjectType, Query, SetExpr, TableConstraint, ViewColumnDef,
@@ -12,7 +13,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use super::query::Select;
 use super::storage_options::StorageOptions;
 use super::target::Target;
-use super::{Context, ast};
+use super::{Context, ast, replace_view};
 use crate::notice::Notice;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -35,7 +36,7 @@ pub(super) async fn create_table(
     let (columns, primary_key, query) = match &create.query {
         None => {
             let (mut columns, primary_key) = declared_columns(&name, create)?;
-            check_defaults(context, &catalog, &mut columns)?;
+            check_defaults(context.planner, &catalog, &mut columns)?;
             (columns, primary_key, None)
         }
         Some(query) => {
@@ -72,11 +73,18 @@ pub(super) fn create_view(
         context.notices.push(skipping_existing(&name));
         return Ok(Response::complete(tag));
     }
-    if create.or_replace || create.or_alter {
-        return Err(SqlError::unsupported("CREATE OR REPLACE VIEW").with_hint("DROP the view first."));
+    if create.or_alter || (create.or_replace && create.materialized) {
+        let what = "CREATE OR REPLACE MATERIALIZED VIEW";
+        return Err(SqlError::unsupported(what).with_hint("DROP the view first."));
     }
     if create.temporary {
         return Err(SqlError::unsupported("CREATE TEMPORARY VIEW"));
+    }
+    if let Some(known) = catalog.find(&name).filter(|_| create.or_replace).cloned() {
+        let new = view(context, &catalog, name, create)?;
+        replace_view::replace(context.planner, &mut catalog, &known, new)?;
+        transaction.set_catalog(catalog);
+        return Ok(Response::complete(tag));
     }
     catalog.check_name_is_free(&name)?;
     let relation = view(context, &catalog, name, create)?;
@@ -307,9 +315,9 @@ fn check_column_names(columns: &[Column]) -> Result<()> {
 
 /// A DEFAULT must be an expression without columns whose value the column can take. Notes the functions
 /// that it calls.
-fn check_defaults(context: &Context<'_>, catalog: &Catalog, columns: &mut [Column]) -> Result<()> {
+pub(super) fn check_defaults(planner: &Planner, catalog: &Catalog, columns: &mut [Column]) -> Result<()> {
     for column in columns {
-        let bound = super::insert::bind_default(context.planner, catalog, column)?;
+        let bound = super::insert::bind_default(planner, catalog, column)?;
         if let (Some(default), Some(bound)) = (&mut column.default, bound) {
             default.functions = bound.functions().to_vec();
         }

@@ -1,31 +1,39 @@
+mod analysis;
+mod options;
+
 use springtide_catalog::RelationKind;
 use springtide_plan::{ViewPlan, explain as plan_text};
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{ObjectName, Query, Statement};
 use springtide_types::{Result, SqlError, SqlState};
 
+use super::query::Select;
 use crate::response::Response;
 use crate::transaction::Transaction;
 
-/// `EXPLAIN <query>`: the plan that answers the query from snapshots. `EXPLAIN CREATE MATERIALIZED VIEW`: the
-/// incremental plan that the view would have.
-pub(super) fn explain(
+pub(super) use options::Options;
+
+/// `EXPLAIN <query>`: the plan that answers the query from snapshots; with ANALYZE, what it took to do so. `EXPLAIN
+/// CREATE MATERIALIZED VIEW`: the incremental plan that the view would have.
+pub(super) async fn explain(
     planner: &Planner,
-    transaction: &Transaction,
+    transaction: &mut Transaction,
     statement: &Statement,
-    analyze: bool,
+    options: &Options,
 ) -> Result<Response> {
-    if analyze {
-        return Err(SqlError::unsupported("EXPLAIN ANALYZE"));
-    }
     match statement {
         Statement::CreateView(create) if create.materialized => {
+            options.check_of_view()?;
             let plan = incremental_plan(planner, transaction, &create.query)?;
             Ok(lines(&plan_text(&plan)))
         }
         Statement::Query(query) => {
-            let bound = planner.bind(query, &transaction.query_catalog(), &[])?;
-            Ok(lines(&planner.explain(&bound)?))
+            let select = Select::bind(planner, &transaction.query_catalog(), query, &[])?;
+            if options.analyze {
+                let analysis = select.analyze(planner, transaction).await?;
+                return Ok(whole(options.json, &analysis::shown(&analysis, options)));
+            }
+            Ok(whole(options.json, &select.explain(planner, options.json)?))
         }
         _ => Err(SqlError::unsupported("EXPLAIN of anything but a query or CREATE MATERIALIZED VIEW")),
     }
@@ -50,6 +58,11 @@ fn incremental_plan(planner: &Planner, transaction: &Transaction, query: &Query)
     let catalog = transaction.catalog();
     let bound = planner.bind(query, &catalog, &[])?;
     planner.lower(&bound, &catalog)
+}
+
+/// A text line by line, or JSON as one value.
+fn whole(json: bool, text: &str) -> Response {
+    if json { Response::text("QUERY PLAN", "EXPLAIN", vec![text.to_owned()]) } else { lines(text) }
 }
 
 fn lines(text: &str) -> Response {

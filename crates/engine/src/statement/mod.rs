@@ -1,7 +1,10 @@
 //! The statements: each is bound once under a catalog, then run in a transaction, perhaps many times.
 
+mod alter;
 mod ast;
+mod comment;
 mod copy;
+mod copy_in;
 mod ddl;
 mod explain;
 mod function;
@@ -9,6 +12,7 @@ mod insert;
 mod modify;
 mod point_key;
 mod query;
+mod replace_view;
 mod returning;
 mod storage_options;
 mod target;
@@ -25,8 +29,8 @@ use crate::response::{Column, Response};
 use crate::settings::AS_OF;
 use crate::transaction::Transaction;
 
-pub(crate) use ast::{fold, parse_query};
-pub(crate) use copy::CopyIn;
+pub(crate) use ast::{assigned, cast_to, fold, parse_query, select};
+pub(crate) use copy_in::CopyIn;
 pub(crate) use target::Target;
 
 /// A statement bound under one catalog.
@@ -36,7 +40,8 @@ pub(crate) enum Bound {
     Insert(Box<insert::Insert>),
     Update(modify::Update),
     Delete(modify::Delete),
-    Copy(copy::Copy),
+    Copy(copy_in::Copy),
+    CopyOut(copy::CopyOut),
     /// Nothing to bind: it runs from its text.
     Text,
 }
@@ -49,7 +54,7 @@ impl Bound {
             Bound::Insert(insert) => insert.parameters(),
             Bound::Update(update) => update.parameters(),
             Bound::Delete(delete) => delete.parameters(),
-            Bound::Copy(_) | Bound::Text => Vec::new(),
+            Bound::Copy(_) | Bound::CopyOut(_) | Bound::Text => Vec::new(),
         }
     }
 
@@ -60,13 +65,18 @@ impl Bound {
             Bound::Insert(insert) => insert.scanned(),
             Bound::Update(update) => update.scanned(),
             Bound::Delete(delete) => delete.scanned(),
+            Bound::CopyOut(copy) => copy.select.scanned(),
             Bound::Copy(_) | Bound::Text => &[],
         }
     }
 
     /// Whether its plan holds parameters of the session, and so is good for one execution alone.
     pub(crate) fn beyond_catalog(&self) -> bool {
-        matches!(self, Bound::Query(select) if select.beyond_catalog())
+        match self {
+            Bound::Query(select) => select.beyond_catalog(),
+            Bound::CopyOut(copy) => copy.select.beyond_catalog(),
+            _ => false,
+        }
     }
 
     /// Columns of the rows it returns, if it returns rows.
@@ -76,8 +86,13 @@ impl Bound {
             Bound::Insert(insert) => insert.columns(),
             Bound::Update(update) => update.columns(),
             Bound::Delete(delete) => delete.columns(),
-            Bound::Copy(_) | Bound::Text => None,
+            Bound::Copy(_) | Bound::CopyOut(_) | Bound::Text => None,
         }
+    }
+
+    /// Whether it is known to do nothing but read.
+    pub(crate) fn only_reads(&self) -> bool {
+        matches!(self, Bound::Query(_) | Bound::CopyOut(_))
     }
 
     /// Whether it may change a table.
@@ -89,7 +104,7 @@ impl Bound {
     pub(crate) fn check_past(&self, statement: &Statement) -> Result<()> {
         let explains =
             matches!(statement.ast, sql::Statement::Explain { .. } | sql::Statement::ExplainTable { .. });
-        if explains || matches!(self, Bound::Query(_)) {
+        if explains || self.only_reads() {
             return Ok(());
         }
         let message = format!("cannot execute {} while {AS_OF} is set", statement_name(&statement.ast));
@@ -124,7 +139,7 @@ pub(crate) fn bind(
         sql::Statement::Delete(delete) => {
             Bound::Delete(modify::Delete::bind(planner, catalog, delete, parameters)?)
         }
-        sql::Statement::Copy { .. } => Bound::Copy(copy::Copy::bind(catalog, &statement.ast)?),
+        sql::Statement::Copy { .. } => copy::bind(planner, catalog, statement)?,
         _ => Bound::Text,
     })
 }
@@ -143,7 +158,11 @@ pub(crate) async fn run(
         Bound::Insert(insert) => insert.run(planner, transaction, parameters).await,
         Bound::Update(update) => update.run(planner, transaction, parameters).await,
         Bound::Delete(delete) => delete.run(planner, transaction, parameters).await,
-        Bound::Copy(copy) => Ok(Response::CopyIn { columns: copy.columns() }),
+        Bound::Copy(copy) => Ok(Response::CopyIn { columns: copy.columns(), binary: copy.is_binary() }),
+        Bound::CopyOut(copy) => {
+            let batches = copy.select.stream(planner, transaction, parameters).await?;
+            Ok(Response::CopyOut { columns: copy.select.columns(), batches, format: copy.format.clone() })
+        }
         Bound::Text => run_text(context, transaction, statement).await,
     }
 }
@@ -159,12 +178,17 @@ async fn run_text(
         sql::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
             ddl::drop(context, transaction, object_type, *if_exists, names, *cascade)
         }
-        sql::Statement::AlterTable(alter) => storage_options::alter(context, transaction, alter),
+        sql::Statement::AlterTable(alter) => alter::alter(context, transaction, alter),
         sql::Statement::CreateFunction(create) => function::create(context, transaction, create),
         sql::Statement::DropFunction(drop) => function::drop(context, transaction, drop),
         sql::Statement::Truncate(truncate) => modify::truncate(transaction, truncate).await,
-        sql::Statement::Explain { statement, analyze, .. } => {
-            explain::explain(context.planner, transaction, statement, *analyze)
+        sql::Statement::Explain { statement, analyze, format, options, .. } => {
+            let options = options.as_deref().unwrap_or_default();
+            let options = explain::Options::new(*analyze, format.as_ref(), options)?;
+            explain::explain(context.planner, transaction, statement, &options).await
+        }
+        sql::Statement::Comment { object_type, object_name, comment, if_exists } => {
+            comment::comment(context, transaction, *object_type, object_name, comment.as_deref(), *if_exists)
         }
         sql::Statement::ExplainTable { table_name, .. } => explain::explain_relation(transaction, table_name),
         other => Err(SqlError::unsupported(statement_name(other))),
@@ -189,7 +213,7 @@ fn column_position(table: &Relation, name: &sql::Ident) -> Result<usize> {
 }
 
 /// Positions of several columns of a table, each once.
-fn column_positions(table: &Relation, names: &[sql::Ident]) -> Result<Vec<usize>> {
+pub(crate) fn column_positions(table: &Relation, names: &[sql::Ident]) -> Result<Vec<usize>> {
     let mut positions = Vec::new();
     for name in names {
         let position = column_position(table, name)?;

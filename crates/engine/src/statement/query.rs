@@ -5,8 +5,8 @@ use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use springtide_catalog::Catalog;
 use springtide_sql::sqlparser::ast::Query;
-use springtide_sql::{BoundQuery, Planner, SendableStream};
-use springtide_types::{RelationId, Result, SqlType};
+use springtide_sql::{Analysis, BoundQuery, Planner, Scan, SendableStream};
+use springtide_types::{RelationId, Result, SqlType, ZBatch};
 
 use super::point_key::PointKey;
 use crate::response::{Column, Response};
@@ -59,6 +59,28 @@ impl Select {
         transaction: &mut Transaction,
         parameters: &[ScalarValue],
     ) -> Result<SendableStream> {
+        let contents = self.contents(planner, transaction, parameters).await?;
+        planner.execute(&self.query, &contents, parameters).await
+    }
+
+    /// The plan that answers the query, as text or JSON.
+    pub(super) fn explain(&self, planner: &Planner, json: bool) -> Result<String> {
+        planner.explain(&self.query, json)
+    }
+
+    /// Answers the query, and tells what it took instead.
+    pub(super) async fn analyze(&self, planner: &Planner, transaction: &mut Transaction) -> Result<Analysis> {
+        let contents = self.contents(planner, transaction, &[]).await?;
+        planner.analyze_execution(&self.query, &contents).await
+    }
+
+    /// What is scanned.
+    async fn contents(
+        &self,
+        planner: &Planner,
+        transaction: &mut Transaction,
+        parameters: &[ScalarValue],
+    ) -> Result<HashMap<Scan, Vec<ZBatch>>> {
         let moments = planner.moments(&self.query, parameters).await?;
         let mut contents = HashMap::new();
         for scan in self.query.scans() {
@@ -70,7 +92,7 @@ impl Select {
             };
             contents.insert(*scan, rows);
         }
-        planner.execute(&self.query, &contents, parameters).await
+        Ok(contents)
     }
 
     pub(crate) async fn collect(

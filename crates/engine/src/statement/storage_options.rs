@@ -2,15 +2,11 @@
 
 use arrow::array::{AsArray, StringArray};
 use arrow::datatypes::IntervalMonthDayNanoType;
-use springtide_catalog::Retention;
-use springtide_sql::sqlparser::ast::{
-    AlterTable, AlterTableOperation, CreateTableOptions, Expr, SqlOption, Value, ValueWithSpan,
-};
+use springtide_catalog::{Relation, Retention};
+use springtide_sql::sqlparser::ast::{CreateTableOptions, Expr, SqlOption, Value, ValueWithSpan};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
-use super::{Context, ast};
-use crate::response::Response;
-use crate::transaction::Transaction;
+use super::ast;
 
 /// Microseconds of a day, and of a month as intervals compare.
 const DAY: i64 = 86_400_000_000;
@@ -98,32 +94,12 @@ fn invalid_history(detail: &str) -> SqlError {
         .with_hint("Available values: 'forever', 'none', or an interval such as '7 days'.")
 }
 
-/// ALTER TABLE | MATERIALIZED VIEW name SET (history = ...).
-pub(super) fn alter(
-    context: &mut Context<'_>,
-    transaction: &mut Transaction,
-    alter: &AlterTable,
-) -> Result<Response> {
-    let [AlterTableOperation::SetOptionsParens { options }] = alter.operations.as_slice() else {
-        return Err(SqlError::unsupported("ALTER TABLE, other than SET (history = ...),"));
-    };
+/// A relation after ALTER ... SET (history = ...).
+pub(super) fn altered(relation: &Relation, options: &[SqlOption]) -> Result<Relation> {
     let options = StorageOptions::of_history(options)?;
-    let name = springtide_sql::object_name(&alter.name)?;
-    let mut catalog = transaction.catalog();
-    if alter.if_exists && catalog.find(&name).is_none() {
-        let message = format!("relation \"{name}\" does not exist, skipping");
-        context.notices.push(crate::notice::Notice::new(message));
-        return Ok(Response::complete("ALTER TABLE"));
-    }
-    let relation = catalog.get(&name)?.as_ref().clone();
     if !relation.is_stored() {
-        let message = format!("\"{name}\" is not a table or materialized view");
+        let message = format!("\"{}\" is not a table or materialized view", relation.name);
         return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
     }
-    let tag = format!("ALTER {}", relation.kind_name().to_uppercase());
-    if let Some(history) = options.history {
-        catalog.replace(springtide_catalog::Relation { history, ..relation });
-        transaction.set_catalog(catalog);
-    }
-    Ok(Response::complete(tag))
+    Ok(Relation { history: options.history.unwrap_or(relation.history), ..relation.clone() })
 }

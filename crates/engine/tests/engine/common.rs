@@ -13,7 +13,8 @@ pub(crate) async fn run(session: &mut Session, sql: &str) -> Result<String> {
             Response::Rows { batches, .. } => rows(batches.try_collect().await?),
             Response::Complete { tag } => tag,
             Response::Empty => String::new(),
-            Response::CopyIn { columns } => format!("COPY {columns} columns"),
+            Response::CopyOut { columns, .. } => format!("COPY of {} columns", columns.len()),
+            Response::CopyIn { columns, .. } => format!("COPY {columns} columns"),
         };
     }
     Ok(answer)

@@ -6,6 +6,7 @@
 
 mod binary;
 mod calendar;
+mod copy;
 mod float;
 mod numeric;
 mod text;
@@ -23,6 +24,7 @@ use pgwire::api::results::FieldFormat;
 use pgwire::messages::data::MESSAGE_TYPE_BYTE_DATA_ROW;
 use springtide_types::{Result, SqlError, SqlType};
 
+pub(crate) use copy::CopyWriter;
 pub use texts::texts;
 
 /// A batch made ready to be written row by row.
@@ -79,12 +81,17 @@ impl Rows {
         out.put_u8(MESSAGE_TYPE_BYTE_DATA_ROW);
         let start = out.len();
         out.put_i32(0);
+        self.write_fields(row, out);
+        let length = (out.len() - start) as i32;
+        out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+
+    /// Appends the number of fields and the fields of row `row`, each with its length.
+    fn write_fields(&self, row: usize, out: &mut BytesMut) {
         out.put_u16(self.columns.len() as u16);
         for column in &self.columns {
             column.write(row, out);
         }
-        let length = (out.len() - start) as i32;
-        out[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }
 }
 

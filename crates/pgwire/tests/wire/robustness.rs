@@ -127,3 +127,40 @@ async fn stray_messages() {
     assert_eq!(answer, ["E ERROR 34000 portal \"\" does not exist", "Z I"]);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_takes_too_long_is_cancelled() {
+    let server = Server::start().await;
+    let mut raw = server.raw_ready().await;
+    raw.query("CREATE TABLE t (i bigint)").await;
+    raw.query("SET statement_timeout = 50").await;
+    let long = "SELECT a.value FROM generate_series(1, 1000000) AS a, generate_series(1, 1000000) AS b \
+                WHERE a.value * b.value < 0";
+    let timed_out = ["E ERROR 57014 canceling statement due to statement timeout", "Z I"].map(str::to_owned);
+    assert!(raw.query(long).await.ends_with(&timed_out));
+    assert_eq!(raw.query(&format!("INSERT INTO t {long}")).await, timed_out);
+    // Rows that are on their way are cut off too.
+    let endless = raw.query("SELECT a.value FROM generate_series(1, 1000000000) AS a").await;
+    assert!(endless.ends_with(&timed_out));
+    raw.query("BEGIN").await;
+    raw.query("SAVEPOINT s").await;
+    assert_eq!(raw.query(&format!("INSERT INTO t {long}")).await.last().unwrap(), "Z E");
+    assert_eq!(raw.query("ROLLBACK TO s").await, ["C ROLLBACK", "Z T"]);
+    assert_eq!(raw.query("SELECT count(*) FROM t").await[1..], ["D 0", "C SELECT 1", "Z T"]);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_idles_in_a_transaction_is_sent_away() {
+    let server = Server::start().await;
+    let mut raw = server.raw_ready().await;
+    raw.query("SET idle_in_transaction_session_timeout = 100").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(raw.query("BEGIN").await, ["C BEGIN", "Z T"]);
+    assert_eq!(
+        raw.next().await.as_deref(),
+        Some("E FATAL 25P03 terminating connection due to idle-in-transaction timeout")
+    );
+    assert_eq!(raw.next().await, None);
+    server.stop().await;
+}

@@ -1,53 +1,29 @@
-//! The text and CSV formats of COPY, as chapter "COPY" of the PostgreSQL 15 manual gives them: bytes in,
-//! lines of fields out.
+//! The text and CSV formats.
 
 use springtide_types::{Result, SqlError, SqlState};
 
-/// How lines and fields are told apart.
-#[derive(Clone, Debug)]
-pub(crate) struct Format {
-    pub(crate) csv: bool,
-    pub(crate) delimiter: u8,
-    pub(crate) quote: u8,
-    pub(crate) escape: u8,
-    pub(crate) null: String,
-    pub(crate) header: bool,
-}
-
-impl Format {
-    pub(crate) fn text() -> Format {
-        Format {
-            csv: false,
-            delimiter: b'\t',
-            quote: b'"',
-            escape: b'"',
-            null: "\\N".to_owned(),
-            header: false,
-        }
-    }
-
-    pub(crate) fn csv() -> Format {
-        Format { csv: true, delimiter: b',', null: String::new(), ..Format::text() }
-    }
-}
+use super::{Encoding, Format, Header};
 
 /// The fields of one line; `None` is NULL.
 pub(crate) type Line = Vec<Option<String>>;
 
 /// Cuts a stream of bytes into lines of fields.
-pub(crate) struct Splitter {
+pub(crate) struct Lines {
     format: Format,
     buffer: Vec<u8>,
     /// Where in `buffer` the next line begins.
     start: usize,
     ended: bool,
-    skip_header: bool,
+    /// Whether the next line is the header.
+    at_header: bool,
+    /// The columns that the lines hold.
+    columns: Vec<String>,
 }
 
-impl Splitter {
-    pub(crate) fn new(format: Format) -> Splitter {
-        let skip_header = format.header;
-        Splitter { format, buffer: Vec::new(), start: 0, ended: false, skip_header }
+impl Lines {
+    pub(crate) fn new(format: Format, columns: Vec<String>) -> Lines {
+        let at_header = format.header != Header::None;
+        Lines { format, buffer: Vec::new(), start: 0, ended: false, at_header, columns }
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {
@@ -71,7 +47,10 @@ impl Splitter {
             if line.last() == Some(&b'\r') {
                 line = &line[..length - 1];
             }
-            if std::mem::take(&mut self.skip_header) {
+            if std::mem::take(&mut self.at_header) {
+                if self.format.header == Header::Match {
+                    self.check_header(line)?;
+                }
                 continue;
             }
             if line == b"\\." {
@@ -79,9 +58,44 @@ impl Splitter {
                 self.ended = true;
                 return Ok(None);
             }
-            let fields = if self.format.csv { self.csv_fields(line) } else { self.text_fields(line) };
-            return fields.map(Some);
+            return self.fields(line).map(Some);
         }
+    }
+
+    fn is_csv(&self) -> bool {
+        self.format.encoding == Encoding::Csv
+    }
+
+    fn fields(&self, line: &[u8]) -> Result<Line> {
+        if self.is_csv() { self.csv_fields(line) } else { self.text_fields(line) }
+    }
+
+    /// Fails unless the header names the columns.
+    fn check_header(&self, line: &[u8]) -> Result<()> {
+        let names = self.fields(line)?;
+        let bad = |message: String| Err(SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, message));
+        if names.len() != self.columns.len() {
+            let (got, expected) = (names.len(), self.columns.len());
+            return bad(format!("wrong number of fields in header line: got {got}, expected {expected}"));
+        }
+        for (position, (got, expected)) in names.iter().zip(&self.columns).enumerate() {
+            let field = position + 1;
+            match got {
+                Some(got) if got == expected => {}
+                Some(got) => {
+                    return bad(format!(
+                        "column name mismatch in header line field {field}: got \"{got}\", expected \"{expected}\""
+                    ));
+                }
+                None => {
+                    let null = &self.format.null;
+                    return bad(format!(
+                        "column name mismatch in header line field {field}: got null value (\"{null}\"), expected \"{expected}\""
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Length of the first line without its newline; `None` if it has not arrived whole.
@@ -90,15 +104,15 @@ impl Splitter {
         let mut position = 0;
         while position < rest.len() {
             let byte = rest[position];
-            if self.format.csv
+            if self.is_csv()
                 && quoted
                 && byte == self.format.escape
                 && self.format.escape != self.format.quote
             {
                 position += 1;
-            } else if self.format.csv && byte == self.format.quote {
+            } else if self.is_csv() && byte == self.format.quote {
                 quoted = !quoted;
-            } else if !self.format.csv && byte == b'\\' {
+            } else if !self.is_csv() && byte == b'\\' {
                 position += 1;
             } else if byte == b'\n' && !quoted {
                 return Ok(Some(position));
@@ -139,7 +153,8 @@ impl Splitter {
     }
 
     fn csv_fields(&self, line: &[u8]) -> Result<Line> {
-        let Format { delimiter, quote, escape, .. } = self.format;
+        let Format { delimiter, quote, escape, .. } = &self.format;
+        let (delimiter, quote, escape) = (*delimiter, *quote, *escape);
         let mut fields = Vec::new();
         let mut field = Vec::new();
         let (mut in_quotes, mut was_quoted) = (false, false);
@@ -154,19 +169,22 @@ impl Splitter {
                 in_quotes = !in_quotes;
                 was_quoted = true;
             } else if byte == delimiter && !in_quotes {
-                fields.push(self.csv_field(std::mem::take(&mut field), was_quoted)?);
+                fields.push(self.csv_field(fields.len(), std::mem::take(&mut field), was_quoted)?);
                 was_quoted = false;
             } else {
                 field.push(byte);
             }
             position += 1;
         }
-        fields.push(self.csv_field(field, was_quoted)?);
+        fields.push(self.csv_field(fields.len(), field, was_quoted)?);
         Ok(fields)
     }
 
-    fn csv_field(&self, field: Vec<u8>, was_quoted: bool) -> Result<Option<String>> {
-        if !was_quoted && field == self.format.null.as_bytes() {
+    fn csv_field(&self, column: usize, field: Vec<u8>, was_quoted: bool) -> Result<Option<String>> {
+        let forced = |columns: &[bool]| columns.get(column) == Some(&true);
+        let may_be_null =
+            if was_quoted { forced(&self.format.force_null) } else { !forced(&self.format.force_not_null) };
+        if may_be_null && field == self.format.null.as_bytes() {
             return Ok(None);
         }
         utf8(field).map(Some)
@@ -229,16 +247,16 @@ mod tests {
     use super::*;
 
     fn lines(format: Format, chunks: &[&str]) -> String {
-        let mut splitter = Splitter::new(format);
+        let mut cut = Lines::new(format, vec!["a".to_owned()]);
         let mut lines = Vec::new();
         for chunk in chunks {
-            splitter.push(chunk.as_bytes());
-            while let Some(line) = splitter.next_line().unwrap() {
+            cut.push(chunk.as_bytes());
+            while let Some(line) = cut.next_line().unwrap() {
                 lines.push(line);
             }
         }
-        splitter.end();
-        while let Some(line) = splitter.next_line().unwrap() {
+        cut.end();
+        while let Some(line) = cut.next_line().unwrap() {
             lines.push(line);
         }
         let field =
@@ -267,15 +285,42 @@ mod tests {
         assert_eq!(csv(&["1,\"\"\n"]), r#""1" """#);
         assert_eq!(csv(&["\"a,\"\"b\"\"\nc\",d\n"]), r#""a,\"b\"\nc" "d""#);
         assert_eq!(csv(&["\"a\nb", "c\"\n"]), r#""a\nbc""#);
-        assert_eq!(lines(Format { header: true, ..Format::csv() }, &["h\n1\n"]), r#""1""#);
+        assert_eq!(lines(Format { header: Header::Names, ..Format::csv() }, &["h\n1\n"]), r#""1""#);
+    }
+
+    #[test]
+    fn what_stands_for_null_in_csv() {
+        let forced = |not_null, null| Format {
+            force_not_null: vec![not_null],
+            force_null: vec![null],
+            ..Format::csv()
+        };
+        assert_eq!(lines(forced(true, false), &["\n\"\"\n"]), r#""" | """#);
+        assert_eq!(lines(forced(false, true), &["\n\"\"\n"]), "NULL | NULL");
+    }
+
+    #[test]
+    fn a_header_that_must_match() {
+        let check = |data: &str| {
+            let format = Format { header: Header::Match, ..Format::csv() };
+            let mut lines = Lines::new(format, vec!["a".to_owned()]);
+            lines.push(data.as_bytes());
+            lines.next_line().map_err(|error| error.message)
+        };
+        assert_eq!(check("a\n1\n"), Ok(Some(vec![Some("1".to_owned())])));
+        assert_eq!(
+            check("b\n1\n").unwrap_err(),
+            "column name mismatch in header line field 1: got \"b\", expected \"a\""
+        );
+        assert_eq!(check("a,b\n").unwrap_err(), "wrong number of fields in header line: got 2, expected 1");
     }
 
     #[test]
     fn an_open_quote_is_an_error() {
-        let mut splitter = Splitter::new(Format::csv());
-        splitter.push(b"\"open");
-        assert!(splitter.next_line().unwrap().is_none());
-        splitter.end();
-        assert_eq!(splitter.next_line().unwrap_err().sqlstate, SqlState::BAD_COPY_FILE_FORMAT);
+        let mut lines = Lines::new(Format::csv(), vec!["a".to_owned()]);
+        lines.push(b"\"open");
+        assert!(lines.next_line().unwrap().is_none());
+        lines.end();
+        assert_eq!(lines.next_line().unwrap_err().sqlstate, SqlState::BAD_COPY_FILE_FORMAT);
     }
 }

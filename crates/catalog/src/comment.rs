@@ -1,0 +1,51 @@
+//! What users have noted about what exists.
+
+use serde::{Deserialize, Serialize};
+use springtide_types::RelationId;
+
+use crate::{Catalog, FunctionId};
+
+/// What a comment can be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Commented {
+    /// The one database.
+    Database,
+    /// The one schema.
+    Schema,
+    /// A table or view.
+    Relation(RelationId),
+    /// The column of a table or view at a position.
+    Column(RelationId, usize),
+    /// A function.
+    Function(FunctionId),
+}
+
+impl Catalog {
+    /// The comment on an object.
+    pub fn comment(&self, on: Commented) -> Option<&str> {
+        self.comments.get(&on).map(String::as_str)
+    }
+
+    /// All comments.
+    pub fn comments(&self) -> impl Iterator<Item = (Commented, &str)> {
+        self.comments.iter().map(|(on, text)| (*on, text.as_str()))
+    }
+
+    /// Notes something about an object, or takes the note away.
+    pub fn set_comment(&mut self, on: Commented, text: Option<&str>) {
+        match text {
+            Some(text) => self.comments.insert(on, text.to_owned()),
+            None => self.comments.remove(&on),
+        };
+    }
+
+    /// Takes away the comments on what is not there any more.
+    pub(crate) fn forget_comments(&mut self) {
+        let (by_id, functions) = (&self.by_id, &self.functions);
+        self.comments.retain(|on, _| match on {
+            Commented::Database | Commented::Schema => true,
+            Commented::Relation(id) | Commented::Column(id, _) => by_id.contains_key(id),
+            Commented::Function(id) => functions.values().flatten().any(|function| function.id == *id),
+        });
+    }
+}

@@ -1,0 +1,144 @@
+//! Values in the binary format, as the `*recv` functions of PostgreSQL 15 read them.
+
+use std::fmt::Write;
+
+use arrow::array::StringArray;
+use arrow::datatypes::IntervalMonthDayNano;
+use datafusion::common::ScalarValue;
+use springtide_types::{Result, SqlError, SqlState, SqlType};
+
+/// Days from 1970-01-01, where Arrow counts from, to 2000-01-01, where PostgreSQL's binary format does.
+const POSTGRES_EPOCH_DAYS: i32 = 10_957;
+/// The same in microseconds.
+const POSTGRES_EPOCH_MICROS: i64 = POSTGRES_EPOCH_DAYS as i64 * 86_400_000_000;
+
+/// The value of this type; `None` if it is not the format of one.
+pub fn from_binary(sql_type: SqlType, bytes: &[u8]) -> Result<Option<ScalarValue>> {
+    Ok(match sql_type {
+        // Rounding to the scale and the check of the precision are the same as for text.
+        SqlType::Numeric(..) => numeric(bytes).map(|text| from_text(sql_type, &text)).transpose()?,
+        SqlType::Text | SqlType::Varchar(_) => Some(from_text(sql_type, utf8(bytes)?)?),
+        fixed => of_fixed_size(fixed, bytes),
+    })
+}
+
+/// The value of this type from its text.
+pub(crate) fn from_text(sql_type: SqlType, text: &str) -> Result<ScalarValue> {
+    let array = springtide_sql::parse_text(&StringArray::from(vec![text]), sql_type)?;
+    ScalarValue::try_from_array(&array, 0).map_err(|error| springtide_plan::sql_error(&error))
+}
+
+fn of_fixed_size(sql_type: SqlType, bytes: &[u8]) -> Option<ScalarValue> {
+    Some(match sql_type {
+        SqlType::Boolean => ScalarValue::Boolean(Some(array::<1>(bytes)? != [0])),
+        SqlType::Int2 => ScalarValue::Int16(Some(i16::from_be_bytes(array(bytes)?))),
+        SqlType::Int4 => ScalarValue::Int32(Some(i32::from_be_bytes(array(bytes)?))),
+        SqlType::Int8 => ScalarValue::Int64(Some(i64::from_be_bytes(array(bytes)?))),
+        SqlType::Float4 => ScalarValue::Float32(Some(f32::from_be_bytes(array(bytes)?))),
+        SqlType::Float8 => ScalarValue::Float64(Some(f64::from_be_bytes(array(bytes)?))),
+        SqlType::Date => {
+            let days = i32::from_be_bytes(array(bytes)?);
+            ScalarValue::Date32(Some(days.checked_add(POSTGRES_EPOCH_DAYS)?))
+        }
+        SqlType::Timestamp => ScalarValue::TimestampMicrosecond(Some(micros(bytes)?), None),
+        SqlType::Timestamptz => {
+            ScalarValue::TimestampMicrosecond(Some(micros(bytes)?), Some("+00:00".into()))
+        }
+        SqlType::Bytea => ScalarValue::Binary(Some(bytes.to_vec())),
+        SqlType::Interval => ScalarValue::IntervalMonthDayNano(Some(interval(bytes)?)),
+        SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) => return None,
+    })
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+    bytes.try_into().ok()
+}
+
+fn micros(bytes: &[u8]) -> Option<i64> {
+    i64::from_be_bytes(array(bytes)?).checked_add(POSTGRES_EPOCH_MICROS)
+}
+
+fn interval(bytes: &[u8]) -> Option<IntervalMonthDayNano> {
+    let (micros, rest) = bytes.split_first_chunk::<8>()?;
+    let (days, months) = rest.split_first_chunk::<4>()?;
+    let nanoseconds = i64::from_be_bytes(*micros).checked_mul(1_000)?;
+    Some(IntervalMonthDayNano::new(
+        i32::from_be_bytes(array(months)?),
+        i32::from_be_bytes(*days),
+        nanoseconds,
+    ))
+}
+
+/// The text of a binary `numeric`: base-10000 digits, of which `weight + 1` stand before the point.
+fn numeric(bytes: &[u8]) -> Option<String> {
+    let (header, digits) = bytes.split_first_chunk::<8>()?;
+    let word = |at: usize| i16::from_be_bytes([header[at], header[at + 1]]);
+    let (count, weight, sign, scale) = (word(0), word(2), word(4) as u16, word(6));
+    if digits.len() != usize::from(count as u16) * 2 {
+        return None;
+    }
+    let mut text = String::new();
+    match sign {
+        0 => {}
+        0x4000 => text.push('-'),
+        0xC000 => return Some("NaN".to_owned()),
+        0xD000 => return Some("Infinity".to_owned()),
+        0xF000 => return Some("-Infinity".to_owned()),
+        _ => return None,
+    }
+    let group = |position: i32| {
+        let at = usize::try_from(i32::from(weight) - position).ok().map(|index| index * 2);
+        at.and_then(|at| digits.get(at..at + 2)).map_or(0, |pair| i16::from_be_bytes([pair[0], pair[1]]))
+    };
+    for position in (0..=i32::from(weight).max(0)).rev() {
+        write!(text, "{:04}", group(position)).ok()?;
+    }
+    let mut decimals = String::new();
+    for position in 1..=(i32::from(scale) + 3) / 4 {
+        write!(decimals, "{:04}", group(-position)).ok()?;
+    }
+    decimals.truncate(usize::try_from(scale).ok()?);
+    if !decimals.is_empty() {
+        text.push('.');
+        text.push_str(&decimals);
+    }
+    Some(text)
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let bad = bytes[error.valid_up_to()..].first().copied().unwrap_or_default();
+        let message = format!("invalid byte sequence for encoding \"UTF8\": {bad:#04x}");
+        SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[i16]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_be_bytes()).collect()
+    }
+
+    #[test]
+    fn binary_numeric_to_text() {
+        let text = |given: &[i16]| numeric(&words(given));
+        assert_eq!(text(&[2, 0, 0, 2, 123, 4500]).as_deref(), Some("0123.45"));
+        assert_eq!(text(&[2, 0, 0x4000, 2, 123, 4500]).as_deref(), Some("-0123.45"));
+        assert_eq!(text(&[0, 0, 0, 0]).as_deref(), Some("0000"));
+        assert_eq!(text(&[1, 2, 0, 0, 1]).as_deref(), Some("000100000000"));
+        assert_eq!(text(&[1, -2, 0, 5, 5000]).as_deref(), Some("0000.00005"));
+        assert_eq!(text(&[1, -1, 0, 2, 1200]).as_deref(), Some("0000.12"));
+        assert_eq!(text(&[0, 0, 0xC000_u16 as i16, 0]).as_deref(), Some("NaN"));
+        assert_eq!(text(&[2, 0, 0, 2, 123]), None);
+        assert_eq!(numeric(&[0, 1]), None);
+    }
+
+    #[test]
+    fn binary_interval() {
+        let bytes = [&1_500_000_i64.to_be_bytes()[..], &3_i32.to_be_bytes(), &14_i32.to_be_bytes()].concat();
+        assert_eq!(interval(&bytes), Some(IntervalMonthDayNano::new(14, 3, 1_500_000_000)));
+        assert_eq!(interval(&bytes[1..]), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! The run-time parameters of a session.
+
+mod milliseconds;
+mod parameters;
+mod requests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use springtide_catalog::system::SettingFacts;
+use springtide_types::{Result, SqlError, SqlState};
+
+use crate::moment::{Moment, parse_moment};
+use milliseconds::parse_milliseconds;
+use parameters::{find, parameters};
+
+pub(crate) use requests::Requests;
+
+/// The moment that statements read as of; empty for now.
+pub(crate) const AS_OF: &str = "springtide.as_of";
+
+/// The run-time parameters of a session. Cheap to clone: a transaction keeps them as they were, to return to them.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// At the start of the session: what RESET returns to.
+    initial: Values,
+    /// What outlives the transaction.
+    session: Values,
+    /// What holds now: `session`, but for what SET LOCAL has changed.
+    current: Values,
+}
+
+#[derive(Clone)]
+struct Values {
+    /// Shared with the queries that ask for them.
+    facts: Arc<BTreeMap<String, SettingFacts>>,
+    as_of: Option<Moment>,
+    statement_timeout: Option<Duration>,
+    idle_in_transaction_timeout: Option<Duration>,
+}
+
+impl Settings {
+    pub(crate) fn new() -> Settings {
+        let facts = parameters().map(|known| {
+            let fact = SettingFacts { value: known.default.to_owned(), description: known.description };
+            (known.name.to_owned(), fact)
+        });
+        let values = Values {
+            facts: Arc::new(facts.collect()),
+            as_of: None,
+            statement_timeout: None,
+            idle_in_transaction_timeout: None,
+        };
+        Settings { initial: values.clone(), session: values.clone(), current: values }
+    }
+
+    /// The moment that statements read as of, unless that is now.
+    pub(crate) fn as_of(&self) -> Option<Moment> {
+        self.current.as_of
+    }
+
+    /// How long a statement may run.
+    pub(crate) fn statement_timeout(&self) -> Option<Duration> {
+        self.current.statement_timeout
+    }
+
+    /// How long a session may idle in a transaction.
+    pub(crate) fn idle_in_transaction_timeout(&self) -> Option<Duration> {
+        self.current.idle_in_transaction_timeout
+    }
+
+    /// Sets a parameter. A name with a dot is the client's own, as in PostgreSQL.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        self.session.set(name, value)?;
+        self.current.set(name, value)
+    }
+
+    /// Sets a parameter until the transaction ends.
+    pub(crate) fn set_local(&mut self, name: &str, value: &str) -> Result<()> {
+        self.current.set(name, value)
+    }
+
+    /// Sets a parameter for good: RESET returns to this value.
+    pub(crate) fn set_initial(&mut self, name: &str, value: &str) -> Result<()> {
+        self.initial.set(name, value)?;
+        self.set(name, value)
+    }
+
+    /// Sets a parameter back to its value at the start.
+    pub(crate) fn reset(&mut self, name: &str) -> Result<()> {
+        self.session.copy(name, &self.initial)?;
+        self.current.copy(name, &self.initial)
+    }
+
+    /// Sets a parameter back to its value at the start until the transaction ends.
+    pub(crate) fn reset_local(&mut self, name: &str) -> Result<()> {
+        self.current.copy(name, &self.initial)
+    }
+
+    /// Sets all parameters back to their values at the start.
+    pub(crate) fn reset_all(&mut self) {
+        self.session = self.initial.clone();
+        self.current = self.initial.clone();
+    }
+
+    /// Ends what SET LOCAL has set.
+    pub(crate) fn end_transaction(&mut self) {
+        self.current = self.session.clone();
+    }
+
+    /// Whether a parameter is not as it was at the start.
+    pub(crate) fn were_set(&self) -> bool {
+        !Arc::ptr_eq(&self.current.facts, &self.initial.facts) && self.current.facts != self.initial.facts
+    }
+
+    /// All parameters, as they are now.
+    pub(crate) fn facts(&self) -> &Arc<BTreeMap<String, SettingFacts>> {
+        &self.current.facts
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Result<&str> {
+        let name = name.to_lowercase();
+        let fact = self.current.facts.get(&name);
+        fact.map(|fact| fact.value.as_str()).ok_or_else(|| unrecognized(&name))
+    }
+}
+
+impl Values {
+    fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let name = name.to_lowercase();
+        let value = shown(&name, value)?;
+        let description = self.facts.get(&name).map_or("", |fact| fact.description);
+        self.put(name, SettingFacts { value, description })
+    }
+
+    /// Takes the value that a parameter has elsewhere; a client's own one that is not there becomes empty.
+    fn copy(&mut self, name: &str, from: &Values) -> Result<()> {
+        let name = name.to_lowercase();
+        match from.facts.get(&name) {
+            Some(fact) => self.put(name, fact.clone()),
+            None if self.facts.contains_key(&name) => {
+                self.put(name, SettingFacts { value: String::new(), description: "" })
+            }
+            None => Err(unrecognized(&name)),
+        }
+    }
+
+    fn put(&mut self, name: String, fact: SettingFacts) -> Result<()> {
+        let timeout = |value: &str| {
+            let milliseconds = parse_milliseconds(value).and_then(|value| u64::try_from(value).ok());
+            milliseconds.filter(|value| *value > 0).map(Duration::from_millis)
+        };
+        match name.as_str() {
+            AS_OF => {
+                self.as_of = (!fact.value.is_empty()).then(|| parse_moment(&fact.value)).transpose()?;
+            }
+            "statement_timeout" => self.statement_timeout = timeout(&fact.value),
+            "idle_in_transaction_session_timeout" => self.idle_in_transaction_timeout = timeout(&fact.value),
+            _ => {}
+        }
+        Arc::make_mut(&mut self.facts).insert(name, fact);
+        Ok(())
+    }
+}
+
+/// A value of a parameter, whose name is in lower case, as SHOW gives it.
+fn shown(name: &str, value: &str) -> Result<String> {
+    match find(name) {
+        Some(known) => known.shown(value),
+        None if name.contains('.') => Ok(value.to_owned()),
+        None => Err(unrecognized(name)),
+    }
+}
+
+fn unrecognized(name: &str) -> SqlError {
+    SqlError::new(SqlState::UNDEFINED_OBJECT, format!("unrecognized configuration parameter \"{name}\""))
+}

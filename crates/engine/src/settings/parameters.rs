@@ -1,0 +1,250 @@
+//! The run-time parameters that there are: those of PostgreSQL that clients set and ask for.
+
+use springtide_types::{Result, SqlError, SqlState};
+
+use super::AS_OF;
+use super::milliseconds::{parse_milliseconds, show_milliseconds};
+use crate::moment::parse_moment;
+
+/// A run-time parameter.
+pub(super) struct Parameter {
+    /// Its name, in lower case.
+    pub(super) name: &'static str,
+    /// Its value at the start.
+    pub(super) default: &'static str,
+    kind: Kind,
+    pub(super) description: &'static str,
+}
+
+/// What a parameter may be set to.
+#[derive(Clone)]
+enum Kind {
+    Any,
+    Bool,
+    Integer {
+        least: i64,
+        most: i64,
+    },
+    /// A time, which may have a unit.
+    Milliseconds,
+    /// These, by how they may be written in lower case and how they are shown.
+    OneOf(&'static [(&'static str, &'static str)]),
+    Moment,
+    Fixed,
+}
+
+/// Of type `bool`, on at the start, and without effect: PostgreSQL's planner may be told what not to do.
+const PLANNER_SWITCHES: [&str; 20] = [
+    "enable_async_append",
+    "enable_bitmapscan",
+    "enable_gathermerge",
+    "enable_hashagg",
+    "enable_hashjoin",
+    "enable_incremental_sort",
+    "enable_indexonlyscan",
+    "enable_indexscan",
+    "enable_material",
+    "enable_memoize",
+    "enable_mergejoin",
+    "enable_nestloop",
+    "enable_parallel_append",
+    "enable_parallel_hash",
+    "enable_partition_pruning",
+    "enable_partitionwise_aggregate",
+    "enable_partitionwise_join",
+    "enable_seqscan",
+    "enable_sort",
+    "enable_tidscan",
+];
+
+const ENCODINGS: &[(&str, &str)] =
+    &[("utf8", "UTF8"), ("utf-8", "UTF8"), ("unicode", "UTF8"), ("sql_ascii", "SQL_ASCII")];
+const DATE_STYLES: &[(&str, &str)] = &[
+    ("iso", "ISO, MDY"),
+    ("iso, mdy", "ISO, MDY"),
+    ("iso,mdy", "ISO, MDY"),
+    ("iso, dmy", "ISO, DMY"),
+    ("iso, ymd", "ISO, YMD"),
+];
+const TIME_ZONES: &[(&str, &str)] =
+    &[("utc", "UTC"), ("gmt", "GMT"), ("etc/utc", "Etc/UTC"), ("default", "UTC")];
+const ISOLATION_LEVELS: &[(&str, &str)] = &[
+    ("serializable", "serializable"),
+    ("repeatable read", "repeatable read"),
+    ("read committed", "read committed"),
+    ("read uncommitted", "read uncommitted"),
+];
+const PLAN_CACHE_MODES: &[(&str, &str)] = &[
+    ("auto", "auto"),
+    ("force_generic_plan", "force_generic_plan"),
+    ("force_custom_plan", "force_custom_plan"),
+];
+
+const fn parameter(
+    name: &'static str,
+    default: &'static str,
+    kind: Kind,
+    description: &'static str,
+) -> Parameter {
+    Parameter { name, default, kind, description }
+}
+
+const PARAMETERS: &[Parameter] = &[
+    parameter("application_name", "", Kind::Any, "The name that the client gives itself."),
+    parameter("bytea_output", "hex", Kind::OneOf(&[("hex", "hex")]), "The output format for bytea."),
+    parameter("check_function_bodies", "on", Kind::Bool, "Whether CREATE FUNCTION checks bodies: always."),
+    parameter("client_encoding", "UTF8", Kind::OneOf(ENCODINGS), "The encoding of what clients send."),
+    parameter("client_min_messages", "notice", Kind::Any, "The level of messages to send: all are."),
+    parameter("datestyle", "ISO, MDY", Kind::OneOf(DATE_STYLES), "The format of dates."),
+    parameter("default_table_access_method", "heap", Kind::Any, "The access method of new tables."),
+    parameter("default_tablespace", "", Kind::Any, "The tablespace of new tables."),
+    parameter(
+        "default_transaction_isolation",
+        "serializable",
+        Kind::OneOf(ISOLATION_LEVELS),
+        "The isolation of new transactions: they are serializable.",
+    ),
+    parameter("default_transaction_read_only", "off", Kind::Bool, "Whether new transactions only read."),
+    parameter("escape_string_warning", "on", Kind::Bool, "Whether to warn of backslashes in literals."),
+    parameter(
+        "extra_float_digits",
+        "1",
+        Kind::Integer { least: -15, most: 3 },
+        "The digits of floating-point numbers: as many as needed.",
+    ),
+    parameter(
+        "idle_in_transaction_session_timeout",
+        "0",
+        Kind::Milliseconds,
+        "How long a session may idle in a transaction.",
+    ),
+    parameter("idle_session_timeout", "0", Kind::Milliseconds, "How long a session may idle: for ever."),
+    parameter("integer_datetimes", "on", Kind::Fixed, "Whether dates are integers."),
+    parameter(
+        "intervalstyle",
+        "postgres",
+        Kind::OneOf(&[("postgres", "postgres")]),
+        "The output format for intervals.",
+    ),
+    parameter("jit", "off", Kind::Bool, "Whether expressions are compiled: never."),
+    parameter("lock_timeout", "0", Kind::Milliseconds, "How long to wait for locks: there are none."),
+    parameter("max_identifier_length", "63", Kind::Fixed, "How long identifiers may be in PostgreSQL."),
+    parameter(
+        "max_parallel_workers_per_gather",
+        "2",
+        Kind::Integer { least: 0, most: 1024 },
+        "Without effect.",
+    ),
+    parameter("plan_cache_mode", "auto", Kind::OneOf(PLAN_CACHE_MODES), "Without effect."),
+    parameter("row_security", "on", Kind::Bool, "Whether row security applies: there is none."),
+    parameter("search_path", "\"$user\", public", Kind::Any, "The schemas to look for names in: public."),
+    parameter("server_encoding", "UTF8", Kind::Fixed, "The encoding of the database."),
+    parameter("server_version", "15.0", Kind::Fixed, "The version of PostgreSQL that is followed."),
+    parameter("server_version_num", "150000", Kind::Fixed, "The same as a number."),
+    parameter(AS_OF, "", Kind::Moment, "The moment that statements read as of; now if empty."),
+    parameter(
+        "standard_conforming_strings",
+        "on",
+        Kind::OneOf(&[("on", "on"), ("true", "on"), ("yes", "on"), ("1", "on")]),
+        "Whether backslashes in '...' are ordinary: always.",
+    ),
+    parameter("statement_timeout", "0", Kind::Milliseconds, "How long a statement may run."),
+    parameter("synchronous_commit", "on", Kind::Any, "Whether commits wait for the disk: they do."),
+    parameter("timezone", "UTC", Kind::OneOf(TIME_ZONES), "The time zone of timestamps."),
+    parameter(
+        "transaction_isolation",
+        "serializable",
+        Kind::OneOf(ISOLATION_LEVELS),
+        "The isolation of the transaction: it is serializable.",
+    ),
+    parameter("transaction_read_only", "off", Kind::Bool, "Whether the transaction only reads."),
+    parameter("work_mem", "4MB", Kind::Any, "Without effect."),
+    parameter("xmloption", "content", Kind::Any, "Without effect."),
+];
+
+const UNITS: &str = "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".";
+const PLANNER_SWITCH: &str = "Without effect.";
+
+/// All parameters.
+pub(super) fn parameters() -> impl Iterator<Item = Parameter> {
+    let switches = PLANNER_SWITCHES.iter().map(|name| parameter(name, "on", Kind::Bool, PLANNER_SWITCH));
+    let known = PARAMETERS.iter().map(|known| Parameter { kind: known.kind.clone(), ..*known });
+    known.chain(switches)
+}
+
+/// The parameter of this name, in lower case.
+pub(super) fn find(name: &str) -> Option<Parameter> {
+    parameters().find(|parameter| parameter.name == name)
+}
+
+impl Parameter {
+    /// A value as SHOW gives it. Fails with `22023` if the parameter can't have it, and with `55P02` if it can't be
+    /// changed.
+    pub(super) fn shown(&self, value: &str) -> Result<String> {
+        let folded = value.trim().to_lowercase();
+        Ok(match &self.kind {
+            Kind::Any => value.to_owned(),
+            Kind::Bool => match folded.as_str() {
+                "on" | "true" | "yes" | "1" | "t" | "y" => "on".to_owned(),
+                "off" | "false" | "no" | "0" | "f" | "n" => "off".to_owned(),
+                _ => {
+                    let message = format!("parameter \"{}\" requires a Boolean value", self.name);
+                    return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+                }
+            },
+            Kind::Integer { least, most } => {
+                let number = folded.parse::<i64>().map_err(|_| self.invalid(value))?;
+                if !(*least..=*most).contains(&number) {
+                    return Err(self.out_of_range(number, *least, *most));
+                }
+                number.to_string()
+            }
+            Kind::Milliseconds => {
+                let number = parse_milliseconds(&folded).ok_or_else(|| {
+                    let error = self.invalid(value);
+                    if folded.starts_with(|c: char| c.is_ascii_digit()) {
+                        error.with_hint(UNITS)
+                    } else {
+                        error
+                    }
+                })?;
+                if !(0..=i64::from(i32::MAX)).contains(&number) {
+                    return Err(self.out_of_range(number, 0, i64::from(i32::MAX)));
+                }
+                show_milliseconds(number)
+            }
+            Kind::OneOf(allowed) => match allowed.iter().find(|(written, _)| *written == folded) {
+                Some((_, shown)) => (*shown).to_owned(),
+                None => {
+                    let written = allowed.iter().map(|(written, _)| *written).collect::<Vec<_>>();
+                    let hint = format!("Available values: {}.", written.join(", "));
+                    return Err(self.invalid(value).with_hint(hint));
+                }
+            },
+            Kind::Moment => {
+                if !value.is_empty() {
+                    parse_moment(value)?;
+                }
+                value.to_owned()
+            }
+            Kind::Fixed => {
+                let message = format!("parameter \"{}\" cannot be changed", self.name);
+                return Err(SqlError::new(SqlState::CANT_CHANGE_RUNTIME_PARAM, message));
+            }
+        })
+    }
+
+    fn invalid(&self, value: &str) -> SqlError {
+        let message = format!("invalid value for parameter \"{}\": \"{value}\"", self.name);
+        SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message)
+    }
+
+    fn out_of_range(&self, number: i64, least: i64, most: i64) -> SqlError {
+        let unit = if matches!(self.kind, Kind::Milliseconds) { " ms" } else { "" };
+        let message = format!(
+            "{number}{unit} is outside the valid range for parameter \"{}\" ({least} .. {most})",
+            self.name
+        );
+        SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message)
+    }
+}
