@@ -13,14 +13,6 @@ fn parameters_may_stand_in_the_condition() {
 }
 
 #[test]
-fn the_left_side_keeps_its_order() {
-    let sql = "select x.a, c from (select * from t order by b desc) x asof left join u on x.a > u.a";
-    check(sql, &["3|200", "2|100", "1|NULL", "2|100"]);
-    let sql = "select x.a from (select * from t order by b desc) x asof join u on x.a > u.a limit 2";
-    check(sql, &["3", "2"]);
-}
-
-#[test]
 fn columns_are_those_of_both_sides() {
     columns(
         "select * from t asof join u on t.a >= u.c",
