@@ -7,7 +7,6 @@ use springtide_sql::sqlparser::ast::{
 };
 use springtide_types::{Result, SqlError, SqlState};
 
-use crate::settings::AS_OF;
 use crate::statement::fold;
 
 /// What a statement asks of the session, if it is not about data.
@@ -20,7 +19,10 @@ pub(crate) enum Control {
     Rollback,
     Set {
         name: String,
-        value: String,
+        /// `None` for the value at the start.
+        value: Option<String>,
+        /// For this transaction only.
+        local: bool,
     },
     Reset {
         name: String,
@@ -119,22 +121,17 @@ fn object_name(expr: &Expr) -> Result<String> {
 fn control_set(set: &Set) -> Result<Control> {
     Ok(match set {
         Set::SingleAssignment { scope, variable, values, .. } => {
-            let name = parameter_name(variable);
-            if name == AS_OF && *scope == Some(ContextModifier::Local) {
-                return Err(SqlError::unsupported(format!("SET LOCAL {AS_OF}"))
-                    .with_hint(format!("SET it, and RESET {AS_OF} to return to the present.")));
-            }
             let values = values.iter().map(setting_text).collect::<Vec<_>>().join(", ");
-            match values.as_str() {
-                "default" | "DEFAULT" => Control::Reset { name },
-                _ => Control::Set { name, value: values },
-            }
+            let value = (!values.eq_ignore_ascii_case("default")).then_some(values);
+            let local = *scope == Some(ContextModifier::Local);
+            Control::Set { name: parameter_name(variable), value, local }
         }
         Set::SetTimeZone { value, .. } => {
-            Control::Set { name: "timezone".to_owned(), value: setting_text(value) }
+            Control::Set { name: "timezone".to_owned(), value: Some(setting_text(value)), local: false }
         }
         Set::SetNames { charset_name, .. } => {
-            Control::Set { name: "client_encoding".to_owned(), value: charset_name.value.clone() }
+            let value = Some(charset_name.value.clone());
+            Control::Set { name: "client_encoding".to_owned(), value, local: false }
         }
         Set::SetTransaction { .. } => Control::Ignore { tag: "SET" },
         other => return Err(SqlError::unsupported(format!("SET {other}"))),

@@ -31,8 +31,60 @@ impl Format {
     }
 }
 
-/// The fields of one line; `None` is NULL.
-pub(crate) type Line = Vec<Option<String>>;
+/// The fields of one line, one after the other. Used again for each line.
+#[derive(Default)]
+pub(crate) struct Line {
+    bytes: Vec<u8>,
+    /// Where each field ends, and whether it is there rather than NULL.
+    fields: Vec<(usize, bool)>,
+}
+
+impl Line {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.fields.clear();
+    }
+
+    /// Number of fields.
+    pub(crate) fn width(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// The fields; `None` is NULL. Fails with `22021` at one that is no text.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = Result<Option<&str>>> {
+        let starts = std::iter::once(0).chain(self.fields.iter().map(|(end, _)| *end));
+        starts
+            .zip(&self.fields)
+            .map(|(start, (end, is_there))| is_there.then(|| utf8(&self.bytes[start..*end])).transpose())
+    }
+
+    fn start(&self) -> usize {
+        self.fields.last().map_or(0, |(end, _)| *end)
+    }
+
+    /// Ends a field, which consists of the bytes since the last one; `null` is NULL.
+    fn end_field(&mut self, null: Option<&str>) {
+        let is_null = null.is_some_and(|null| self.bytes[self.start()..] == *null.as_bytes());
+        if is_null {
+            self.bytes.truncate(self.start());
+        }
+        self.fields.push((self.bytes.len(), !is_null));
+    }
+
+    /// Ends a field that stands for these bytes of the text format.
+    fn push_text(&mut self, raw: &[u8], null: &str) {
+        if raw == null.as_bytes() {
+            self.fields.push((self.bytes.len(), false));
+            return;
+        }
+        if raw.contains(&b'\\') {
+            unescape(raw, &mut self.bytes);
+        } else {
+            self.bytes.extend_from_slice(raw);
+        }
+        self.fields.push((self.bytes.len(), true));
+    }
+}
 
 /// Cuts a stream of bytes into lines of fields.
 pub(crate) struct Splitter {
@@ -61,26 +113,33 @@ impl Splitter {
         self.ended = true;
     }
 
-    /// The next whole line, if it has arrived.
-    pub(crate) fn next_line(&mut self) -> Result<Option<Line>> {
+    /// Puts the fields of the next whole line in the place of those of `fields`; false if it has not arrived.
+    pub(crate) fn next_line(&mut self, fields: &mut Line) -> Result<bool> {
         loop {
             let rest = &self.buffer[self.start..];
-            let Some(length) = self.line_length(rest)? else { return Ok(None) };
+            let Some(length) = self.line_length(rest)? else { return Ok(false) };
             let mut line = &rest[..length];
-            self.start += (length + 1).min(rest.len());
+            let next = self.start + (length + 1).min(rest.len());
             if line.last() == Some(&b'\r') {
                 line = &line[..length - 1];
             }
             if std::mem::take(&mut self.skip_header) {
+                self.start = next;
                 continue;
             }
             if line == b"\\." {
                 self.start = self.buffer.len();
                 self.ended = true;
-                return Ok(None);
+                return Ok(false);
             }
-            let fields = if self.format.csv { self.csv_fields(line) } else { self.text_fields(line) };
-            return fields.map(Some);
+            fields.clear();
+            if self.format.csv {
+                self.csv_fields(line, fields)
+            } else {
+                self.text_fields(line, fields)
+            }
+            self.start = next;
+            return Ok(true);
         }
     }
 
@@ -114,74 +173,55 @@ impl Splitter {
         Ok(Some(rest.len()))
     }
 
-    fn text_fields(&self, line: &[u8]) -> Result<Line> {
-        let mut fields = Vec::new();
+    fn text_fields(&self, line: &[u8], fields: &mut Line) {
         let mut start = 0;
         let mut position = 0;
         while position < line.len() {
             if line[position] == b'\\' {
                 position += 1;
             } else if line[position] == self.format.delimiter {
-                fields.push(self.text_field(&line[start..position])?);
+                fields.push_text(&line[start..position], &self.format.null);
                 start = position + 1;
             }
             position += 1;
         }
-        fields.push(self.text_field(&line[start..])?);
-        Ok(fields)
+        fields.push_text(&line[start..], &self.format.null);
     }
 
-    fn text_field(&self, raw: &[u8]) -> Result<Option<String>> {
-        if raw == self.format.null.as_bytes() {
-            return Ok(None);
-        }
-        utf8(if raw.contains(&b'\\') { unescape(raw) } else { raw.to_vec() }).map(Some)
-    }
-
-    fn csv_fields(&self, line: &[u8]) -> Result<Line> {
+    fn csv_fields(&self, line: &[u8], fields: &mut Line) {
         let Format { delimiter, quote, escape, .. } = self.format;
-        let mut fields = Vec::new();
-        let mut field = Vec::new();
         let (mut in_quotes, mut was_quoted) = (false, false);
+        let null = |was_quoted: bool| (!was_quoted).then_some(self.format.null.as_str());
         let mut position = 0;
         while position < line.len() {
             let byte = line[position];
             let next = line.get(position + 1).copied();
             if in_quotes && byte == escape && next.is_some_and(|next| next == quote || next == escape) {
-                field.push(line[position + 1]);
+                fields.bytes.push(line[position + 1]);
                 position += 1;
             } else if byte == quote {
                 in_quotes = !in_quotes;
                 was_quoted = true;
             } else if byte == delimiter && !in_quotes {
-                fields.push(self.csv_field(std::mem::take(&mut field), was_quoted)?);
+                fields.end_field(null(was_quoted));
                 was_quoted = false;
             } else {
-                field.push(byte);
+                fields.bytes.push(byte);
             }
             position += 1;
         }
-        fields.push(self.csv_field(field, was_quoted)?);
-        Ok(fields)
-    }
-
-    fn csv_field(&self, field: Vec<u8>, was_quoted: bool) -> Result<Option<String>> {
-        if !was_quoted && field == self.format.null.as_bytes() {
-            return Ok(None);
-        }
-        utf8(field).map(Some)
+        fields.end_field(null(was_quoted));
     }
 }
 
-fn utf8(bytes: Vec<u8>) -> Result<String> {
-    String::from_utf8(bytes).map_err(|_| {
+fn utf8(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| {
         SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\"")
     })
 }
 
 /// Resolves the backslash sequences of the text format.
-fn unescape(raw: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(raw.len());
+fn unescape(raw: &[u8], plain: &mut Vec<u8>) {
     let mut bytes = raw.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
         if byte != b'\\' {
@@ -221,7 +261,6 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
             Some(other) => plain.push(other),
         }
     }
-    plain
 }
 
 #[cfg(test)]
@@ -230,21 +269,20 @@ mod tests {
 
     fn lines(format: Format, chunks: &[&str]) -> String {
         let mut splitter = Splitter::new(format);
-        let mut lines = Vec::new();
-        for chunk in chunks {
-            splitter.push(chunk.as_bytes());
-            while let Some(line) = splitter.next_line().unwrap() {
-                lines.push(line);
+        let (mut line, mut lines) = (Line::default(), Vec::new());
+        for chunk in chunks.iter().map(Some).chain([None]) {
+            match chunk {
+                Some(chunk) => splitter.push(chunk.as_bytes()),
+                None => splitter.end(),
+            }
+            while splitter.next_line(&mut line).unwrap() {
+                let field = |field: Option<&str>| field.map_or("NULL".to_owned(), |text| format!("{text:?}"));
+                let fields = line.fields().map(|text| field(text.unwrap())).collect::<Vec<_>>();
+                assert_eq!(fields.len(), line.width());
+                lines.push(fields.join(" "));
             }
         }
-        splitter.end();
-        while let Some(line) = splitter.next_line().unwrap() {
-            lines.push(line);
-        }
-        let field =
-            |field: &Option<String>| field.as_ref().map_or("NULL".to_owned(), |text| format!("{text:?}"));
-        let lines = lines.iter().map(|line| line.iter().map(field).collect::<Vec<_>>().join(" "));
-        lines.collect::<Vec<_>>().join(" | ")
+        lines.join(" | ")
     }
 
     #[test]
@@ -274,8 +312,9 @@ mod tests {
     fn an_open_quote_is_an_error() {
         let mut splitter = Splitter::new(Format::csv());
         splitter.push(b"\"open");
-        assert!(splitter.next_line().unwrap().is_none());
+        let mut line = Line::default();
+        assert!(!splitter.next_line(&mut line).unwrap());
         splitter.end();
-        assert_eq!(splitter.next_line().unwrap_err().sqlstate, SqlState::BAD_COPY_FILE_FORMAT);
+        assert_eq!(splitter.next_line(&mut line).unwrap_err().sqlstate, SqlState::BAD_COPY_FILE_FORMAT);
     }
 }

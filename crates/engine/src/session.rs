@@ -33,6 +33,8 @@ pub struct Session {
     shared: Arc<Shared>,
     state: State,
     settings: Settings,
+    /// What the settings were when the transaction began; a rollback returns to them.
+    settings_before: Option<Settings>,
     notices: Vec<Notice>,
     copy: Option<CopyIn>,
 }
@@ -67,7 +69,14 @@ pub enum TransactionStatus {
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>) -> Session {
-        Session { shared, state: State::Idle, settings: Settings::new(), notices: Vec::new(), copy: None }
+        Session {
+            shared,
+            state: State::Idle,
+            settings: Settings::new(),
+            settings_before: None,
+            notices: Vec::new(),
+            copy: None,
+        }
     }
 
     /// Splits a string of statements.
@@ -159,8 +168,15 @@ impl Session {
             Control::Begin { read_only } => Ok(self.begin(read_only)),
             Control::Commit => self.commit().await,
             Control::Rollback => Ok(self.rollback()),
-            Control::Set { name, value } => {
-                self.settings.set(&name, &value)?;
+            Control::Set { name, value, local: true } => {
+                self.set_local(&name, value.as_deref())?;
+                Ok(Response::complete("SET"))
+            }
+            Control::Set { name, value, local: false } => {
+                match value {
+                    Some(value) => self.settings.set(&name, &value)?,
+                    None => self.settings.reset(&name)?,
+                }
                 Ok(Response::complete("SET"))
             }
             Control::Reset { name } => {
@@ -247,7 +263,7 @@ impl Session {
             let mut transaction = Transaction::begin(&shared.reads);
             transaction.read_as_of(self.settings.as_of());
             let response = self.run(&mut transaction, prepared, parameters).await?;
-            match shared.commit(transaction, &turn).await {
+            match shared.commit(transaction, &turn, self.settings.acknowledged()).await {
                 Ok(_) => return Ok(response),
                 Err(CommitError::Conflict) if turn.is_alone() => break,
                 Err(CommitError::Conflict) => {}
@@ -337,6 +353,7 @@ impl Session {
     fn open(&mut self, implicit: bool, read_only: bool) {
         let transaction = Transaction::begin(&self.shared.reads);
         let history = History::default();
+        self.settings_before = Some(self.settings.clone());
         self.state = State::Open(Box::new(Open { transaction, history, implicit, read_only }));
     }
 
@@ -346,17 +363,48 @@ impl Session {
                 self.warn_of_no_transaction();
                 Ok(Response::complete("COMMIT"))
             }
-            State::Failed { .. } => Ok(Response::complete("ROLLBACK")),
+            State::Failed { .. } => {
+                self.settings_of_before();
+                Ok(Response::complete("ROLLBACK"))
+            }
             State::Open(open) => {
-                let committed = self.shared.commit(open.transaction, &self.shared.turns.together()).await;
+                let committed = self.commit_open(*open).await;
                 match committed {
-                    Ok(_) => {}
-                    Err(CommitError::Conflict) => self.repeat(open.history).await?,
-                    Err(CommitError::Failed(error)) => return Err(error),
+                    Ok(()) => {
+                        self.settings_before = None;
+                        self.settings.end_transaction()?;
+                    }
+                    Err(_) => self.settings_of_before(),
                 }
-                Ok(Response::complete("COMMIT"))
+                committed.map(|()| Response::complete("COMMIT"))
             }
         }
+    }
+
+    async fn commit_open(&mut self, open: Open) -> Result<()> {
+        let shared = self.shared.clone();
+        let turn = shared.turns.together();
+        match shared.commit(open.transaction, &turn, self.settings.acknowledged()).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Conflict) => self.repeat(open.history).await,
+            Err(CommitError::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Undoes what the transaction has set.
+    fn settings_of_before(&mut self) {
+        if let Some(before) = self.settings_before.take() {
+            self.settings = before;
+        }
+    }
+
+    fn set_local(&mut self, name: &str, value: Option<&str>) -> Result<()> {
+        if matches!(self.state, State::Idle) {
+            let message = "SET LOCAL can only be used in transaction blocks";
+            self.notices.push(Notice::warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
+            return Ok(());
+        }
+        self.settings.set_local(name, value)
     }
 
     /// Runs a transaction that was overtaken again from its beginning. If every statement answers what its
@@ -376,7 +424,7 @@ impl Session {
                 }
             }
             self.notices.truncate(notices_before);
-            match shared.commit(transaction, &turn).await {
+            match shared.commit(transaction, &turn, self.settings.acknowledged()).await {
                 Ok(_) => return Ok(()),
                 Err(CommitError::Conflict) if turn.is_alone() => break,
                 Err(CommitError::Conflict) => {}
@@ -391,6 +439,7 @@ impl Session {
             self.warn_of_no_transaction();
         }
         self.state = State::Idle;
+        self.settings_of_before();
         Response::complete("ROLLBACK")
     }
 
@@ -426,6 +475,7 @@ impl Session {
         };
         if implicit {
             self.state = State::Idle;
+            self.settings_of_before();
         }
     }
 
@@ -477,7 +527,7 @@ impl Session {
         }
         let mut transaction = Transaction::begin(&shared.reads);
         let rows = copy.finish(&shared.planner, &mut transaction).await?;
-        match shared.commit(transaction, &shared.turns.together()).await {
+        match shared.commit(transaction, &shared.turns.together(), self.settings.acknowledged()).await {
             Ok(_) => Ok(rows),
             // Rows that are only inserted depend on nothing but their table.
             Err(CommitError::Conflict) => Err(overtaken()),

@@ -10,7 +10,7 @@ use springtide_sql::sqlparser::ast::{
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::target::Target;
-use crate::copy_format::{Format, Splitter};
+use crate::copy_format::{Format, Line, Splitter};
 use crate::transaction::Transaction;
 
 /// Lines parsed into one batch.
@@ -50,6 +50,7 @@ impl Copy {
     pub(crate) fn begin(&self) -> CopyIn {
         CopyIn {
             splitter: Splitter::new(self.format.clone()),
+            line: Line::default(),
             fields: self.columns.iter().map(|_| StringBuilder::new()).collect(),
             lines: 0,
             batched_lines: 0,
@@ -113,6 +114,8 @@ fn one_byte(option: &str, value: char) -> Result<u8> {
 pub(crate) struct CopyIn {
     copy: Copy,
     splitter: Splitter,
+    /// The line at hand.
+    line: Line,
     /// The fields of the lines that are not in a batch yet, by column.
     fields: Vec<StringBuilder>,
     lines: usize,
@@ -138,15 +141,17 @@ impl CopyIn {
     fn take_lines(&mut self) -> Result<()> {
         loop {
             let line = self.lines + 1;
-            let next = self.splitter.next_line().map_err(|error| self.at_line(error, line))?;
-            let Some(fields) = next else { return Ok(()) };
+            let next = self.splitter.next_line(&mut self.line);
+            if !next.map_err(|error| self.at_line(error, line))? {
+                return Ok(());
+            }
             self.lines = line;
-            if fields.len() != self.fields.len() {
-                return Err(self.at_line(self.wrong_width(fields.len()), line));
+            if self.line.width() != self.fields.len() {
+                return Err(self.at_line(self.wrong_width(self.line.width()), line));
             }
-            for (builder, field) in self.fields.iter_mut().zip(&fields) {
-                builder.append_option(field.as_deref());
-            }
+            let fields = self.fields.iter_mut().zip(self.line.fields());
+            let appended = fields.map(|(builder, field)| field.map(|field| builder.append_option(field)));
+            appended.collect::<Result<()>>().map_err(|error| self.at_line(error, line))?;
             if self.lines - self.batched_lines >= LINES_PER_BATCH {
                 self.finish_batch()?;
             }

@@ -201,11 +201,13 @@ struct Disk {
     full: Arc<AtomicBool>,
     /// Whole files that still find their place.
     puts_left: Arc<AtomicU64>,
+    /// How often the log was synced.
+    syncs: Arc<AtomicU64>,
 }
 
 impl Default for Disk {
     fn default() -> Disk {
-        Disk { full: Arc::default(), puts_left: Arc::new(AtomicU64::new(u64::MAX)) }
+        Disk { full: Arc::default(), puts_left: Arc::new(AtomicU64::new(u64::MAX)), syncs: Arc::default() }
     }
 }
 
@@ -264,6 +266,7 @@ impl LogFile for DiskFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.0.check()?;
+        self.0.syncs.fetch_add(1, Ordering::SeqCst);
         self.1.sync()
     }
 
@@ -299,6 +302,51 @@ async fn after_a_failed_write_reads_go_on_and_writes_are_refused() {
     drop(database);
     assert_eq!(visit(&directory, "SELECT * FROM t").await, "1 | 2");
     assert_eq!(visit(&directory, "INSERT INTO t VALUES (3); SELECT * FROM v").await, "6");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_not_waited_for_is_synced_soon() {
+    let directory = directory();
+    let disk = Disk::default();
+    let database = Database::open_on(Arc::new(disk.clone()), directory.path(), OPTIONS).unwrap();
+    let syncs = || disk.syncs.load(Ordering::SeqCst);
+    let mut session = database.session();
+    let schema =
+        "CREATE TABLE t (a int PRIMARY KEY); CREATE MATERIALIZED VIEW v AS SELECT sum(a) AS s FROM t";
+    run(&mut session, schema).await.unwrap();
+    // Every commit is synced before it is acknowledged.
+    for value in 0..5 {
+        let before = syncs();
+        run(&mut session, &format!("INSERT INTO t VALUES ({value})")).await.unwrap();
+        assert_eq!(syncs(), before + 1);
+    }
+    run(&mut session, "SET synchronous_commit = off").await.unwrap();
+    let before = syncs();
+    for value in 5..2000 {
+        run(&mut session, &format!("INSERT INTO t VALUES ({value})")).await.unwrap();
+    }
+    assert_eq!(run(&mut session, "SELECT * FROM v").await.unwrap(), "1999000");
+    assert!(syncs() < before + 500, "{} syncs", syncs() - before);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let idle = syncs();
+    assert!(idle > before, "it was synced");
+    // What is not a commit of rows is waited for all the same.
+    run(&mut session, "CREATE TABLE u (a int)").await.unwrap();
+    assert_eq!(syncs(), idle + 1);
+    // One that waits takes those before it along.
+    run(&mut session, "INSERT INTO u VALUES (1)").await.unwrap();
+    run(&mut session, "BEGIN; SET LOCAL synchronous_commit = on; INSERT INTO u VALUES (2); COMMIT")
+        .await
+        .unwrap();
+    assert!(syncs() > idle + 1);
+    assert_eq!(run(&mut session, "SHOW synchronous_commit").await.unwrap(), "off");
+    disk.full.store(true, Ordering::SeqCst);
+    assert_eq!(error(&mut session, "INSERT INTO u VALUES (3)").await.sqlstate.code(), "53100");
+    disk.full.store(false, Ordering::SeqCst);
+    drop(session);
+    database.shutdown().await;
+    assert_eq!(visit(&directory, "SELECT * FROM u").await, "1 | 2");
+    assert_eq!(visit(&directory, "SELECT count(*) FROM t").await, "2000");
 }
 
 /// A copy of a sample directory. Directories that older versions wrote stay readable: a new format gets a new sample, and
