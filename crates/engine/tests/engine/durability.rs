@@ -631,3 +631,30 @@ async fn a_directory_in_format_2_opens() {
     assert_eq!(failed.sqlstate.code(), "22012");
     database.shutdown().await;
 }
+
+/// The log has commits that nobody waited for, and room behind its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_in_format_3_opens() {
+    let directory = sample("format-3");
+    let then = "FOR SYSTEM_TIME AS OF '2026-11-23 09:42:00.961761+00'";
+    let past = |query: &str| query.replace("@then", then);
+    for (query, answer) in [
+        (
+            "SELECT id, b, s, l, r, d, n, t, v, length(y) FROM everything WHERE id = 1",
+            "1 true -2 101 1.5 2.5 123456.789 tide ebb 2",
+        ),
+        ("SELECT id, l, t FROM everything @then", "1 100 tide | 2 42 mostly null"),
+        ("SELECT id, l FROM everything", "1 101 | 2 42 | 3 7"),
+        ("SELECT what FROM log", "not waited for | one | one | waited for"),
+        ("SELECT what FROM log @then", "one | one"),
+        ("SELECT * FROM sums", "3 150"),
+        ("SELECT * FROM sums @then", "2 142"),
+        ("SELECT * FROM of_sums", "4"),
+        ("SELECT a FROM later", "7"),
+        ("SHOW SNAPSHOTS", "early 2026-11-23T09:42:00.961761Z"),
+        ("INSERT INTO everything (id, l) VALUES (4, 7); SELECT l FROM sums", "157"),
+        ("SELECT l FROM sums", "157"),
+    ] {
+        assert_eq!(visit(&directory, &past(query)).await, answer, "{query}");
+    }
+}
