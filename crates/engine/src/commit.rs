@@ -16,6 +16,17 @@ pub(crate) struct Commit {
     pub(crate) writes: Vec<(RelationId, ZBatch)>,
     /// The catalog that it leaves behind, if it ran DDL.
     pub(crate) catalog: Option<Catalog>,
+    /// When it is acknowledged. DDL always waits.
+    pub(crate) acknowledged: Acknowledged,
+}
+
+/// When a commit is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acknowledged {
+    /// When it is on disk.
+    Durable,
+    /// When others see it; it is on disk soon after.
+    Visible,
 }
 
 /// Why a commit was refused.

@@ -57,13 +57,12 @@ pub(crate) fn check_unique(relation: &Relation, contents: &state::Relation, delt
 /// Fails with `23505` if rows, whose weights are positive, hold a key twice.
 pub(crate) fn check_distinct(relation: &Relation, key: &[usize], rows: &ZBatch) -> Result<()> {
     let keys = columns(rows.rows(), key);
-    let mut seen = HashSet::new();
-    for (row, row_key) in row_keys(&keys).into_iter().enumerate() {
-        if rows.weights().value(row) > 1 || !seen.insert(row_key) {
-            return Err(duplicate_key(relation, key, &keys, row));
-        }
+    let first = state::first_equal(&keys, rows.len());
+    let is_again = |row: &usize| rows.weights().value(*row) > 1 || first[*row] as usize != *row;
+    match (0..rows.len()).find(is_again) {
+        None => Ok(()),
+        Some(row) => Err(duplicate_key(relation, key, &keys, row)),
     }
-    Ok(())
 }
 
 /// The error that PostgreSQL reports for a key that is there twice.
@@ -89,9 +88,8 @@ pub(crate) fn row_keys(keys: &[ArrayRef]) -> Vec<OwnedRow> {
 
 /// The first of several rows with equal keys, for each key, in order.
 pub(crate) fn first_of_each_key(keys: &[ArrayRef]) -> UInt32Array {
-    let mut seen = HashSet::new();
-    let rows = row_keys(keys);
-    (0_u32..).zip(rows).filter(|(_, row)| seen.insert(row.clone())).map(|(index, _)| index).collect()
+    let first = state::first_equal(keys, keys.first().map_or(0, |key| key.len()));
+    (0_u32..).zip(first).filter(|(row, first)| row == first).map(|(row, _)| row).collect()
 }
 
 fn values_text(columns: &[ArrayRef], row: usize) -> String {

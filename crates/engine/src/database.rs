@@ -11,7 +11,7 @@ use springtide_storage::{FileSystem, LocalFileSystem};
 use springtide_types::{Epoch, Result, SqlError, SqlState, ZBatch};
 
 use crate::checkpoint::Checkpoints;
-use crate::commit::CommitError;
+use crate::commit::{Acknowledged, CommitError};
 use crate::reads::Reads;
 use crate::recovery::{Recovered, recover};
 use crate::sequencer::Sequencer;
@@ -123,7 +123,7 @@ impl Database {
         transaction.write(&relation, ZBatch::inserts(rows), false)?;
         let epoch = transaction.epoch();
         let turn = self.shared.turns.together();
-        match self.shared.commit(transaction, &turn).await {
+        match self.shared.commit(transaction, &turn, Acknowledged::Durable).await {
             Ok(committed) => Ok(committed.unwrap_or(epoch)),
             Err(CommitError::Conflict) => {
                 let message = format!("table \"{table}\" was dropped meanwhile");
@@ -201,8 +201,9 @@ impl Shared {
         &self,
         transaction: Transaction,
         turn: &Turn<'_>,
+        acknowledged: Acknowledged,
     ) -> Result<Option<Epoch>, CommitError> {
-        let Some(commit) = transaction.into_commit() else { return Ok(None) };
+        let Some(commit) = transaction.into_commit(acknowledged) else { return Ok(None) };
         let _entered = turn.enter().await;
         self.sequencer.commit(commit).await.map(Some)
     }

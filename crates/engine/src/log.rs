@@ -4,18 +4,26 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use springtide_catalog::CatalogChange;
 use springtide_storage::{FileSystem, Record, Replayed, StorageError, Wal};
 use springtide_types::{Epoch, RelationId, Result, SqlError, SqlState, ZBatch};
 
+use crate::commit::Acknowledged;
+
 /// What to do after a failed write.
 const NO_MORE_WRITES: &str = "The database answers queries but takes no writes until it is started again. \
     See to the disk first; what was acknowledged is safe.";
 
+/// How long a commit that is not waited for may take to get to disk, but for the time that it takes to write it.
+const SOON: Duration = Duration::from_millis(100);
+
 /// The log of commits. Holds the lock on its directory.
 pub(crate) struct Log {
     wal: Wal,
+    /// When what was written last is to be durable, if it is not yet.
+    sync_by: Option<Instant>,
     _lock: File,
 }
 
@@ -30,12 +38,27 @@ impl Log {
     ) -> Result<(Log, Replayed)> {
         let opened = Wal::open(files, &directory.join("wal"), after, replay);
         let (wal, replayed) = opened.map_err(storage_error)?;
-        Ok((Log { wal, _lock: lock }, replayed))
+        Ok((Log { wal, sync_by: None, _lock: lock }, replayed))
     }
 
-    /// What comes next goes into another file than what came before.
-    pub(crate) fn rotate(&mut self) {
-        self.wal.rotate();
+    /// What comes next goes into another file than what came before, which is durable then.
+    pub(crate) fn rotate(&mut self) -> Result<()> {
+        self.sync_by = None;
+        self.wal.rotate().map_err(|error| self.failed(error))
+    }
+
+    /// When [`Log::sync`] is due, if it is.
+    pub(crate) fn sync_by(&self) -> Option<Instant> {
+        self.sync_by
+    }
+
+    /// Makes everything durable that was written. A failure shows to whoever commits next.
+    pub(crate) fn sync(&mut self) {
+        if self.sync_by.take().is_some()
+            && let Err(error) = self.wal.sync()
+        {
+            tracing::error!("commits that were not waited for may be lost: {error}");
+        }
     }
 
     /// Drops the files with nothing later than an epoch.
@@ -51,23 +74,33 @@ impl Log {
         Err(storage_error(StorageError::Poisoned).with_hint(NO_MORE_WRITES))
     }
 
-    /// Makes what an epoch did durable.
+    /// Writes what an epoch did, and makes it durable if somebody waits for that.
     pub(crate) fn append(
         &mut self,
         epoch: Epoch,
         catalog: Option<&CatalogChange>,
-        deltas: &BTreeMap<RelationId, Vec<ZBatch>>,
+        deltas: &BTreeMap<RelationId, ZBatch>,
+        acknowledged: Acknowledged,
     ) -> Result<()> {
-        let deltas =
-            deltas.iter().flat_map(|(table, deltas)| deltas.iter().map(|delta| (*table, delta.clone())));
         let catalog = catalog.map(CatalogChange::encode).unwrap_or_default();
-        let record = Record { epoch, catalog, deltas: deltas.collect() };
-        self.wal.append(&record).map_err(|error| {
-            tracing::error!("a commit could not be written: {error}");
-            let refuses = self.wal.is_poisoned();
-            let error = storage_error(error);
-            if refuses { error.with_hint(NO_MORE_WRITES) } else { error }
-        })
+        let deltas = deltas.iter().map(|(table, delta)| (*table, delta.clone())).collect();
+        let record = Record { epoch, catalog, deltas };
+        let written = match acknowledged {
+            Acknowledged::Durable => self.wal.append(&record),
+            Acknowledged::Visible => self.wal.write(&record),
+        };
+        written.map_err(|error| self.failed(error))?;
+        match acknowledged {
+            Acknowledged::Durable => self.sync_by = None,
+            Acknowledged::Visible => self.sync_by = self.sync_by.or_else(|| Some(Instant::now() + SOON)),
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: StorageError) -> SqlError {
+        tracing::error!("the log could not be written: {error}");
+        let error = storage_error(error);
+        if self.wal.is_poisoned() { error.with_hint(NO_MORE_WRITES) } else { error }
     }
 }
 

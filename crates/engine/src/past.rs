@@ -1,8 +1,9 @@
 //! The past of a database in a directory: what its relations held at any epoch since they exist.
 //!
-//! A relation at an epoch is its newest base that is not later, plus the changes since: those in files, then those
-//! that no checkpoint has written yet, which its contents keep. O(base + changes since the base); a checkpoint
-//! writes a base when the changes since the last one outweigh the rows, so that is O(rows at the epoch) on average.
+//! A relation at an epoch is its last base before it plus the changes since, or the first base after it, or what its contents
+//! hold now, minus the changes until then: whichever is less to read. Changes are in files, and those that no checkpoint has
+//! written yet are kept by the contents. O(base + changes to it); a checkpoint writes a base when the changes since the last one
+//! outweigh the rows, so that is O(rows at the epoch) on average.
 
 use std::sync::Arc;
 
@@ -13,12 +14,13 @@ use chrono::DateTime;
 use parking_lot::{Mutex, RwLock};
 use springtide_catalog::{CatalogChange, Relation};
 use springtide_state::{self as state, RecordedChanges};
-use springtide_storage::{CatalogEntry, DataFile, History, Manifest, RelationHistory};
+use springtide_storage::{Base, CatalogEntry, DataFile, History, Manifest, RelationHistory};
 use springtide_types::{Changes, Epoch, ErrorDelta, Result, SqlError, SqlState, ZBatch};
 
 use crate::log::storage_error;
+use crate::overlay::overlay;
+use crate::recent::Recent;
 use crate::versions::versions;
-use crate::write_set::overlay;
 
 /// The history of a database, and the manifest that says what there is of it.
 pub(crate) struct Past {
@@ -28,6 +30,7 @@ pub(crate) struct Past {
     retired: Mutex<Vec<Arc<Manifest>>>,
     /// Changes to the catalog that no manifest has yet, by ascending epoch.
     catalog_changes: Mutex<Vec<CatalogEntry>>,
+    recent: Recent,
 }
 
 impl Past {
@@ -37,6 +40,7 @@ impl Past {
             manifest: RwLock::new(Arc::new(manifest)),
             retired: Mutex::default(),
             catalog_changes: Mutex::default(),
+            recent: Recent::default(),
         }
     }
 
@@ -80,22 +84,57 @@ impl Past {
         self.history.collect_garbage(&live).map_err(storage_error)
     }
 
-    /// The rows with positive weights of a relation at an epoch that is complete, or the error that it held then.
+    /// The rows with positive weights of a relation at an epoch, or the error that it held then. It is complete up to
+    /// `present`, an epoch not before that, at which its contents can still be read.
     pub(crate) fn rows(
         &self,
         relation: &Relation,
         contents: &state::Relation,
         epoch: Epoch,
+        present: Epoch,
     ) -> Result<Vec<ZBatch>> {
-        let log = self.log(relation, contents, epoch)?;
-        log.check_readable()?;
-        let mut deltas = Vec::new();
-        let mut take = |piece: Changes| deltas.push(piece.delta().clone());
-        if let Some(known) = log.known() {
-            self.read_at(known, epoch, &relation.schema(), &mut take)?;
+        let log = self.log(relation, contents, present)?;
+        log.check_readable(epoch)?;
+        if let Some(rows) = self.recent.get(relation.id, epoch) {
+            return Ok(rows);
         }
-        log.unwritten(0).for_each(take);
-        Ok(overlay(Vec::new(), &deltas))
+        let whole = log.nearest_whole(epoch, contents.len());
+        let snapshot = match whole.held {
+            Held::Nothing => Vec::new(),
+            Held::Base(base) => self.read_rows(&log, &base.files)?,
+            Held::Contents => {
+                (0..contents.shards()).flat_map(|shard| contents.snapshot_shard(shard, present).0).collect()
+            }
+        };
+        let deltas = self.log_between(&log, whole.epoch.min(epoch), whole.epoch.max(epoch))?;
+        let deltas = deltas.iter().map(Changes::delta);
+        // From a later moment the way leads back.
+        let deltas: Vec<_> = match whole.epoch > epoch {
+            true => deltas.map(ZBatch::negate).collect(),
+            false => deltas.cloned().collect(),
+        };
+        let rows = overlay(snapshot, &deltas);
+        self.recent.put(relation.id, epoch, &rows);
+        Ok(rows)
+    }
+
+    fn read_rows(&self, log: &Log<'_>, files: &[DataFile]) -> Result<Vec<ZBatch>> {
+        let mut rows = Vec::new();
+        if let Some(known) = log.known() {
+            let take = |piece: Changes| rows.push(piece.delta().clone());
+            self.read(known, files.iter(), &log.relation.schema(), take)?;
+        }
+        Ok(rows)
+    }
+
+    /// The changes later than `after` and not later than `until`, in files or not, in pieces.
+    fn log_between(&self, log: &Log<'_>, after: Epoch, until: Epoch) -> Result<Vec<Changes>> {
+        let mut pieces = Vec::new();
+        if let Some(known) = log.known() {
+            self.read_between(known, after, until, &log.relation.schema(), |piece| pieces.push(piece))?;
+        }
+        pieces.extend(log.unwritten(after, until));
+        Ok(pieces)
     }
 
     /// What changed in a relation after one epoch and until another, which is complete: its columns, then
@@ -113,11 +152,7 @@ impl Past {
         {
             return Err(too_early(relation, known.since));
         }
-        let mut pieces = Vec::new();
-        if let Some(known) = log.known() {
-            self.read_between(known, after, until, &relation.schema(), |piece| pieces.push(piece))?;
-        }
-        pieces.extend(log.unwritten(after));
+        let pieces = self.log_between(&log, after, until)?;
         weighed(&net_changes(&Changes::merge(relation.schema(), &pieces))?)
             .map_err(|error| SqlError::internal(error.to_string()))
     }
@@ -132,7 +167,7 @@ impl Past {
         until: Epoch,
     ) -> Result<ZBatch> {
         let log = self.log(relation, contents, until)?;
-        log.check_readable()?;
+        log.check_readable(until)?;
         let mut pieces = Vec::new();
         if let Some(known) = log.known() {
             let schema = relation.schema();
@@ -142,7 +177,7 @@ impl Past {
             let after = oldest.map_or(0, |base| base.epoch);
             self.read_between(known, after, until, &schema, |piece| pieces.push(piece))?;
         }
-        pieces.extend(log.unwritten(0));
+        pieces.extend(log.unwritten(0, until));
         versions(&net_changes(&Changes::merge(relation.schema(), &pieces))?)
             .map_err(|error| SqlError::internal(error.to_string()))
     }
@@ -151,7 +186,7 @@ impl Past {
         // In this order: what the contents no longer keep is in the manifest that is read after.
         let recorded = contents.recorded(until);
         let recorded = recorded.ok_or_else(|| SqlError::internal("no changes are kept"))?;
-        Ok(Log { relation, until, recorded, manifest: self.manifest() })
+        Ok(Log { relation, present: until, recorded, manifest: self.manifest() })
     }
 
     /// Hands on what in files adds up to a relation at an epoch: its newest base, and the changes since.
@@ -177,7 +212,11 @@ impl Past {
         schema: &SchemaRef,
         mut take: impl FnMut(Changes),
     ) -> Result<()> {
-        self.read(relation, relation.changes(after, until), schema, |piece| take(piece.between(after, until)))
+        for file in relation.changes(after, until) {
+            let read = self.history.read_between(&relation.directory, file, schema, after, until);
+            read.map_err(storage_error)?.into_iter().for_each(&mut take);
+        }
+        Ok(())
     }
 
     /// Hands on what is in files, one file after the other.
@@ -196,12 +235,35 @@ impl Past {
     }
 }
 
-/// Where the changes of a relation until an epoch are.
+/// Where the changes of a relation until the present are.
 struct Log<'a> {
     relation: &'a Relation,
-    until: Epoch,
+    present: Epoch,
     manifest: Arc<Manifest>,
     recorded: RecordedChanges,
+}
+
+/// All rows of a relation at an epoch, from which those at another follow by the changes between.
+struct Whole<'a> {
+    epoch: Epoch,
+    held: Held<'a>,
+    /// How many rows there are.
+    rows: u64,
+}
+
+/// Where all rows of a relation are.
+enum Held<'a> {
+    /// There were none yet.
+    Nothing,
+    Base(&'a Base),
+    Contents,
+}
+
+impl<'a> Whole<'a> {
+    fn base(base: &'a Base) -> Whole<'a> {
+        let rows = base.files.iter().map(|file| file.rows).sum();
+        Whole { epoch: base.epoch, held: Held::Base(base), rows }
+    }
 }
 
 impl Log<'_> {
@@ -214,12 +276,12 @@ impl Log<'_> {
         self.known().map_or(self.recorded.after + 1, |known| known.since)
     }
 
-    /// Fails if the relation can't be read at the end, or holds an error then.
-    fn check_readable(&self) -> Result<()> {
-        if self.until < self.since() {
+    /// Fails if the relation can't be read at an epoch, or holds an error then.
+    fn check_readable(&self, epoch: Epoch) -> Result<()> {
+        if epoch < self.since() {
             return Err(too_early(self.relation, self.since()));
         }
-        self.error().map_or(Ok(()), Err)
+        self.error(epoch).map_or(Ok(()), Err)
     }
 
     /// Up to here the changes are in files.
@@ -227,18 +289,40 @@ impl Log<'_> {
         self.known().map_or(self.recorded.after, |_| self.manifest.epoch)
     }
 
-    /// The changes later than an epoch that are in no file.
-    fn unwritten(&self, after: Epoch) -> impl Iterator<Item = Changes> {
-        let after = self.written().max(after);
-        self.recorded.rows.iter().map(move |piece| piece.between(after, self.until))
+    /// That which leads to an epoch at the least cost: the last one before it or the first one after it. `rows` are in
+    /// the contents now.
+    fn nearest_whole(&self, epoch: Epoch, rows: u64) -> Whole<'_> {
+        let bases = self.known().map_or(&[][..], |known| &known.bases);
+        let (before, after) = bases.split_at(bases.partition_point(|base| base.epoch <= epoch));
+        let before = before.last().map_or(Whole { epoch: 0, held: Held::Nothing, rows: 0 }, Whole::base);
+        let contents = Whole { epoch: self.present, held: Held::Contents, rows };
+        let after = after.first().map_or(contents, Whole::base);
+        if self.cost(&after, epoch) < self.cost(&before, epoch) { after } else { before }
     }
 
-    /// The first error that the relation holds at the end.
-    fn error(&self) -> Option<SqlError> {
+    /// What it costs, in rows that are read, to get from the rows at one epoch to those at another. A change is read, and
+    /// summed up with those of equal rows.
+    fn cost(&self, whole: &Whole<'_>, epoch: Epoch) -> u64 {
+        let (after, until) = (whole.epoch.min(epoch), whole.epoch.max(epoch));
+        let files = self.known().into_iter().flat_map(|known| known.changes(after, until));
+        let unwritten = self.unwritten(after, until).map(|piece| piece.len() as u64);
+        whole.rows + 2 * files.map(|file| file.rows).chain(unwritten).sum::<u64>()
+    }
+
+    /// The changes later than `after` and not later than `until` that are in no file.
+    fn unwritten(&self, after: Epoch, until: Epoch) -> impl Iterator<Item = Changes> {
+        let after = self.written().max(after);
+        let pieces = self.recorded.rows.iter().map(move |piece| piece.between(after, until));
+        pieces.filter(|piece| !piece.is_empty())
+    }
+
+    /// The first error that the relation holds at the end of an epoch.
+    fn error(&self, epoch: Epoch) -> Option<SqlError> {
         let written = self.known().into_iter().flat_map(|known| &known.errors);
-        let written = written.filter(|change| change.epoch <= self.until);
+        let written = written.filter(|change| change.epoch <= epoch);
         let written = written.map(|change| ErrorDelta { error: change.error(), weight: change.weight });
-        let unwritten = self.recorded.errors.iter().filter(|(epoch, _)| *epoch > self.written());
+        let unwritten = self.recorded.errors.iter();
+        let unwritten = unwritten.filter(|(changed, _)| *changed > self.written() && *changed <= epoch);
         ErrorDelta::first(written.chain(unwritten.map(|(_, delta)| delta.clone())))
     }
 }

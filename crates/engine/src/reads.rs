@@ -111,7 +111,9 @@ impl ReadPoint {
         if epoch == self.epoch {
             return self.snapshot(relation).await;
         }
-        self.of_past(relation, move |past, relation, contents| past.rows(relation, contents, epoch)).await
+        let present = self.epoch;
+        self.of_past(relation, move |past, relation, contents| past.rows(relation, contents, epoch, present))
+            .await
     }
 
     /// What changed in a relation after one epoch and until another that is not later than this one: its columns,

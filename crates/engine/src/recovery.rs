@@ -235,7 +235,7 @@ impl Tail {
         if replayed.torn_bytes > 0 {
             let bytes = replayed.torn_bytes;
             tracing::warn!(
-                "cut off {bytes} bytes at the end of the log: a commit that was never acknowledged"
+                "cut off {bytes} bytes at the end of the log: what a crash has left of commits that were not on disk yet"
             );
         }
         let (commits, seconds) = (replayed.records, started.elapsed().as_secs_f64());

@@ -9,16 +9,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use springtide_catalog::{Catalog, CatalogChange, Relation, RelationKind};
 use springtide_dataflow::{Beginning, CreateView, Freeze, Workers};
 use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
 use tokio::sync::oneshot;
 
-use crate::commit::{Commit, CommitError, TableReads};
+use crate::commit::{Acknowledged, Commit, CommitError, TableReads};
 use crate::constraints::check_unique;
 use crate::log::Log;
 use crate::moment::now;
@@ -40,7 +40,7 @@ pub(crate) enum Request {
     Commit(Box<Commit>, oneshot::Sender<Result<Epoch, CommitError>>),
     /// Divide the log: what is committed before the read point that is sent back, and what comes after. At this point cut
     /// through the state of some views.
-    Divide(Vec<RelationId>, oneshot::Sender<(ReadPoint, Freezes)>),
+    Divide(Vec<RelationId>, oneshot::Sender<Result<(ReadPoint, Freezes), SqlError>>),
     /// Drop the parts of the log that hold nothing later than an epoch.
     Forget(Epoch, oneshot::Sender<Result<(), SqlError>>),
     Shutdown,
@@ -100,7 +100,7 @@ impl Sequencer {
     pub(crate) fn divide_log(&self, views: Vec<RelationId>) -> Result<(ReadPoint, Freezes), SqlError> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Divide(views, reply)).map_err(|_| shutting_down())?;
-        answer.blocking_recv().map_err(|_| shutting_down())
+        answer.blocking_recv().map_err(|_| shutting_down())?
     }
 
     /// Drops the parts of the log that hold nothing later than an epoch.
@@ -152,12 +152,25 @@ struct State {
 struct Group {
     epoch: Epoch,
     deltas: BTreeMap<RelationId, Vec<ZBatch>>,
+    /// Durable if any of its commits is to be.
+    acknowledged: Acknowledged,
     acknowledgements: Vec<oneshot::Sender<Result<Epoch, CommitError>>>,
 }
 
 impl Group {
     fn new(epoch: Epoch) -> Group {
-        Group { epoch, deltas: BTreeMap::new(), acknowledgements: Vec::new() }
+        Group {
+            epoch,
+            deltas: BTreeMap::new(),
+            acknowledged: Acknowledged::Visible,
+            acknowledgements: Vec::new(),
+        }
+    }
+
+    /// One delta per table.
+    fn take_deltas(&mut self) -> BTreeMap<RelationId, ZBatch> {
+        let deltas = std::mem::take(&mut self.deltas).into_iter();
+        deltas.map(|(table, deltas)| (table, ZBatch::concat(deltas[0].schema(), &deltas))).collect()
     }
 }
 
@@ -225,7 +238,7 @@ impl State {
         if ddl.is_some() {
             self.drop_missing(&before);
         }
-        self.send(group.epoch, group.deltas);
+        self.send(group.epoch, group.take_deltas());
         self.publish(group.epoch, ddl.is_some().then(|| Arc::new(self.objects.clone())));
         self.start_views(ddl.as_deref().unwrap_or_default(), group.epoch);
         self.trim();
@@ -254,7 +267,7 @@ impl State {
     }
 
     fn run(mut self, requests: &Receiver<Request>) {
-        while let Ok(first) = requests.recv() {
+        while let Some(first) = self.next_request(requests) {
             self.wait_for_room();
             let mut group = self.begin_group();
             let mut next = Some(first);
@@ -263,11 +276,9 @@ impl State {
                     Request::Commit(commit, reply) => group = self.take(*commit, reply, group),
                     Request::Divide(views, reply) => {
                         self.finish_group(group);
-                        if let Some(log) = &mut self.log {
-                            log.rotate();
-                        }
+                        let divided = self.log.as_mut().map_or(Ok(()), Log::rotate);
                         // A checkpoint that nobody waits for any more needs no read point.
-                        let _ = reply.send(self.cut(views));
+                        let _ = reply.send(divided.map(|()| self.cut(views)));
                         group = self.begin_group();
                     }
                     Request::Forget(epoch, reply) => {
@@ -275,14 +286,20 @@ impl State {
                     }
                     Request::Shutdown => {
                         self.finish_group(group);
-                        self.workers.shutdown();
-                        return;
+                        return self.shut_down();
                     }
                 }
                 let room = group.acknowledgements.len() < MAX_GROUP;
                 next = if room { requests.try_recv().ok() } else { None };
             }
             self.finish_group(group);
+        }
+        self.shut_down();
+    }
+
+    fn shut_down(mut self) {
+        if let Some(log) = &mut self.log {
+            log.sync();
         }
         self.workers.shutdown();
     }
@@ -293,6 +310,25 @@ impl State {
         let freeze = |view| Some((view, self.workers.freeze(view, point.epoch)?));
         let freezes = views.into_iter().filter_map(freeze).collect();
         (point, freezes)
+    }
+
+    /// Waits for a request, and sees to it meanwhile that what was written gets to disk. `None` if none can come any more.
+    fn next_request(&mut self, requests: &Receiver<Request>) -> Option<Request> {
+        let Some(log) = &mut self.log else { return requests.recv().ok() };
+        let Some(sync_by) = log.sync_by() else { return requests.recv().ok() };
+        match requests.recv_timeout(sync_by.saturating_duration_since(Instant::now())) {
+            // Whoever commits all the time does not put it off.
+            Ok(request) if Instant::now() < sync_by => Some(request),
+            Ok(request) => {
+                log.sync();
+                Some(request)
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                log.sync();
+                requests.recv().ok()
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
     }
 
     fn begin_group(&mut self) -> Group {
@@ -311,14 +347,21 @@ impl State {
         if commit.catalog.is_some() {
             self.finish_group(group);
             let mut own = self.begin_group();
+            own.acknowledged = Acknowledged::Durable;
             match self.apply_ddl(commit, &mut own) {
                 Ok(ddl) => self.finish_ddl(own, ddl, reply),
                 Err(error) => answer(reply, Err(error)),
             }
             return self.begin_group();
         }
+        let acknowledged = commit.acknowledged;
         match self.validate(&commit).and_then(|()| self.apply_writes(commit.writes, &mut group)) {
-            Ok(()) => group.acknowledgements.push(reply),
+            Ok(()) => {
+                if acknowledged == Acknowledged::Durable {
+                    group.acknowledged = acknowledged;
+                }
+                group.acknowledgements.push(reply);
+            }
             Err(error) => answer(reply, Err(error)),
         }
         group
@@ -368,18 +411,19 @@ impl State {
         }
     }
 
-    /// Makes the group durable, sends it to the workers, lets readers see it, and acknowledges it.
-    fn finish_group(&mut self, group: Group) {
+    /// Writes the group to the log, sends it to the workers, lets readers see it, and acknowledges it.
+    fn finish_group(&mut self, mut group: Group) {
         if group.acknowledgements.is_empty() && group.deltas.is_empty() {
             return;
         }
-        if let Err(error) = self.write_log(&group, None) {
+        let deltas = group.take_deltas();
+        if let Err(error) = self.write_log(&group, &deltas, None) {
             for reply in group.acknowledgements {
                 answer(reply, Err(CommitError::Failed(error.clone())));
             }
             return;
         }
-        self.send(group.epoch, group.deltas);
+        self.send(group.epoch, deltas);
         self.publish(group.epoch, None);
         for reply in group.acknowledgements {
             answer(reply, Ok(group.epoch));
@@ -388,21 +432,22 @@ impl State {
     }
 
     /// If this fails, what the tables hold of the group is never published.
-    fn write_log(&mut self, group: &Group, ddl: Option<&CatalogChange>) -> Result<(), SqlError> {
+    fn write_log(
+        &mut self,
+        group: &Group,
+        deltas: &BTreeMap<RelationId, ZBatch>,
+        ddl: Option<&CatalogChange>,
+    ) -> Result<(), SqlError> {
         match &mut self.log {
-            Some(log) if ddl.is_some() || !group.deltas.is_empty() => {
-                log.append(group.epoch, ddl, &group.deltas)
+            Some(log) if ddl.is_some() || !deltas.is_empty() => {
+                log.append(group.epoch, ddl, deltas, group.acknowledged)
             }
             _ => Ok(()),
         }
     }
 
-    fn send(&mut self, epoch: Epoch, deltas: BTreeMap<RelationId, Vec<ZBatch>>) {
-        let deltas = deltas.into_iter().map(|(table, deltas)| {
-            let schema = deltas[0].schema();
-            (table, ZBatch::concat(schema, &deltas))
-        });
-        self.workers.commit(epoch, deltas.collect());
+    fn send(&mut self, epoch: Epoch, deltas: BTreeMap<RelationId, ZBatch>) {
+        self.workers.commit(epoch, deltas.into_iter().collect());
         if !self.views.is_empty() {
             self.in_flight.push(epoch);
         }
@@ -459,14 +504,15 @@ impl State {
     }
 
     /// Nothing is dropped before that is durable: if it can't be made so, readers go on with what existed before.
-    fn finish_ddl(&mut self, group: Group, ddl: Ddl, reply: oneshot::Sender<Result<Epoch, CommitError>>) {
-        if let Err(error) = self.write_log(&group, Some(&ddl.change)) {
+    fn finish_ddl(&mut self, mut group: Group, ddl: Ddl, reply: oneshot::Sender<Result<Epoch, CommitError>>) {
+        let deltas = group.take_deltas();
+        if let Err(error) = self.write_log(&group, &deltas, Some(&ddl.change)) {
             self.objects = ddl.before;
             return answer(reply, Err(CommitError::Failed(error)));
         }
         self.drop_missing(&ddl.before.catalog);
         self.note_catalog_change(group.epoch, &ddl.change);
-        self.send(group.epoch, group.deltas);
+        self.send(group.epoch, deltas);
         let objects = Arc::new(self.objects.clone());
         self.publish(group.epoch, Some(objects));
         self.start_views(&ddl.created, group.epoch);

@@ -202,7 +202,7 @@ impl Session {
             let mut context = Context { planner: &planner, notices: &mut self.notices };
             let work = run(&mut context, &mut transaction, prepared, parameters);
             let response = until(deadline, work).await?;
-            match shared.commit(transaction, &turn).await {
+            match shared.commit(transaction, &turn, self.settings.acknowledged()).await {
                 Ok(_) => return Ok(response),
                 Err(CommitError::Conflict) if turn.is_alone() => break,
                 Err(CommitError::Conflict) => {}

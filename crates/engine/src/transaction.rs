@@ -7,12 +7,13 @@ use springtide_sql::{Scan, Time};
 use springtide_state::consolidate;
 use springtide_types::{Epoch, RelationId, Result, ZBatch};
 
-use crate::commit::{Commit, ReadSet};
+use crate::commit::{Acknowledged, Commit, ReadSet};
 use crate::constraints;
 use crate::moment::{Moment, epoch_at};
 use crate::objects::{Objects, base_tables, with_views_unfolded};
+use crate::overlay::overlay;
 use crate::reads::{ReadPoint, Reads};
-use crate::write_set::{WriteMark, WriteSet, overlay};
+use crate::write_set::{WriteMark, WriteSet};
 
 /// A transaction in progress: it reads everything at one epoch, sees its own writes on top, and remembers
 /// what it read so that the sequencer can tell whether it is still true.
@@ -225,8 +226,8 @@ impl Transaction {
             rows.extend((found.num_rows() > 0).then(|| ZBatch::inserts(found)));
         }
         rows.extend(self.writes.deltas_by_key(table.id, &keys));
-        if rows.len() == 1 && delta.len() == 1 {
-            return Ok(());
+        if rows.len() == 1 && delta.is_insert_only() {
+            return constraints::check_distinct(table, key, delta);
         }
         let after = consolidate(&ZBatch::concat(delta.schema(), &rows));
         let zero = Int64Array::new_scalar(0);
@@ -251,7 +252,7 @@ impl Transaction {
     }
 
     /// What to ask of the sequencer, or `None` if nothing was changed.
-    pub(crate) fn into_commit(self) -> Option<Commit> {
+    pub(crate) fn into_commit(self, acknowledged: Acknowledged) -> Option<Commit> {
         if self.writes.is_empty() && self.own_catalog.is_none() {
             return None;
         }
@@ -265,6 +266,7 @@ impl Transaction {
             reads: self.reads,
             writes: writes.filter(|(table, _)| exists(table)).collect(),
             catalog,
+            acknowledged,
         })
     }
 }

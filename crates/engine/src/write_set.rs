@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{ArrayRef, UInt32Array};
+use arrow::array::ArrayRef;
 use springtide_types::{RelationId, ZBatch};
 
 use crate::row_index::RowIndex;
@@ -97,16 +97,4 @@ impl TableWrites {
             self.indexed = 0;
         }
     }
-}
-
-/// The rows of a relation as a transaction sees them: a snapshot and its own changes on top.
-pub(crate) fn overlay(snapshot: Vec<ZBatch>, deltas: &[ZBatch]) -> Vec<ZBatch> {
-    if deltas.iter().all(ZBatch::is_insert_only) {
-        return snapshot.into_iter().chain(deltas.iter().cloned()).collect();
-    }
-    let schema = deltas[0].schema();
-    let all = snapshot.iter().chain(deltas).cloned().collect::<Vec<_>>();
-    let rows = springtide_state::consolidate(&ZBatch::concat(schema, &all));
-    let present = (0..rows.len() as u32).filter(|row| rows.weights().value(*row as usize) > 0);
-    vec![rows.take(&UInt32Array::from_iter_values(present))]
 }

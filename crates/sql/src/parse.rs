@@ -47,7 +47,8 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 }
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
-    let tokens = as_calls(without_other_versions(without_table_words(with_option_values(tokens))));
+    let tokens = with_option_values(with_on_as_value(tokens));
+    let tokens = as_calls(without_other_versions(without_table_words(tokens)));
     let tokens = with_match_conditions(tokens)?;
     let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error))?;
@@ -105,6 +106,21 @@ fn without_table_words(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         !dropped
     });
     kept.collect()
+}
+
+/// Makes a name of ON in `SET parameter = on`, which sqlparser takes for the beginning of something else.
+fn with_on_as_value(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    if words.next().is_some_and(|token| is_word(&token.token, Keyword::SET)) {
+        for token in &mut tokens {
+            if let Token::Word(word) = &mut token.token
+                && word.keyword == Keyword::ON
+            {
+                word.keyword = Keyword::NoKeyword;
+            }
+        }
+    }
+    tokens
 }
 
 /// Writes `WITH (option)` of a CREATE TABLE as `WITH (option = true)`, which is what it means; sqlparser

@@ -1,11 +1,12 @@
 //! Summing up the weights of equal rows.
 
-use arrow::array::{Int64Array, UInt32Array};
+use arrow::array::{ArrayRef, Int64Array, UInt32Array};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use springtide_types::ZBatch;
 use springtide_types::hash::hash_columns;
 
+use crate::buckets::in_bucket_order;
 use crate::equality::equal_pairs;
 
 /// The same Z-set with each row at most once, in order of first occurrence, and no zero weights. Rows are
@@ -14,7 +15,7 @@ pub fn consolidate(batch: &ZBatch) -> ZBatch {
     if batch.len() <= 1 && batch.weights().values().iter().all(|weight| *weight != 0) {
         return batch.clone();
     }
-    let first = first_equal(batch);
+    let first = first_equal(batch.columns(), batch.len());
     let mut weights = vec![0; batch.len()];
     for (first, weight) in first.iter().zip(batch.weights().values()) {
         weights[*first as usize] += weight;
@@ -28,26 +29,35 @@ pub fn consolidate(batch: &ZBatch) -> ZBatch {
     ZBatch::new(kept.rows().clone(), Int64Array::from(kept_weights))
 }
 
-/// For each row, the first row that is equal to it.
-fn first_equal(batch: &ZBatch) -> Vec<u32> {
-    let hashes = hash_columns(batch.columns(), batch.len());
-    let mut first = vec![0; batch.len()];
-    let mut pending = (0..batch.len() as u32).collect::<Vec<_>>();
+/// For each of so many rows, the first row that is equal to it: itself, if there is none before it. O(rows).
+pub fn first_equal(columns: &[ArrayRef], rows: usize) -> Vec<u32> {
+    let hashes = hash_columns(columns, rows);
+    let mut first = (0..rows as u32).collect::<Vec<_>>();
+    let mut pending = in_bucket_order(&hashes, rows);
     // A second round is only needed for different rows of one hash.
     while !pending.is_empty() {
-        let mut table: HashTable<u32> = HashTable::with_capacity(pending.len());
-        for &row in &pending {
-            let hash = hashes[row as usize];
-            let hash_of = |row: &u32| hashes[*row as usize];
-            first[row as usize] = match table.entry(hash, |other| hash_of(other) == hash, hash_of) {
-                Entry::Occupied(entry) => *entry.get(),
-                Entry::Vacant(entry) => *entry.insert(row).get(),
-            };
+        // The hash beside the row: to look it up at the row would be another miss of the cache.
+        let mut table: HashTable<(u64, u32)> = HashTable::with_capacity(pending.len());
+        let (mut repeated, mut candidates, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+        for (hash, row) in pending {
+            match table.entry(hash, |other| other.0 == hash, |entry| entry.0) {
+                Entry::Occupied(entry) => {
+                    repeated.push((hash, row));
+                    candidates.push(entry.get().1);
+                    rows.push(row);
+                }
+                Entry::Vacant(entry) => drop(entry.insert((hash, row))),
+            }
         }
-        let candidates = pending.iter().map(|row| first[*row as usize]).collect::<Vec<_>>();
-        let equal = equal_pairs(batch.columns(), &candidates, batch.columns(), &pending);
+        let equal = equal_pairs(columns, &candidates, columns, &rows);
+        for ((row, candidate), equal) in rows.iter().zip(&candidates).zip(&equal) {
+            if *equal {
+                first[*row as usize] = *candidate;
+            }
+        }
         let mut equal = equal.into_iter();
-        pending.retain(|_| !equal.next().unwrap_or(true));
+        repeated.retain(|_| !equal.next().unwrap_or(true));
+        pending = repeated;
     }
     first
 }
@@ -55,7 +65,7 @@ fn first_equal(batch: &ZBatch) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
+    use arrow::array::{AsArray, Float64Array, RecordBatch, StringArray};
     use std::sync::Arc;
 
     #[test]

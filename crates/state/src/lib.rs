@@ -6,6 +6,7 @@
 //! FROM` does: NULL equals NULL, −0.0 equals 0.0, every NaN equals every other. Invariant: this crate
 //! knows nothing of operators, plans or threads other than its readers.
 
+mod buckets;
 mod change_log;
 mod chunks;
 mod consolidate;
@@ -24,7 +25,8 @@ mod shard;
 mod store;
 mod wide_keys;
 
-pub use consolidate::consolidate;
+pub use buckets::in_bucket_order;
+pub use consolidate::{consolidate, first_equal};
 pub use equality::equal_pairs;
 pub use frozen::{FROZEN_VERSION, Frozen, frozen_batch, thaw_rows, unfit, weights_column};
 pub use indexed::{Cursor, IndexedZSet, Matches};

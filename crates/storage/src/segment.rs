@@ -1,7 +1,7 @@
 //! The header of a segment of the log.
 //!
 //! ```text
-//! magic     8 bytes: `tidewal`, and the version of the format, `1` or `2`
+//! magic     8 bytes: `tidewal`, and the version of the format, `1` to `3`
 //! previous  u64, little endian; from format 2 on: the last epoch before the segment, 0 if there is none
 //! checksum  u64; from format 2 on: XXH3 of the 16 bytes before it
 //! ```
@@ -9,15 +9,19 @@
 use springtide_types::Epoch;
 use xxhash_rust::xxh3::xxh3_64;
 
-const MAGIC: &[u8; 8] = b"tidewal2";
+use crate::frame::Layout;
+
+const MAGIC: &[u8; 8] = b"tidewal3";
+const MAGIC_2: &[u8; 8] = b"tidewal2";
 const MAGIC_1: &[u8; 8] = b"tidewal1";
 /// Bytes of a header as they are written now.
 const LENGTH: usize = 24;
 
 /// What a segment begins with.
 pub(crate) enum Header {
-    /// A header of so many bytes, and the last epoch before the segment, where the format says it.
-    Whole { previous: Option<Epoch>, length: usize },
+    /// A header of so many bytes, the last epoch before the segment, where the format says it, and what the frames of the
+    /// format look like.
+    Whole { previous: Option<Epoch>, length: usize, layout: Layout },
     /// The beginning of one, or nothing.
     Torn,
     /// Something else.
@@ -35,15 +39,22 @@ pub(crate) fn header(previous: Epoch) -> Vec<u8> {
 /// Reads the header of a segment.
 pub(crate) fn read_header(segment: &[u8]) -> Header {
     if segment.starts_with(MAGIC_1) {
-        return Header::Whole { previous: None, length: MAGIC_1.len() };
+        return Header::Whole { previous: None, length: MAGIC_1.len(), layout: Layout::WithoutDurable };
     }
     if let Some(header) = segment.first_chunk::<LENGTH>() {
         let word = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().expect("8 bytes were taken"));
-        if header.starts_with(MAGIC) && word(16) == xxh3_64(&header[..16]) {
-            return Header::Whole { previous: Some(word(8)), length: LENGTH };
+        let layout = match header.first_chunk() {
+            Some(MAGIC) => Some(Layout::WithDurable),
+            Some(MAGIC_2) => Some(Layout::WithoutDurable),
+            _ => None,
+        };
+        if let Some(layout) = layout.filter(|_| word(16) == xxh3_64(&header[..16])) {
+            return Header::Whole { previous: Some(word(8)), length: LENGTH, layout };
         }
     }
-    // A header is durable before anything comes after it. What was not written reads as zeros.
-    let begins = segment.iter().zip(MAGIC).all(|(byte, magic)| byte == magic || *byte == 0);
-    if segment.len() <= LENGTH && begins { Header::Torn } else { Header::Other }
+    // A header is durable before anything but room comes after it. What was not written reads as zeros.
+    let (head, rest) = segment.split_at(segment.len().min(LENGTH));
+    let begins_as = |magic: &[u8; 8]| head.iter().zip(magic).all(|(byte, magic)| byte == magic || *byte == 0);
+    let begins = begins_as(MAGIC) || begins_as(MAGIC_2);
+    if begins && rest.iter().all(|byte| *byte == 0) { Header::Torn } else { Header::Other }
 }

@@ -1,8 +1,9 @@
 //! The benches: how many Nexmark events a second the views keep up with, whether the cost of a commit
 //! follows the change rather than the size of the tables, how long a start takes, and what
-//! reading the past costs.
+//! reading the past costs, and how many durable commits there are in a second.
 
 pub mod change;
+pub mod commits;
 mod cpu;
 pub mod nexmark;
 pub mod past;

@@ -17,6 +17,8 @@ pub struct Past {
     pub present: Duration,
     /// Of the table as of the moment.
     pub past: Duration,
+    /// The same once more.
+    pub again: Duration,
 }
 
 /// Fills a table with `rows` rows, changes two in five of them `rounds` times with a checkpoint after each, so that the bases
@@ -38,20 +40,23 @@ pub async fn measure(rows: i64, rounds: i64, runs: usize, workers: usize) -> Res
         database.checkpoint().await?;
     }
     let changed = rows / 5 * 2;
-    let mut measured = Vec::new();
-    for (round, moment) in (0..).zip(&moments) {
-        let (mut present, mut past) = (Vec::new(), Vec::new());
-        for _ in 0..runs {
-            present.push(time(&mut client, "stock", rounds * changed).await?);
+    let mut times = vec![(Vec::new(), Vec::new(), Vec::new()); moments.len()];
+    // One moment after the other: what is kept of the last ones does not reach back a whole round.
+    for _ in 0..runs {
+        for (round, (moment, times)) in (0..).zip(moments.iter().zip(&mut times)) {
+            times.0.push(time(&mut client, "stock", rounds * changed).await?);
             let source = format!("stock FOR SYSTEM_TIME AS OF '{moment}'");
-            past.push(time(&mut client, &source, round * changed).await?);
+            times.1.push(time(&mut client, &source, round * changed).await?);
+            times.2.push(time(&mut client, &source, round * changed).await?);
         }
-        measured.push(Past {
-            changes: rows + 2 * changed * round,
-            present: median(present),
-            past: median(past),
-        });
     }
+    let measured = (0..).zip(times).map(|(round, (present, past, again))| Past {
+        changes: rows + 2 * changed * round,
+        present: median(present),
+        past: median(past),
+        again: median(again),
+    });
+    let measured = measured.collect();
     database.shutdown().await;
     Ok(measured)
 }

@@ -1,9 +1,13 @@
 //! Prints how fast views are maintained.
 
+use std::time::Duration;
+
 use clap::{Parser, ValueEnum};
+use springtide_sql_tests::bench::commits::{self, Springtide};
 use springtide_sql_tests::bench::nexmark::{self, QUERIES, Sample};
 use springtide_sql_tests::bench::{change, past, restart};
-use springtide_types::Result;
+use springtide_sql_tests::crash::server_binary;
+use springtide_types::{Result, SqlError};
 
 /// Maintains Nexmark views over pre-generated events, and measures one-row commits over tables of several sizes.
 #[derive(Parser)]
@@ -32,6 +36,10 @@ struct Arguments {
     /// Runs of each measurement, of which the median is printed.
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// A PostgreSQL server to compare durable commits with, such as "host=/tmp user=postgres dbname=postgres". Its data should lie on
+    /// the same disk as the directory for temporary files, where ours is.
+    #[arg(long)]
+    postgres: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,6 +49,7 @@ enum What {
     Change,
     Restart,
     Past,
+    Commits,
 }
 
 /// Of event time, as in the reference generator.
@@ -61,6 +70,10 @@ async fn main() -> Result<()> {
     }
     if measures(What::Past) {
         measure_past(&arguments).await?;
+    }
+    if measures(What::Commits) {
+        let measured = measure_commits(&arguments).await;
+        measured.map_err(|error| SqlError::internal(error.to_string()))?;
     }
     Ok(())
 }
@@ -152,12 +165,68 @@ async fn measure_past(arguments: &Arguments) -> Result<()> {
         "The sum over a table of {STOCK} rows, as it is and as of moments, median of {}",
         arguments.runs
     );
-    println!("workers  changes until then  present s  past s  ratio");
+    println!("workers  changes until then  present s  past s  ratio  again s  ratio");
     for workers in &arguments.workers {
         for past in past::measure(STOCK, ROUNDS, arguments.runs, *workers).await? {
-            let (present, then) = (past.present.as_secs_f64(), past.past.as_secs_f64());
-            println!("{workers:<8} {:<19} {present:<10.3} {then:<7.3} {:.1}", past.changes, then / present);
+            let [present, then, again] = [past.present, past.past, past.again].map(|time| time.as_secs_f64());
+            println!(
+                "{workers:<8} {:<19} {present:<10.3} {then:<7.3} {:<6.1} {again:<8.3} {:.1}",
+                past.changes,
+                then / present,
+                again / present
+            );
         }
     }
+    Ok(())
+}
+
+/// How long commits are counted.
+const PERIOD: Duration = Duration::from_secs(5);
+/// Rows of the COPY, and of the table whose checkpoint is written.
+const COPIED: usize = 1_000_000;
+const CHECKPOINTED: i64 = 10_000_000;
+
+async fn measure_commits(
+    arguments: &Arguments,
+) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    println!(
+        "Durable single-row INSERTs of {} sessions, and a COPY of {COPIED} rows, median of {}",
+        commits::SESSIONS,
+        arguments.runs
+    );
+    println!("server      inserts/s  copied rows/s");
+    let mut rounds = Vec::new();
+    for _ in 0..arguments.runs {
+        let ours = Springtide::start(&server_binary()?)?;
+        let ours = commits::throughput(&ours.url(), PERIOD, COPIED).await?;
+        let theirs = match &arguments.postgres {
+            Some(url) => Some(commits::throughput(url, PERIOD, COPIED).await?),
+            None => None,
+        };
+        rounds.push((ours, theirs));
+    }
+    let ours = commits::median_of(rounds.iter().map(|round| round.0));
+    println!("springtide  {:<10.0} {:.0}", ours.inserts, ours.copied);
+    if arguments.postgres.is_some() {
+        let theirs = commits::median_of(rounds.iter().filter_map(|round| round.1));
+        println!("postgres    {:<10.0} {:.0}", theirs.inserts, theirs.copied);
+        println!("ratio       {:<10.2} {:.2}", ours.inserts / theirs.inserts, ours.copied / theirs.copied);
+    }
+    let ours = Springtide::start(&server_binary()?)?;
+    let measured = commits::during_checkpoint(&ours.url(), CHECKPOINTED, PERIOD).await?;
+    println!(
+        "Commits of {} sessions, idle and while the checkpoint of a table of {CHECKPOINTED} rows runs for {:.1} s",
+        commits::SESSIONS,
+        measured.checkpoint.as_secs_f64()
+    );
+    println!("          p50 ms  p99 ms");
+    for (name, latencies) in [("idle", &measured.idle), ("beside", &measured.during)] {
+        let [half, most] = [50, 99].map(|percent| 1e3 * latencies.percentile(percent).as_secs_f64());
+        println!("{name:<9} {half:<7.2} {most:.2}");
+    }
+    let ratio = |percent| {
+        measured.during.percentile(percent).as_secs_f64() / measured.idle.percentile(percent).as_secs_f64()
+    };
+    println!("ratio     {:<7.2} {:.2}", ratio(50), ratio(99));
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! moment and started again, over and over. What was acknowledged must be there, nothing may be there in part, and every
 //! view must equal its query.
 
-mod process;
+pub(crate) mod process;
 mod report;
 mod session;
 

@@ -9,7 +9,7 @@ use crate::server::connect;
 
 /// How a server ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// By SIGKILL: no chance to tidy up.
     Killed,
     /// By SIGTERM, with a last checkpoint.
@@ -17,7 +17,7 @@ pub(super) enum End {
 }
 
 /// A server in a process of its own; it is killed when this is dropped.
-pub(super) struct Server {
+pub(crate) struct Server {
     process: Child,
     stdout: BufReader<ChildStdout>,
     port: u16,
@@ -34,7 +34,7 @@ impl Drop for Server {
 
 impl Server {
     /// Starts a server and waits until it is ready. `interval` is that of its checkpoints in seconds.
-    pub(super) fn start(binary: &Path, data: &Path, log: &Path, interval: Option<u64>) -> io::Result<Server> {
+    pub(crate) fn start(binary: &Path, data: &Path, log: &Path, interval: Option<u64>) -> io::Result<Server> {
         let mut server = Server::spawn(binary, data, log, interval)?;
         let mut line = String::new();
         server.stdout.read_line(&mut line)?;
@@ -47,7 +47,7 @@ impl Server {
     }
 
     /// Starts a server. Nobody can connect yet.
-    pub(super) fn spawn(binary: &Path, data: &Path, log: &Path, interval: Option<u64>) -> io::Result<Server> {
+    pub(crate) fn spawn(binary: &Path, data: &Path, log: &Path, interval: Option<u64>) -> io::Result<Server> {
         let log = OpenOptions::new().create(true).append(true).open(log)?;
         let mut command = Command::new(binary);
         command.args(["serve", "--listen", "127.0.0.1:0", "--workers", "2", "--data-dir"]).arg(data);
@@ -60,13 +60,18 @@ impl Server {
         Ok(Server { process, stdout: BufReader::new(stdout), port: 0 })
     }
 
+    /// What to connect to.
+    pub(crate) fn url(&self) -> String {
+        format!("host=127.0.0.1 port={} user=tester dbname=springtide", self.port)
+    }
+
     /// A new session.
-    pub(super) async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
-        connect(&format!("host=127.0.0.1 port={} user=tester dbname=springtide", self.port)).await
+    pub(crate) async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
+        connect(&self.url()).await
     }
 
     /// Lets the server end. To do so twice does no harm.
-    pub(super) fn send(&mut self, end: End) -> io::Result<()> {
+    pub(crate) fn send(&mut self, end: End) -> io::Result<()> {
         match end {
             End::Killed => self.process.kill(),
             End::Terminated if self.process.try_wait()?.is_some() => Ok(()),
@@ -77,7 +82,7 @@ impl Server {
     }
 
     /// Waits for the end, and tells whether it was a good one.
-    pub(super) fn wait(mut self) -> io::Result<bool> {
+    pub(crate) fn wait(mut self) -> io::Result<bool> {
         Ok(self.process.wait()?.success())
     }
 }

@@ -15,13 +15,14 @@ const FLIPS: usize = 3;
 impl Case {
     pub(super) async fn flip_bits(&mut self) -> Result<(), String> {
         let sound = self.disk.clone();
-        let (candidates, before_last) = (self.candidates.clone(), self.before_last.clone());
+        let (candidates, before_end) = (self.candidates.clone(), self.before_end.clone());
         for _ in 0..FLIPS {
             let directory = Directory::new().map_err(|error| error.to_string())?;
             self.disk = sound.copy(directory.path(), self.random.u64(..));
             self.directory = directory;
             self.candidates.clone_from(&candidates);
-            self.before_last.clone_from(&before_last);
+            self.before_end.clone_from(&before_end);
+            self.before_unsynced.clear();
             let Some(path) = self.any_file() else { continue };
             let at = self.disk.flip(&path, &mut self.random);
             let message = |what| format!("with a bit flipped at {at} of {}: {what}", path.display());
@@ -39,9 +40,8 @@ impl Case {
     }
 
     async fn live_with_damage(&mut self, path: &Path) -> Result<(), String> {
-        // A damaged record at the very end can't be told from one that was not written completely.
         if self.is_end_of_log(path) {
-            self.candidates.extend(self.before_last.take());
+            self.candidates.append(&mut self.before_end);
         }
         // A manifest is passed over as long as there is one before it, so whatever is noticed is noticed twice.
         for _ in 0..2 {

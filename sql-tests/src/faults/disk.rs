@@ -169,10 +169,14 @@ impl State {
             if !is_certain && self.random.bool() {
                 continue;
             }
-            let bytes = match self.now.get(&path) {
+            let mut bytes = match self.now.get(&path) {
                 Some(now) => tear(&mut self.random, &synced, now),
                 None => synced,
             };
+            if path.starts_with("wal") && self.random.bool() {
+                // Room for what was to come.
+                bytes.resize(bytes.len() + self.random.usize(..200), 0);
+            }
             kept.insert(path, bytes);
         }
         kept

@@ -31,6 +31,8 @@ pub struct Stats {
     pub refused: u64,
     /// Transactions that were acknowledged.
     pub commits: u64,
+    /// How many of them did not wait for the disk.
+    pub unsynced: u64,
     /// Transactions that failed because of the disk.
     pub failures: u64,
     /// Checkpoints that were written, and that failed.
@@ -44,6 +46,7 @@ impl std::ops::AddAssign for Stats {
         self.opened += other.opened;
         self.refused += other.refused;
         self.commits += other.commits;
+        self.unsynced += other.unsynced;
         self.failures += other.failures;
         self.checkpoints.0 += other.checkpoints.0;
         self.checkpoints.1 += other.checkpoints.1;
@@ -53,7 +56,7 @@ impl std::ops::AddAssign for Stats {
 }
 
 /// Runs the case of a seed; fails with what is wrong. The same seed gives the same case, save for the moments at which
-/// checkpoints that run beside commits touch the disk.
+/// checkpoints that run beside commits, and syncs that none waits for, touch the disk.
 pub async fn run(seed: u64) -> Result<Stats, String> {
     let case = async {
         let mut case = Case::new(seed).map_err(|error| error.to_string())?;
@@ -76,8 +79,12 @@ struct Case {
     disk: Disk,
     /// The states of which one must be found.
     candidates: Vec<Model>,
-    /// What was acknowledged before the last commit that was.
-    before_last: Option<Model>,
+    /// What was acknowledged before each commit that was not waited for and that no later one is known to have made
+    /// durable: what a crash may lead back to.
+    before_unsynced: Vec<Model>,
+    /// What was acknowledged before each commit of which nothing later in the log says that it was durable: what damage
+    /// at the end of the log may lead back to, since it can't be told from what a crash leaves.
+    before_end: Vec<Model>,
     stats: Stats,
 }
 
@@ -90,7 +97,8 @@ impl Case {
             disk: Disk::new(directory.path(), seed),
             directory,
             candidates: vec![Model::new(0)],
-            before_last: None,
+            before_unsynced: Vec::new(),
+            before_end: Vec::new(),
             stats: Stats::default(),
         })
     }
@@ -133,6 +141,8 @@ impl Case {
         let directory = Directory::new()?;
         self.disk = self.disk.after_power_cut(directory.path());
         self.directory = directory;
+        self.candidates.extend(self.before_unsynced.iter().cloned());
+        self.before_end.append(&mut self.before_unsynced);
         Ok(())
     }
 
@@ -144,7 +154,7 @@ impl Case {
             }
         }
         self.inspect(&mut connection).await?;
-        while self.before_last.is_none() {
+        while self.before_end.is_empty() {
             self.transact(&mut connection).await?;
         }
         for _ in 0..self.random.usize(3..25) {
@@ -178,14 +188,21 @@ impl Case {
     async fn transact(&mut self, connection: &mut InProcess) -> Result<(), String> {
         let model = self.candidates[0].clone();
         let transaction = Transaction::random(&mut self.random, &model);
+        let waits = self.random.u8(..3) > 0;
+        let set = if waits { "SET synchronous_commit = on" } else { "SET synchronous_commit = off" };
+        connection.run(set).await.map_err(|failure| format!("{set}: {failure}"))?;
         match transaction.run(connection).await {
             Ok(()) => {
                 self.stats.commits += 1;
+                self.stats.unsynced += u64::from(!waits);
                 if self.candidates.len() > 1 && transaction.after != model {
                     return Err(format!("a commit succeeds after one that failed: {:?}", transaction.steps));
                 }
                 if transaction.after != model {
-                    self.before_last = Some(model);
+                    self.before_unsynced.push(model);
+                    if waits {
+                        self.before_end = std::mem::take(&mut self.before_unsynced);
+                    }
                 }
                 self.candidates[0] = transaction.after;
             }

@@ -148,11 +148,12 @@ impl Session {
         };
         let Block { transaction, history, settings, .. } = *block;
         let shared = self.shared.clone();
-        let committed = match shared.commit(transaction, &shared.turns.together()).await {
-            Ok(_) => Ok(()),
-            Err(CommitError::Conflict) => self.repeat(history).await,
-            Err(CommitError::Failed(error)) => Err(error),
-        };
+        let committed =
+            match shared.commit(transaction, &shared.turns.together(), self.settings.acknowledged()).await {
+                Ok(_) => Ok(()),
+                Err(CommitError::Conflict) => self.repeat(history).await,
+                Err(CommitError::Failed(error)) => Err(error),
+            };
         self.cursors.end_transaction(committed.is_ok());
         match committed {
             Ok(()) => self.settings.end_transaction(),
@@ -180,7 +181,7 @@ impl Session {
                 }
             }
             self.notices.truncate(notices_before);
-            match shared.commit(transaction, &turn).await {
+            match shared.commit(transaction, &turn, self.settings.acknowledged()).await {
                 Ok(_) => return Ok(()),
                 Err(CommitError::Conflict) if turn.is_alone() => break,
                 Err(CommitError::Conflict) => {}

@@ -42,7 +42,7 @@ impl Session {
         }
         let mut transaction = Transaction::begin(&shared.reads);
         let rows = copy.finish(&shared.planner, &mut transaction).await?;
-        match shared.commit(transaction, &shared.turns.together()).await {
+        match shared.commit(transaction, &shared.turns.together(), self.settings.acknowledged()).await {
             Ok(_) => Ok(rows),
             // Rows that are only inserted depend on nothing but their table.
             Err(CommitError::Conflict) => Err(overtaken()),

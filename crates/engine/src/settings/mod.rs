@@ -11,6 +11,7 @@ use std::time::Duration;
 use springtide_catalog::system::SettingFacts;
 use springtide_types::{Result, SqlError, SqlState};
 
+use crate::commit::Acknowledged;
 use crate::moment::{Moment, parse_moment};
 use milliseconds::parse_milliseconds;
 use parameters::{find, parameters};
@@ -19,6 +20,9 @@ pub(crate) use requests::Requests;
 
 /// The moment that statements read as of; empty for now.
 pub(crate) const AS_OF: &str = "springtide.as_of";
+
+/// Whether a commit waits for the disk.
+pub(crate) const SYNCHRONOUS_COMMIT: &str = "synchronous_commit";
 
 /// The run-time parameters of a session. Cheap to clone: a transaction keeps them as they were, to return to them.
 #[derive(Clone)]
@@ -63,6 +67,14 @@ impl Settings {
     /// How long a statement may run.
     pub(crate) fn statement_timeout(&self) -> Option<Duration> {
         self.current.statement_timeout
+    }
+
+    /// When commits are acknowledged.
+    pub(crate) fn acknowledged(&self) -> Acknowledged {
+        match self.current.facts.get(SYNCHRONOUS_COMMIT).map(|fact| fact.value.as_str()) {
+            Some("off") => Acknowledged::Visible,
+            _ => Acknowledged::Durable,
+        }
     }
 
     /// How long a session may idle in a transaction.

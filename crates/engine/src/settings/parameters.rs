@@ -2,8 +2,8 @@
 
 use springtide_types::{Result, SqlError, SqlState};
 
-use super::AS_OF;
 use super::milliseconds::{parse_milliseconds, show_milliseconds};
+use super::{AS_OF, SYNCHRONOUS_COMMIT};
 use crate::moment::parse_moment;
 
 /// A run-time parameter.
@@ -68,6 +68,19 @@ const DATE_STYLES: &[(&str, &str)] = &[
 ];
 const TIME_ZONES: &[(&str, &str)] =
     &[("utc", "UTC"), ("gmt", "GMT"), ("etc/utc", "Etc/UTC"), ("default", "UTC")];
+const SYNCHRONOUS_COMMITS: &[(&str, &str)] = &[
+    ("on", "on"),
+    ("true", "on"),
+    ("yes", "on"),
+    ("1", "on"),
+    ("off", "off"),
+    ("false", "off"),
+    ("no", "off"),
+    ("0", "off"),
+    ("local", "local"),
+    ("remote_write", "remote_write"),
+    ("remote_apply", "remote_apply"),
+];
 const ISOLATION_LEVELS: &[(&str, &str)] = &[
     ("serializable", "serializable"),
     ("repeatable read", "repeatable read"),
@@ -149,7 +162,12 @@ const PARAMETERS: &[Parameter] = &[
         "Whether backslashes in '...' are ordinary: always.",
     ),
     parameter("statement_timeout", "0", Kind::Milliseconds, "How long a statement may run."),
-    parameter("synchronous_commit", "on", Kind::Any, "Whether commits wait for the disk: they do."),
+    parameter(
+        SYNCHRONOUS_COMMIT,
+        "on",
+        Kind::OneOf(SYNCHRONOUS_COMMITS),
+        "Whether a commit waits for the disk.",
+    ),
     parameter("timezone", "UTC", Kind::OneOf(TIME_ZONES), "The time zone of timestamps."),
     parameter(
         "transaction_isolation",

@@ -226,14 +226,18 @@ pub(super) async fn write_batches(
     columns: &[usize],
     batches: &[RecordBatch],
 ) -> Result<usize> {
-    let mut inserted = 0;
+    let mut inserted = Vec::new();
     for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
         let catalog = transaction.visible_catalog();
         let rows = table_rows(planner, catalog, table, columns, batch.columns(), batch.num_rows()).await?;
-        inserted += rows.num_rows();
-        transaction.write(table, ZBatch::inserts(rows), true)?;
+        inserted.push(ZBatch::inserts(rows));
     }
-    Ok(inserted)
+    // As one, so that keys are compared once and not with those of each batch before.
+    let Some(schema) = inserted.first().map(ZBatch::schema) else { return Ok(0) };
+    let inserted = ZBatch::concat(schema, &inserted);
+    let rows = inserted.len();
+    transaction.write(table, inserted, true)?;
+    Ok(rows)
 }
 
 /// The query that computes a column's DEFAULT.

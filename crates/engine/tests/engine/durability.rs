@@ -201,11 +201,13 @@ struct Disk {
     full: Arc<AtomicBool>,
     /// Whole files that still find their place.
     puts_left: Arc<AtomicU64>,
+    /// How often the log was synced.
+    syncs: Arc<AtomicU64>,
 }
 
 impl Default for Disk {
     fn default() -> Disk {
-        Disk { full: Arc::default(), puts_left: Arc::new(AtomicU64::new(u64::MAX)) }
+        Disk { full: Arc::default(), puts_left: Arc::new(AtomicU64::new(u64::MAX)), syncs: Arc::default() }
     }
 }
 
@@ -264,6 +266,7 @@ impl LogFile for DiskFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.0.check()?;
+        self.0.syncs.fetch_add(1, Ordering::SeqCst);
         self.1.sync()
     }
 
@@ -299,6 +302,51 @@ async fn after_a_failed_write_reads_go_on_and_writes_are_refused() {
     drop(database);
     assert_eq!(visit(&directory, "SELECT * FROM t").await, "1 | 2");
     assert_eq!(visit(&directory, "INSERT INTO t VALUES (3); SELECT * FROM v").await, "6");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_not_waited_for_is_synced_soon() {
+    let directory = directory();
+    let disk = Disk::default();
+    let database = Database::open_on(Arc::new(disk.clone()), directory.path(), OPTIONS).unwrap();
+    let syncs = || disk.syncs.load(Ordering::SeqCst);
+    let mut session = database.session();
+    let schema =
+        "CREATE TABLE t (a int PRIMARY KEY); CREATE MATERIALIZED VIEW v AS SELECT sum(a) AS s FROM t";
+    run(&mut session, schema).await.unwrap();
+    // Every commit is synced before it is acknowledged.
+    for value in 0..5 {
+        let before = syncs();
+        run(&mut session, &format!("INSERT INTO t VALUES ({value})")).await.unwrap();
+        assert_eq!(syncs(), before + 1);
+    }
+    run(&mut session, "SET synchronous_commit = off").await.unwrap();
+    let before = syncs();
+    for value in 5..2000 {
+        run(&mut session, &format!("INSERT INTO t VALUES ({value})")).await.unwrap();
+    }
+    assert_eq!(run(&mut session, "SELECT * FROM v").await.unwrap(), "1999000");
+    assert!(syncs() < before + 500, "{} syncs", syncs() - before);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let idle = syncs();
+    assert!(idle > before, "it was synced");
+    // What is not a commit of rows is waited for all the same.
+    run(&mut session, "CREATE TABLE u (a int)").await.unwrap();
+    assert_eq!(syncs(), idle + 1);
+    // One that waits takes those before it along.
+    run(&mut session, "INSERT INTO u VALUES (1)").await.unwrap();
+    run(&mut session, "BEGIN; SET LOCAL synchronous_commit = on; INSERT INTO u VALUES (2); COMMIT")
+        .await
+        .unwrap();
+    assert!(syncs() > idle + 1);
+    assert_eq!(run(&mut session, "SHOW synchronous_commit").await.unwrap(), "off");
+    disk.full.store(true, Ordering::SeqCst);
+    assert_eq!(error(&mut session, "INSERT INTO u VALUES (3)").await.sqlstate.code(), "53100");
+    disk.full.store(false, Ordering::SeqCst);
+    drop(session);
+    database.shutdown().await;
+    assert_eq!(visit(&directory, "SELECT * FROM u").await, "1 | 2");
+    assert_eq!(visit(&directory, "SELECT count(*) FROM t").await, "2000");
 }
 
 /// A copy of a sample directory. Directories that older versions wrote stay readable: a new format gets a new sample, and
@@ -582,4 +630,31 @@ async fn a_directory_in_format_2_opens() {
     let failed = error(&mut database.session(), &past("SELECT r FROM ratio @then")).await;
     assert_eq!(failed.sqlstate.code(), "22012");
     database.shutdown().await;
+}
+
+/// The log has commits that nobody waited for, and room behind its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_in_format_3_opens() {
+    let directory = sample("format-3");
+    let then = "FOR SYSTEM_TIME AS OF '2026-11-23 09:42:00.961761+00'";
+    let past = |query: &str| query.replace("@then", then);
+    for (query, answer) in [
+        (
+            "SELECT id, b, s, l, r, d, n, t, v, length(y) FROM everything WHERE id = 1",
+            "1 true -2 101 1.5 2.5 123456.789 tide ebb 2",
+        ),
+        ("SELECT id, l, t FROM everything @then", "1 100 tide | 2 42 mostly null"),
+        ("SELECT id, l FROM everything", "1 101 | 2 42 | 3 7"),
+        ("SELECT what FROM log", "not waited for | one | one | waited for"),
+        ("SELECT what FROM log @then", "one | one"),
+        ("SELECT * FROM sums", "3 150"),
+        ("SELECT * FROM sums @then", "2 142"),
+        ("SELECT * FROM of_sums", "4"),
+        ("SELECT a FROM later", "7"),
+        ("SHOW SNAPSHOTS", "early 2026-11-23T09:42:00.961761Z"),
+        ("INSERT INTO everything (id, l) VALUES (4, 7); SELECT l FROM sums", "157"),
+        ("SELECT l FROM sums", "157"),
+    ] {
+        assert_eq!(visit(&directory, &past(query)).await, answer, "{query}");
+    }
 }

@@ -3,6 +3,7 @@
 //! The columns are those of the relation, then `_epoch` (timestamptz) and `_weight` (int64); the rows are sorted by
 //! `_epoch`. Parquet has no intervals as SQL has them: they become a struct of months, days and nanoseconds.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -15,11 +16,15 @@ use arrow::datatypes::{
 };
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use springtide_types::{Changes, ZBatch};
+use parquet::file::statistics::Statistics;
+use springtide_types::{Changes, Epoch, ZBatch};
 
 /// Rows of a row group, by whose statistics a reader can skip it.
 const ROW_GROUP: usize = 128 * 1024;
@@ -44,9 +49,49 @@ pub(super) fn encode(changes: &Changes) -> Result<Vec<u8>, ParquetError> {
     writer.into_inner()
 }
 
-/// The changes in the bytes of a file, in pieces; their rows have this schema.
-pub(super) fn decode(bytes: Bytes, schema: &SchemaRef) -> Result<Vec<Changes>, ParquetError> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+/// The changes in the bytes of a file that are later than `after` and not later than `until`, in pieces; their rows have
+/// this schema. Row groups without any are skipped; the others are divided among threads.
+pub(super) fn decode(
+    bytes: &Bytes,
+    schema: &SchemaRef,
+    after: Epoch,
+    until: Epoch,
+) -> Result<Vec<Changes>, ParquetError> {
+    let metadata = ArrowReaderMetadata::load(bytes, ArrowReaderOptions::new())?;
+    let groups = metadata.metadata().row_groups().iter().enumerate();
+    let groups = groups.filter(|(_, group)| may_overlap(group, after, until));
+    let groups = groups.map(|(number, _)| number).collect::<Vec<_>>();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(groups.len()).max(1);
+    let (own, others) = groups.split_at(groups.len().div_ceil(threads));
+    let read = |groups: &[usize]| {
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone());
+        let mut pieces = read_pieces(reader.with_row_groups(groups.to_vec()), schema)?;
+        pieces.iter_mut().for_each(|piece| *piece = piece.between(after, until));
+        Ok::<_, ParquetError>(pieces)
+    };
+    let parts = std::thread::scope(|scope| {
+        let others = others.chunks(own.len().max(1)).map(|groups| scope.spawn(|| read(groups)));
+        let others = others.collect::<Vec<_>>();
+        let own = read(own);
+        let others = others.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        std::iter::once(own).chain(others).collect::<Result<Vec<_>, _>>()
+    });
+    Ok(parts?.into_iter().flatten().filter(|piece| !piece.is_empty()).collect())
+}
+
+/// Whether a row group may have changes later than `after` and not later than `until`.
+fn may_overlap(group: &RowGroupMetaData, after: Epoch, until: Epoch) -> bool {
+    // The column before the last one, whatever the nested ones before it come to.
+    let epochs = group.num_columns().checked_sub(2).and_then(|column| group.column(column).statistics());
+    let Some(Statistics::Int64(epochs)) = epochs else { return true };
+    let first = epochs.min_opt().is_none_or(|first| *first as Epoch <= until);
+    first && epochs.max_opt().is_none_or(|last| *last as Epoch > after)
+}
+
+fn read_pieces(
+    reader: ParquetRecordBatchReaderBuilder<Bytes>,
+    schema: &SchemaRef,
+) -> Result<Vec<Changes>, ParquetError> {
     let mut pieces = Vec::new();
     for batch in reader.with_batch_size(BATCH).build()? {
         let batch = batch?;

@@ -105,9 +105,21 @@ impl History {
         file: &DataFile,
         schema: &SchemaRef,
     ) -> Result<Vec<Changes>, StorageError> {
+        self.read_between(directory, file, schema, 0, Epoch::MAX)
+    }
+
+    /// Those of them that are later than `after` and not later than `until`.
+    pub fn read_between(
+        &self,
+        directory: &str,
+        file: &DataFile,
+        schema: &SchemaRef,
+        after: Epoch,
+        until: Epoch,
+    ) -> Result<Vec<Changes>, StorageError> {
         let path = self.directory.join(directory).join(&file.name);
-        let bytes = self.read_intact(&path, file.checksum)?;
-        data_file::decode(Bytes::from(bytes), schema).map_err(StorageError::parquet(&path))
+        let bytes = Bytes::from(self.read_intact(&path, file.checksum)?);
+        data_file::decode(&bytes, schema, after, until).map_err(StorageError::parquet(&path))
     }
 
     /// Writes the state of a view into files of its directory. `label` makes their names unlike those of all others there.
