@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use arrow::datatypes::Schema;
 use springtide_catalog::{Catalog, CatalogChange, Relation, RelationKind};
 use springtide_dataflow::{Beginning, CreateView, Freeze, Workers};
 use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
@@ -230,7 +231,7 @@ impl State {
         });
         for (table, delta) in &happened.writes {
             let contents = self.objects.contents.get(table).ok_or(format!("there is no table {table}"))?;
-            if contents.schema() != delta.schema() {
+            if !have_same_types(&contents.schema(), &delta.schema()) {
                 return Err(format!("rows of table {table} do not have its columns"));
             }
         }
@@ -394,7 +395,7 @@ impl State {
         for (table, delta) in &writes {
             let relation = self.objects.catalog.by_id(*table).ok_or(CommitError::Conflict)?;
             let contents = self.objects.contents.get(table).ok_or(CommitError::Conflict)?;
-            if relation.schema() != delta.schema() {
+            if !have_same_types(&relation.schema(), &delta.schema()) {
                 return Err(CommitError::Conflict);
             }
             check_unique(relation, contents, delta).map_err(CommitError::Failed)?;
@@ -563,6 +564,14 @@ impl State {
             self.objects.contents.values().for_each(|contents| contents.set_since(since));
         }
     }
+}
+
+/// Whether rows of the one schema can stand among rows of the other. Columns may have got other names since the one or the
+/// other was made.
+fn have_same_types(one: &Schema, other: &Schema) -> bool {
+    let types =
+        |schema: &Schema| schema.fields().iter().map(|field| field.data_type().clone()).collect::<Vec<_>>();
+    types(one) == types(other)
 }
 
 /// A client that went away needs no answer.

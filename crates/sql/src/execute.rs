@@ -6,11 +6,14 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::datasource::{TableProvider, source_as_provider};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::stream::{self, BoxStream, StreamExt};
 use springtide_plan::sql_error;
@@ -45,6 +48,7 @@ impl Planner {
         }
         let (physical, state) = self.physical(query, contents, parameters).await?;
         let stream = execute_stream(physical, state.task_ctx()).map_err(|error| plan_error(&error))?;
+        let stream = in_a_task(stream);
         Ok(stream.map(move |batch| conform(&batch.map_err(|error| run_error(&error))?, &schema)).boxed())
     }
 
@@ -62,8 +66,37 @@ impl Planner {
         let plan = with_snapshots(plan, contents, state.config_options().execution.target_partitions)?;
         let plan = self.optimize(&state, plan)?;
         let physical = state.query_planner().create_physical_plan(&plan, &state).await;
-        Ok((physical.map_err(|error| plan_error(&error))?, state))
+        let physical = physical.and_then(with_pauses).map_err(|error| plan_error(&error))?;
+        Ok((physical, state))
     }
+}
+
+/// Joins may give rows for a long time out of few that they read. Between them, others get their turn, and the query can
+/// be given up.
+fn with_pauses(plan: Arc<dyn ExecutionPlan>) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+    let paused = plan.transform_up(|node| {
+        if !node.name().ends_with("JoinExec") {
+            return Ok(Transformed::no(node));
+        }
+        Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>))
+    });
+    paused.map(|plan| plan.data)
+}
+
+/// Computes rows, one batch ahead, in a task of its own, so that whoever waits for them can stop waiting at any time. The
+/// task ends with the stream.
+fn in_a_task(mut input: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let mut builder = RecordBatchReceiverStream::builder(input.schema(), 1);
+    let output = builder.tx();
+    builder.spawn(async move {
+        while let Some(batch) = input.next().await {
+            if output.send(batch).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    builder.build()
 }
 
 /// `now()` is the time at which the statement starts.

@@ -161,9 +161,8 @@ mod tests {
     use super::*;
 
     fn chain(index: &HashIndex, hash: u64) -> Vec<u32> {
-        std::iter::successors(Some(index.head(hash)), |row| Some(index.next(*row)))
-            .take_while(|row| *row != END)
-            .collect()
+        let row = |row: u32| (row != END).then_some(row);
+        std::iter::successors(row(index.head(hash)), |last| row(index.next(*last))).collect()
     }
 
     #[test]

@@ -199,12 +199,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             Rows::Never,
         ),
         SystemRelation::new(
-            "pg_shdescription",
-            2_396,
-            "objoid oid, classoid oid, description text",
-            Rows::Never,
-        ),
-        SystemRelation::new(
             "pg_stat_activity",
             12_222,
             "datid oid, datname name, pid int4, leader_pid int4, usesysid oid, usename name, \

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, new_empty_array};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use springtide_catalog::Column;
@@ -153,14 +153,16 @@ impl Session {
         if !bound.scans().is_empty() {
             return Err(SqlError::unsupported("a subquery over tables as an argument of EXECUTE"));
         }
+        for (given, parameter) in bound.columns().iter().zip(&parameters) {
+            check_coerced(given.sql_type, parameter)?;
+        }
         let rows = planner.execute(&bound, &HashMap::new(), &[]).await?;
         let rows = rows.try_collect::<Vec<RecordBatch>>().await?;
         let Some(row) = rows.iter().find(|batch| batch.num_rows() == 1) else {
             return Err(SqlError::unsupported("an argument of EXECUTE that is a set"));
         };
         let values = row.columns().iter().zip(&parameters).map(|(value, parameter)| {
-            let assigned = springtide_sql::assign(std::slice::from_ref(value), &[parameter]);
-            let assigned = assigned.map_err(|error| not_coerced(error, value.data_type(), parameter))?;
+            let assigned = springtide_sql::assign(std::slice::from_ref(value), &[parameter])?;
             scalar(assigned[0].as_ref())
         });
         values.collect()
@@ -209,15 +211,14 @@ fn parameters_of(call: &Call, called: &Prepared) -> Result<Vec<Column>> {
     Ok(called.parameters.iter().enumerate().map(parameter).collect())
 }
 
-fn not_coerced(error: SqlError, given: &arrow::datatypes::DataType, parameter: &Column) -> SqlError {
-    match SqlType::from_arrow(given) {
-        Some(given) if error.sqlstate == SqlState::DATATYPE_MISMATCH => {
-            let message = format!(
-                "parameter {} of type {given} cannot be coerced to the expected type {}",
-                parameter.name, parameter.sql_type
-            );
-            SqlError { message, ..error }
-        }
-        _ => error,
-    }
+/// Fails with `42804` unless a parameter can take values of this type.
+fn check_coerced(given: SqlType, parameter: &Column) -> Result<()> {
+    let none = new_empty_array(&given.arrow());
+    springtide_sql::assign(&[none], &[parameter]).map(drop).map_err(|error| SqlError {
+        message: format!(
+            "parameter {} of type {given} cannot be coerced to the expected type {}",
+            parameter.name, parameter.sql_type
+        ),
+        ..error
+    })
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use arrow::array::new_empty_array;
 use springtide_catalog::{Catalog, Column, Default, Relation, RelationKind};
-use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
     ColumnDef, ColumnOption, CreateTable, CreateTableOptions, CreateView, Expr, IndexColumn, ObjectName,
     ObjectType, Query, SetExpr, TableConstraint, ViewColumnDef,
 };
+use springtide_sql::{BoundQuery, Planner};
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::query::Select;
@@ -313,12 +314,24 @@ fn check_column_names(columns: &[Column]) -> Result<()> {
     Ok(())
 }
 
+/// Fails with `42804` unless the column can take values of the type of its DEFAULT.
+fn check_default_type(bound: &BoundQuery, column: &Column) -> Result<()> {
+    let given =
+        bound.columns().iter().map(|given| new_empty_array(&given.sql_type.arrow())).collect::<Vec<_>>();
+    springtide_sql::assign(&given, &[column]).map(|_| ()).map_err(|error| SqlError {
+        message: error.message.replacen(" but expression ", " but default expression ", 1),
+        ..error
+    })
+}
+
 /// A DEFAULT must be an expression without columns whose value the column can take. Notes the functions
 /// that it calls.
 pub(super) fn check_defaults(planner: &Planner, catalog: &Catalog, columns: &mut [Column]) -> Result<()> {
     for column in columns {
         let bound = super::insert::bind_default(planner, catalog, column)?;
-        if let (Some(default), Some(bound)) = (&mut column.default, bound) {
+        let Some(bound) = bound else { continue };
+        check_default_type(&bound, column)?;
+        if let Some(default) = &mut column.default {
             default.functions = bound.functions().to_vec();
         }
     }

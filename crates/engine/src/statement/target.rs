@@ -31,7 +31,7 @@ impl Target {
             Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(hint))
         };
         match &relation.kind {
-            RelationKind::Table { append_only: true, .. } if verb != "insert into" => {
+            RelationKind::Table { append_only: true, .. } if !["insert into", "copy to"].contains(&verb) => {
                 refuse("append-only table", "Create the table without append_only to change its rows.")
             }
             RelationKind::Table { .. } => Ok(Target::new(relation.clone())),
