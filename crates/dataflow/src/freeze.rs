@@ -12,9 +12,6 @@ use parking_lot::Mutex;
 use springtide_state::Frozen;
 use springtide_types::Epoch;
 
-/// No cut has been asked for.
-const NEVER: Epoch = 0;
-
 /// The state of one operator on one worker.
 #[derive(Clone, Debug)]
 pub struct OperatorState {
@@ -30,6 +27,8 @@ pub struct OperatorState {
 #[derive(Debug)]
 pub struct Freeze {
     epoch: Epoch,
+    /// How many cuts of the view had been asked for with this one: a checkpoint that fails is tried again at the same epoch.
+    number: u64,
     states: Mutex<Vec<OperatorState>>,
     missing: AtomicUsize,
     failed: AtomicBool,
@@ -65,7 +64,9 @@ impl Freeze {
 /// Where the operators of one view, on all workers, learn of a cut.
 #[derive(Debug, Default)]
 pub(crate) struct Freezer {
-    epoch: AtomicU64,
+    /// How many cuts have been asked for.
+    asked: AtomicU64,
+    /// The newest of them.
     freeze: Mutex<Option<Arc<Freeze>>>,
 }
 
@@ -73,18 +74,15 @@ impl Freezer {
     /// Asks for a cut after `epoch`, of which nothing later has been sent to the workers yet, from this many operators in
     /// all. It takes the place of one that is not complete.
     pub(crate) fn ask(&self, epoch: Epoch, operators: usize) -> Arc<Freeze> {
+        let mut newest = self.freeze.lock();
+        let number = newest.as_ref().map_or(0, |freeze| freeze.number) + 1;
         let missing = AtomicUsize::new(operators);
-        let freeze =
-            Arc::new(Freeze { epoch, states: Mutex::default(), missing, failed: AtomicBool::new(false) });
-        *self.freeze.lock() = Some(freeze.clone());
+        let failed = AtomicBool::new(false);
+        let freeze = Arc::new(Freeze { epoch, number, states: Mutex::default(), missing, failed });
+        *newest = Some(freeze.clone());
         // Whoever sees a row of a later epoch sees this, too: the row was sent after it.
-        self.epoch.store(epoch, Ordering::Release);
+        self.asked.store(number, Ordering::Release);
         freeze
-    }
-
-    /// The epoch of the newest cut that was asked for.
-    fn epoch(&self) -> Epoch {
-        self.epoch.load(Ordering::Acquire)
     }
 }
 
@@ -93,30 +91,29 @@ pub(crate) struct Participant {
     pub(crate) freezer: Arc<Freezer>,
     pub(crate) worker: usize,
     pub(crate) operator: usize,
-    done: Epoch,
+    /// The number of the last cut that it took part in.
+    done: u64,
 }
 
 impl Participant {
     pub(crate) fn new(freezer: Arc<Freezer>, worker: usize, operator: usize) -> Participant {
-        Participant { freezer, worker, operator, done: NEVER }
+        Participant { freezer, worker, operator, done: 0 }
     }
 
     /// Whether a cut waits for this operator.
     pub(crate) fn is_waited_for(&self) -> bool {
-        self.freezer.epoch() > self.done
+        self.freezer.asked.load(Ordering::Acquire) > self.done
     }
 
     /// Hands out the state, if there is one, to a cut that waits for an operator which has ended all epochs before `next`
     /// and begun none from it on.
     pub(crate) fn pass(&mut self, next: Epoch, state: impl FnOnce() -> Option<Frozen>) {
-        let epoch = self.freezer.epoch();
-        if epoch <= self.done || epoch >= next {
+        if !self.is_waited_for() {
             return;
         }
         let Some(freeze) = self.freezer.freeze.lock().clone() else { return };
-        // A newer cut may have been asked for since.
         if freeze.epoch < next {
-            self.done = freeze.epoch;
+            self.done = freeze.number;
             let (worker, operator) = (self.worker, self.operator);
             freeze.put(state().map(|state| OperatorState { worker, operator, state }));
         }
