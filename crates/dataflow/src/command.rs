@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -8,7 +8,6 @@ use springtide_state::{Frozen, Relation};
 use springtide_types::{Epoch, RelationId, ZBatch};
 
 use crate::freeze::{Freezer, OperatorState};
-use crate::render::has_state;
 use crate::snapshot::{Hydration, Snapshot};
 
 /// Everything that it takes to begin maintaining a view.
@@ -119,18 +118,6 @@ fn by_worker(operators: Vec<OperatorState>, workers: usize) -> Vec<Mutex<VecDequ
     let mut states = (0..workers).map(|_| VecDeque::new()).collect::<Vec<_>>();
     operators.into_iter().for_each(|operator| states[operator.worker].push_back(operator.state));
     states.into_iter().map(Mutex::new).collect()
-}
-
-/// How many operators of a plan keep state: for so many, on each worker, there is one in a cut.
-pub fn operators_with_state(root: &Node) -> usize {
-    fn visit(node: &Node, seen: &mut HashSet<String>) -> usize {
-        if has_state(node) && !seen.insert(format!("{node:?}")) {
-            return 0;
-        }
-        let below = node.inputs().into_iter().map(|input| visit(input, seen)).sum::<usize>();
-        below + usize::from(has_state(node))
-    }
-    visit(root, &mut HashSet::new())
 }
 
 /// Depth first, inputs in port order, as rendering goes.

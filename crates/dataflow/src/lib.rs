@@ -25,7 +25,8 @@ mod snapshot;
 mod worker;
 mod workers;
 
-pub use command::{Beginning, CreateView, operators_with_state};
+pub use command::{Beginning, CreateView};
 pub use freeze::{Freeze, OperatorState};
 pub use partitioning::place;
+pub use render::operators_with_state;
 pub use workers::Workers;

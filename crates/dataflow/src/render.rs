@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use springtide_operators::{
@@ -65,12 +65,29 @@ pub(crate) fn render(
 }
 
 /// Whether a node becomes an operator that keeps something from one epoch to the next.
-pub(crate) fn has_state(node: &Node) -> bool {
+fn has_state(node: &Node) -> bool {
     match node {
         Node::Source(_) | Node::Constant(_) | Node::Filter(_) | Node::Project(_) | Node::Union(_) => false,
         Node::Join(_) | Node::GroupBy(_) | Node::Distinct(_) => true,
         Node::SetOperation(_) | Node::TopK(_) | Node::Window(_) => true,
     }
+}
+
+/// What tells a node with state from others, all that it says: it is rendered once, however often it is in a plan.
+fn identity(node: &Node) -> Option<String> {
+    has_state(node).then(|| format!("{node:?}"))
+}
+
+/// How many operators of a plan keep state: for so many, on each worker, there is one in a cut.
+pub fn operators_with_state(root: &Node) -> usize {
+    fn visit(node: &Node, seen: &mut HashSet<String>) -> usize {
+        if identity(node).is_some_and(|identity| !seen.insert(identity)) {
+            return 0;
+        }
+        let below = node.inputs().into_iter().map(|input| visit(input, seen)).sum::<usize>();
+        below + usize::from(has_state(node))
+    }
+    visit(root, &mut HashSet::new())
 }
 
 /// How often the plan reads a relation.
@@ -89,8 +106,7 @@ struct Renderer<'a, 's> {
     hubs: &'a mut Hubs,
     errors: ErrorLog,
     sources_rendered: usize,
-    /// What has been rendered of nodes with state, by all that they say: a query that names a CTE twice
-    /// maintains it once.
+    /// What has been rendered of nodes with state, by their identity: a query that names a CTE twice maintains it once.
     shared: HashMap<String, Rows<'s>>,
     /// Wake the operators with state, in the order of rendering.
     operators: Vec<Activator>,
@@ -98,16 +114,13 @@ struct Renderer<'a, 's> {
 
 impl<'s> Renderer<'_, 's> {
     fn node(&mut self, node: &Node) -> Rows<'s> {
-        if !has_state(node) {
-            return self.render(node);
-        }
-        let key = format!("{node:?}");
-        if let Some(rendered) = self.shared.get(&key) {
+        let Some(identity) = identity(node) else { return self.render(node) };
+        if let Some(rendered) = self.shared.get(&identity) {
             self.sources_rendered += source_count(node);
             return rendered.clone();
         }
         let rendered = self.render(node);
-        self.shared.insert(key, rendered.clone());
+        self.shared.insert(identity, rendered.clone());
         rendered
     }
 

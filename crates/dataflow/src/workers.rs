@@ -7,8 +7,9 @@ use parking_lot::Mutex;
 use springtide_types::{Epoch, RelationId, ZBatch};
 use timely::communication::WorkerGuards;
 
-use crate::command::{Blueprint, Command, CreateView, operators_with_state};
+use crate::command::{Blueprint, Command, CreateView};
 use crate::freeze::{Freeze, Freezer};
+use crate::render::operators_with_state;
 use crate::worker::Worker;
 
 /// A delta of more rows than this is spread over the workers as it comes in.

@@ -49,8 +49,8 @@ pub(crate) fn as_calls(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             return alter.into_iter().chain(rest(words.len()).iter().cloned()).collect();
         }
     }
-    for (word, procedure) in [("fetch", "fetch"), ("move", "move")] {
-        if starts(&[word])
+    for procedure in ["fetch", "move"] {
+        if starts(&[procedure])
             && let Some((cursor, direction, count)) = motion(rest(1))
         {
             return call(procedure, &[&[cursor], &[literal(direction)], &[literal(&count)]]);

@@ -3,10 +3,10 @@
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use crate::buckets::in_bucket_order;
+
 /// So many rows at once are appended in the order of their places in the table.
 const MANY: usize = 1 << 16;
-/// Places of a table that fit a fast cache.
-const REGION: usize = 1 << 13;
 
 /// Ends a chain.
 pub(crate) const END: u32 = u32::MAX;
@@ -95,8 +95,8 @@ impl HashIndex {
             self.previous.resize(first + hashes.len(), END);
         }
         self.heads.reserve(hashes.len(), |entry| entry.0);
-        for place in by_region(hashes, self.heads.num_buckets()) {
-            let (hash, row) = (hashes[place as usize], (first + place as usize) as u32);
+        for (hash, place) in in_bucket_order(hashes, self.heads.capacity()) {
+            let row = first as u32 + place;
             let older = self.put_head(hash, row);
             if older != END {
                 self.next[row as usize] = older;
@@ -135,25 +135,6 @@ impl HashIndex {
         self.next[row as usize] = END;
         self.previous[row as usize] = END;
     }
-}
-
-/// The positions of hashes by the region of a table with so many buckets, a power of two, in which their places lie; in
-/// ascending order within a region.
-fn by_region(hashes: &[u64], buckets: usize) -> Vec<u32> {
-    let regions = (buckets / REGION).max(1);
-    let region = |hash: u64| (hash as usize & (buckets - 1)) / (buckets / regions);
-    let mut ends = vec![0_u32; regions + 1];
-    hashes.iter().for_each(|hash| ends[region(*hash) + 1] += 1);
-    for region in 1..ends.len() {
-        ends[region] += ends[region - 1];
-    }
-    let mut order = vec![0; hashes.len()];
-    for (position, hash) in (0..).zip(hashes) {
-        let end = &mut ends[region(*hash)];
-        order[*end as usize] = position;
-        *end += 1;
-    }
-    order
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ pub async fn measure(rows: i64, rounds: usize, workers: usize) -> Result<Restart
     }
     drop(client);
     database.wait_until_current().await?;
+    database.checkpoint().await?;
     database.shutdown().await;
     drop(database);
 

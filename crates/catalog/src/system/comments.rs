@@ -65,16 +65,10 @@ fn descriptions(catalog: &Catalog) -> impl Iterator<Item = Description<'_>> {
     })
 }
 
-/// The comment on an object, which is listed in `class` if that is said.
-pub(super) fn description(catalog: &Catalog, object: i64, class: Option<&str>) -> Option<String> {
+/// The comment on an object, which is listed in `class` if that is said; on a part of it, unless that is 0.
+pub(super) fn description(catalog: &Catalog, object: i64, class: Option<&str>, part: i64) -> Option<String> {
     let is_it = |known: &Description<'_>| {
-        known.object == object && known.part == 0 && class.is_none_or(|class| class == known.class.0)
+        known.object == object && known.part == part && class.is_none_or(|class| class == known.class.0)
     };
-    descriptions(catalog).find(is_it).map(|known| known.text.to_owned())
-}
-
-/// The comment on a column of a relation.
-pub(super) fn column_description(catalog: &Catalog, object: i64, part: i64) -> Option<String> {
-    let is_it = |known: &Description<'_>| known.object == object && known.part == part && part > 0;
     descriptions(catalog).find(is_it).map(|known| known.text.to_owned())
 }

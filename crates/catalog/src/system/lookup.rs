@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use springtide_types::{Result, SqlError, SqlState};
 
-use super::comments::{column_description, description};
+use super::comments::description;
 use super::definitions::{
     function_arguments, function_definition, index_definition, key_columns, view_definition,
 };
@@ -161,13 +161,14 @@ fn descriptions() -> Vec<Lookup> {
     vec![
         function("obj_description", &[Int, Text], 1, Text, |facts, args| {
             let class = args.get(1).map(|_| text(args, 1));
-            Ok(description(&facts.catalog, int(args, 0), class).into())
+            Ok(description(&facts.catalog, int(args, 0), class, 0).into())
         }),
         function("col_description", &[Int, Int], 2, Text, |facts, args| {
-            Ok(column_description(&facts.catalog, int(args, 0), int(args, 1)).into())
+            let column = (int(args, 1) > 0).then(|| int(args, 1));
+            Ok(column.and_then(|column| description(&facts.catalog, int(args, 0), None, column)).into())
         }),
         function("shobj_description", &[Int, Text], 2, Text, |facts, args| {
-            Ok(description(&facts.catalog, int(args, 0), Some(text(args, 1))).into())
+            Ok(description(&facts.catalog, int(args, 0), Some(text(args, 1)), 0).into())
         }),
         function("pg_get_triggerdef", &[Int, Bool], 1, Text, null),
         function("pg_get_ruledef", &[Int, Bool], 1, Text, null),

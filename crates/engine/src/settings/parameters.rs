@@ -27,6 +27,8 @@ enum Kind {
     },
     /// A time, which may have a unit.
     Milliseconds,
+    /// A boolean, or one of these.
+    BoolOr(&'static [(&'static str, &'static str)]),
     /// These, by how they may be written in lower case and how they are shown.
     OneOf(&'static [(&'static str, &'static str)]),
     Moment,
@@ -68,19 +70,8 @@ const DATE_STYLES: &[(&str, &str)] = &[
 ];
 const TIME_ZONES: &[(&str, &str)] =
     &[("utc", "UTC"), ("gmt", "GMT"), ("etc/utc", "Etc/UTC"), ("default", "UTC")];
-const SYNCHRONOUS_COMMITS: &[(&str, &str)] = &[
-    ("on", "on"),
-    ("true", "on"),
-    ("yes", "on"),
-    ("1", "on"),
-    ("off", "off"),
-    ("false", "off"),
-    ("no", "off"),
-    ("0", "off"),
-    ("local", "local"),
-    ("remote_write", "remote_write"),
-    ("remote_apply", "remote_apply"),
-];
+const SYNCHRONOUS_COMMITS: &[(&str, &str)] =
+    &[("local", "local"), ("remote_write", "remote_write"), ("remote_apply", "remote_apply")];
 const ISOLATION_LEVELS: &[(&str, &str)] = &[
     ("serializable", "serializable"),
     ("repeatable read", "repeatable read"),
@@ -165,7 +156,7 @@ const PARAMETERS: &[Parameter] = &[
     parameter(
         SYNCHRONOUS_COMMIT,
         "on",
-        Kind::OneOf(SYNCHRONOUS_COMMITS),
+        Kind::BoolOr(SYNCHRONOUS_COMMITS),
         "Whether a commit waits for the disk.",
     ),
     parameter("timezone", "UTC", Kind::OneOf(TIME_ZONES), "The time zone of timestamps."),
@@ -202,12 +193,14 @@ impl Parameter {
         let folded = value.trim().to_lowercase();
         Ok(match &self.kind {
             Kind::Any => value.to_owned(),
-            Kind::Bool => match folded.as_str() {
-                "on" | "true" | "yes" | "1" | "t" | "y" => "on".to_owned(),
-                "off" | "false" | "no" | "0" | "f" | "n" => "off".to_owned(),
-                _ => {
-                    let message = format!("parameter \"{}\" requires a Boolean value", self.name);
-                    return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+            Kind::Bool => boolean(&folded).map(str::to_owned).ok_or_else(|| {
+                let message = format!("parameter \"{}\" requires a Boolean value", self.name);
+                SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message)
+            })?,
+            Kind::BoolOr(others) => match boolean(&folded) {
+                Some(shown) => shown.to_owned(),
+                None => {
+                    one_of(others, &folded).ok_or_else(|| self.unavailable(value, others, &["on", "off"]))?
                 }
             },
             Kind::Integer { least, most } => {
@@ -231,14 +224,9 @@ impl Parameter {
                 }
                 show_milliseconds(number)
             }
-            Kind::OneOf(allowed) => match allowed.iter().find(|(written, _)| *written == folded) {
-                Some((_, shown)) => (*shown).to_owned(),
-                None => {
-                    let written = allowed.iter().map(|(written, _)| *written).collect::<Vec<_>>();
-                    let hint = format!("Available values: {}.", written.join(", "));
-                    return Err(self.invalid(value).with_hint(hint));
-                }
-            },
+            Kind::OneOf(allowed) => {
+                one_of(allowed, &folded).ok_or_else(|| self.unavailable(value, allowed, &[]))?
+            }
             Kind::Moment => {
                 if !value.is_empty() {
                     parse_moment(value)?;
@@ -257,6 +245,12 @@ impl Parameter {
         SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message)
     }
 
+    fn unavailable(&self, value: &str, allowed: &[(&str, &str)], more: &[&str]) -> SqlError {
+        let available = allowed.iter().map(|(written, _)| written).chain(more);
+        let available = available.copied().collect::<Vec<_>>().join(", ");
+        self.invalid(value).with_hint(format!("Available values: {available}."))
+    }
+
     fn out_of_range(&self, number: i64, least: i64, most: i64) -> SqlError {
         let unit = if matches!(self.kind, Kind::Milliseconds) { " ms" } else { "" };
         let message = format!(
@@ -265,4 +259,18 @@ impl Parameter {
         );
         SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message)
     }
+}
+
+/// How SHOW gives a boolean.
+fn boolean(folded: &str) -> Option<&'static str> {
+    match folded {
+        "on" | "true" | "yes" | "1" | "t" | "y" => Some("on"),
+        "off" | "false" | "no" | "0" | "f" | "n" => Some("off"),
+        _ => None,
+    }
+}
+
+/// How SHOW gives a value that is one of these.
+fn one_of(allowed: &[(&str, &str)], folded: &str) -> Option<String> {
+    allowed.iter().find(|(written, _)| *written == folded).map(|(_, shown)| (*shown).to_owned())
 }
