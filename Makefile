@@ -39,8 +39,8 @@ slt: build ## The sqllogictest files of SUITE=folder
 bank: build ## Money moves between accounts for SECONDS=60 while readers check the total
 	$(BIN)/bank --seconds $(SECONDS)
 
-crash: build ## Kill a server ROUNDS=100 times in the middle of its work, and check what it kept
-	$(BIN)/crash kill --rounds $(ROUNDS)
+crash: build ## Kill a server ROUNDS=100 times in the middle of its work, and check what it kept; BUCKET=1 keeps its data in a bucket
+	$(BIN)/crash kill --rounds $(ROUNDS) $(if $(BUCKET),--bucket)
 
 faults: build ## Let SEEDS=1000 disks fail, lose and flip bits, and check what the database kept
 	$(BIN)/crash faults --seeds $(SEEDS)

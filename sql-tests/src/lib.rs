@@ -4,6 +4,7 @@
 
 pub mod bank;
 pub mod bench;
+pub mod bucket_server;
 pub mod client;
 pub mod crash;
 pub mod directory;

@@ -5,13 +5,23 @@ use futures::StreamExt;
 use springtide_sql_tests::crash::{Crash, run, server_binary};
 use springtide_sql_tests::faults::{self, Stats};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
+async fn kill(rounds: u64, bucket: bool) {
     let server = server_binary().expect("cargo builds the server with the tests");
-    let report = run(&Crash { server, rounds: 15, sessions: 4, seed: 11 }).await.expect("the server starts");
+    let crash = Crash { server, rounds, sessions: 4, seed: 11, bucket };
+    let report = run(&crash).await.expect("the server starts");
     println!("{report}");
     assert!(report.violations.is_empty(), "{:#?}", report.violations);
     assert!(report.commits > 0 && report.checkpoints > 0, "nothing happened: {report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
+    kill(15, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_the_history_is_in_a_bucket() {
+    kill(8, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,11 +7,11 @@ use arrow::array::RecordBatch;
 use parking_lot::Mutex;
 use springtide_catalog::{RelationKind, system};
 use springtide_sql::Planner;
-use springtide_storage::{FileSystem, LocalFileSystem};
 use springtide_types::{Epoch, Result, SqlError, SqlState, ZBatch};
 
 use crate::checkpoint::Checkpoints;
 use crate::commit::{Acknowledged, CommitError};
+use crate::location::Location;
 use crate::reads::Reads;
 use crate::recovery::{Recovered, recover};
 use crate::sequencer::Sequencer;
@@ -64,13 +64,13 @@ impl Database {
     /// Fails with `55006` if another process has the directory open, `XX001` if what is in it is damaged, and
     /// `58030` if it can't be read or written.
     pub fn open_in(directory: &Path, options: Options) -> Result<Database> {
-        Database::open_on(Arc::new(LocalFileSystem), directory, options)
+        Database::open_at(&Location::directory(directory), options)
     }
 
-    /// As [`Database::open_in`], on another file system.
-    pub fn open_on(files: Arc<dyn FileSystem>, directory: &Path, options: Options) -> Result<Database> {
+    /// As [`Database::open_in`], wherever the database is kept.
+    pub fn open_at(location: &Location, options: Options) -> Result<Database> {
         let planner = Planner::new();
-        let recovered = recover(files, directory, &planner, options.workers)?;
+        let recovered = recover(location, &planner, options.workers)?;
         Database::start(options, planner, recovered)
     }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use springtide_catalog::CatalogChange;
-use springtide_storage::{FileSystem, Record, Replayed, StorageError, Wal};
+use springtide_storage::{Record, Replayed, StorageError, Wal};
 use springtide_types::{Epoch, RelationId, Result, SqlError, SqlState, ZBatch};
 
 use crate::commit::Acknowledged;
+use crate::location::Location;
 
 /// What to do after a failed write.
 const NO_MORE_WRITES: &str = "The database answers queries but takes no writes until it is started again. \
@@ -28,15 +28,15 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens the log in a directory whose lock is held, and gives `replay` each record later than `after`.
+    /// Opens the log at a location whose lock is held, and gives `replay` each record later than `after`.
     pub(crate) fn open(
-        files: Arc<dyn FileSystem>,
-        directory: &Path,
+        location: &Location,
         lock: File,
         after: Epoch,
         replay: impl FnMut(Record) -> std::result::Result<(), String>,
     ) -> Result<(Log, Replayed)> {
-        let opened = Wal::open(files, &directory.join("wal"), after, replay);
+        let opened =
+            Wal::open(location.log_files.clone(), &location.log_directory.join("wal"), after, replay);
         let (wal, replayed) = opened.map_err(storage_error)?;
         Ok((Log { wal, sync_by: None, _lock: lock }, replayed))
     }

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, mpsc};
 use std::thread::ScopedJoinHandle;
@@ -16,10 +15,11 @@ use springtide_dataflow::{Beginning, place};
 use springtide_plan::{ViewPlan, fingerprint};
 use springtide_sql::Planner;
 use springtide_state as state;
-use springtide_storage::{FileSystem, History, Manifest, RelationHistory};
+use springtide_storage::{Manifest, RelationHistory};
 use springtide_types::{Changes, Epoch, ErrorDelta, RelationId, Result, SqlError, SqlState, ZBatch};
 
-use crate::log::{Log, lock, storage_error};
+use crate::location::Location;
+use crate::log::Log;
 use crate::objects::Objects;
 use crate::past::Past;
 use crate::statement::parse_query;
@@ -53,16 +53,11 @@ impl Recovered {
     }
 }
 
-/// Opens the directory of a database and rebuilds what its newest manifest describes. O(rows of tables and views).
-pub(crate) fn recover(
-    files: Arc<dyn FileSystem>,
-    directory: &Path,
-    planner: &Planner,
-    workers: usize,
-) -> Result<Recovered> {
+/// Opens a database where it is kept and rebuilds what its newest manifest describes. O(rows of tables and views).
+pub(crate) fn recover(location: &Location, planner: &Planner, workers: usize) -> Result<Recovered> {
     let started = Instant::now();
-    let lock = lock(directory)?;
-    let (history, manifest) = History::open(files.clone(), directory).map_err(storage_error)?;
+    let lock = location.lock()?;
+    let (history, manifest) = location.history()?;
     let manifest = manifest.unwrap_or_default();
     let epoch = manifest.epoch;
     let definitions = definitions_at(&manifest, epoch)?;
@@ -75,9 +70,11 @@ pub(crate) fn recover(
     let past = Arc::new(Past::new(history, manifest));
     let beginnings = load_all(&past, &objects, workers)?;
     let seconds = started.elapsed().as_secs_f64();
-    tracing::info!("loaded what there was at epoch {epoch} from {} in {seconds:.1} s", directory.display());
-    let directory = directory.to_owned();
-    let tail = Tail { files, directory, lock, after: epoch, definitions, plans, started };
+    tracing::info!(
+        "loaded what there was at epoch {epoch} from {} in {seconds:.1} s",
+        location.directory.display()
+    );
+    let tail = Tail { location: location.clone(), lock, after: epoch, definitions, plans, started };
     Ok(Recovered { objects, epoch, table_frontier, beginnings, durable: Some(Durable { past, tail }) })
 }
 
@@ -197,8 +194,7 @@ pub(crate) fn plan_fingerprint(relation: &Relation) -> Option<u64> {
 
 /// The log after the newest manifest.
 pub(crate) struct Tail {
-    files: Arc<dyn FileSystem>,
-    directory: PathBuf,
+    location: Location,
     lock: File,
     after: Epoch,
     definitions: Definitions,
@@ -221,8 +217,8 @@ impl Tail {
         self,
         mut again: impl FnMut(Happened) -> std::result::Result<(), String>,
     ) -> Result<Log> {
-        let Tail { files, directory, lock, after, mut definitions, mut plans, started } = self;
-        let (log, replayed) = Log::open(files, &directory, lock, after, |record| {
+        let Tail { location, lock, after, mut definitions, mut plans, started } = self;
+        let (log, replayed) = Log::open(&location, lock, after, |record| {
             let mut ddl = None;
             if !record.catalog.is_empty() {
                 let change = CatalogChange::decode(&record.catalog)?;

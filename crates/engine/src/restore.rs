@@ -1,13 +1,11 @@
 //! A database of its own from a moment of another one's history.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use springtide_catalog::Definitions;
-use springtide_storage::{DataFile, History, LocalFileSystem, Manifest, RelationHistory};
+use springtide_storage::{DataFile, History, Manifest, RelationHistory};
 use springtide_types::{Changes, Epoch, Result, SqlError, SqlState};
 
-use crate::log::{lock, storage_error};
+use crate::location::Location;
+use crate::log::storage_error;
 use crate::moment::parse_moment;
 use crate::past::moment_text;
 use crate::recovery::definitions_at;
@@ -30,19 +28,18 @@ impl RestorePoint {
     }
 }
 
-/// Copies what the database in `from` held at a moment, with its history until then, into the directory `to`, which is
-/// made and must hold no database. The other database may run meanwhile. Returns the epoch of the moment.
+/// Copies what the database in `from` held at a moment, with its history until then, to `to`, which must hold no
+/// database. The other database may run meanwhile. Returns the epoch of the moment.
 ///
 /// Fails with `42704` if there is no such snapshot, `22023` if the moment is not in the checkpoints, `55000` if `to` holds a
-/// database, `55006` if another process has it open, and as [`crate::Database::open_in`] does.
-pub fn restore(from: &Path, point: &RestorePoint, to: &Path) -> Result<Epoch> {
-    if !from.join("manifest").is_dir() {
-        let message = format!("there is no checkpoint in {}", from.display());
+/// database or `from` none, `55006` if another process has `to` open, and as [`crate::Database::open_in`] does.
+pub fn restore(from: &Location, point: &RestorePoint, to: &Location) -> Result<Epoch> {
+    if !History::is_in(&*from.files, &from.directory).map_err(storage_error)? {
+        let message = format!("there is no checkpoint in {}", from.directory.display());
         return Err(SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
             .with_hint("A running server writes one at CHECKPOINT, and when it ends."));
     }
-    let files = Arc::new(LocalFileSystem);
-    let (source, manifest) = History::open(files.clone(), from).map_err(storage_error)?;
+    let (source, manifest) = from.history()?;
     let manifest = manifest.unwrap_or_default();
     let epoch = match point {
         RestorePoint::Newest => manifest.epoch,
@@ -50,12 +47,12 @@ pub fn restore(from: &Path, point: &RestorePoint, to: &Path) -> Result<Epoch> {
         RestorePoint::Snapshot(name) => snapshot(&manifest, name)?,
     };
     check_readable(&manifest, epoch)?;
-    let _lock = lock(to)?;
-    let (target, existing) = History::open(files, to).map_err(storage_error)?;
-    if existing.is_some() || to.join("wal").exists() {
-        let message = format!("there is a database in {} already", to.display());
+    let _lock = to.lock()?;
+    let (target, existing) = to.history()?;
+    if existing.is_some() || to.log_directory.join("wal").exists() {
+        let message = format!("there is a database in {} already", to.directory.display());
         return Err(SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
-            .with_hint("Restore into a directory that is empty or does not exist."));
+            .with_hint("Restore to where there is nothing yet."));
     }
     let copy = Copy { source, target, epoch, definitions: definitions_at(&manifest, epoch)? };
     let relations = manifest.relations.iter().filter(|relation| relation.existed(epoch));

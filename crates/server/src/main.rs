@@ -1,5 +1,6 @@
 //! The `springtide` binary: flags, logging, signals.
 
+mod location;
 mod options;
 mod serve;
 

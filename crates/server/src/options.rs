@@ -40,13 +40,22 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7432", env = "SPRINGTIDE_LISTEN")]
     pub(crate) listen: String,
 
-    /// Where to keep the data; without it, everything is in memory and is lost when the server stops
-    #[arg(long, value_name = "DIR", env = "SPRINGTIDE_DATA_DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
+    /// Where to keep the data: a directory, or a bucket such as s3://bucket/path, with its settings in AWS_*; without it,
+    /// everything is in memory and is lost when the server stops
+    #[arg(long, value_name = "DIR|URL", env = "SPRINGTIDE_DATA_DIR")]
+    pub(crate) data_dir: Option<String>,
 
-    /// First fill --data-dir, which must hold no database yet, with what the database in this directory held
-    #[arg(long, value_name = "DIR", requires = "data_dir")]
-    pub(crate) restore_from: Option<PathBuf>,
+    /// Where to keep the write-ahead log if the data is in a bucket, which cannot hold it: commits wait for it
+    #[arg(long, value_name = "DIR", env = "SPRINGTIDE_WAL_DIR", requires = "data_dir")]
+    pub(crate) wal_dir: Option<PathBuf>,
+
+    /// Go on from the newest checkpoint in a bucket that belongs to another log; commits that only that log holds are lost
+    #[arg(long, requires = "wal_dir")]
+    pub(crate) take_over: bool,
+
+    /// First fill --data-dir, which must hold no database yet, with what the database there held
+    #[arg(long, value_name = "DIR|URL", requires = "data_dir")]
+    pub(crate) restore_from: Option<String>,
 
     /// Restore as of the snapshot of this name, instead of the newest checkpoint
     #[arg(long, value_name = "NAME", requires = "restore_from", conflicts_with = "as_of")]
@@ -106,5 +115,6 @@ mod tests {
         }
         assert!(Options::try_parse_from(["springtide", "--workers", "0"]).is_err());
         assert!(Options::try_parse_from(["springtide", "--in-memory", "--data-dir", "x"]).is_err());
+        assert!(Options::try_parse_from(["springtide", "--wal-dir", "x"]).is_err());
     }
 }

@@ -4,12 +4,13 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use springtide_engine::Database;
+use springtide_engine::{Database, Location};
 use springtide_types::SqlError;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::location::{data_location, is_url, read_bucket};
 use crate::options::Serve;
 
 /// Threads that serve connections, at least. Queries run on them and may compute for a while before they let
@@ -52,28 +53,35 @@ fn open(options: &Serve) -> Result<Database, String> {
         checkpoint_interval: Duration::from_secs(options.checkpoint_interval),
         ..springtide_engine::Options::new(options.workers())
     };
-    let opened = match &options.data_dir {
-        Some(directory) => restore(options, directory).and_then(|()| Database::open_in(directory, engine)),
+    let opened = match data_location(options)? {
+        Some(location) => {
+            restore(options, &location).and_then(|()| Database::open_at(&location, engine).map_err(told))
+        }
         None => {
             if !options.in_memory {
                 tracing::warn!(
                     "everything is in memory and is lost when the server stops; --data-dir DIR keeps it"
                 );
             }
-            Database::open(engine)
+            Database::open(engine).map_err(told)
         }
     };
-    opened.map_err(|error| {
-        let hint = error.hint.as_deref().map(|hint| format!("\n{hint}")).unwrap_or_default();
-        format!("cannot open the database: {error}{hint}")
-    })
+    opened.map_err(|error| format!("cannot open the database: {error}"))
 }
 
-fn restore(options: &Serve, directory: &Path) -> Result<(), SqlError> {
+fn restore(options: &Serve, location: &Location) -> Result<(), String> {
     let Some(from) = &options.restore_from else { return Ok(()) };
-    let epoch = springtide_engine::restore(from, &options.restore_point()?, directory)?;
-    tracing::info!("restored epoch {epoch} of {} into {}", from.display(), directory.display());
+    let source = if is_url(from) { read_bucket(from)? } else { Location::directory(Path::new(from)) };
+    let point = options.restore_point().map_err(told)?;
+    let epoch = springtide_engine::restore(&source, &point, location).map_err(told)?;
+    tracing::info!("restored epoch {epoch} of {from}");
     Ok(())
+}
+
+/// An error with what to do about it.
+fn told(error: SqlError) -> String {
+    let hint = error.hint.as_deref().map(|hint| format!("\n{hint}")).unwrap_or_default();
+    format!("{error}{hint}")
 }
 
 /// The one line on stdout, which scripts wait for.

@@ -4,28 +4,32 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// What the name of a file ends with while it is written by [`FileSystem::put`]. After a crash it is garbage.
+/// What the name of a file ends with while it is written by [`Files::put`]. After a crash it is garbage.
 pub(crate) const UNFINISHED: &str = "unfinished";
 
 /// Zeros that are written at a time behind the end of a log.
 const ROOM: usize = 1 << 20;
 
-/// What durability asks of a file system.
-pub trait FileSystem: Debug + Send + Sync {
+/// Whole files in directories: what the history asks of where it is kept.
+pub trait Files: Debug + Send + Sync {
     /// Makes a directory and those above it, durably, unless they are there.
     fn create_directory(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory, in ascending order.
     fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
     /// A whole file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
-    /// Opens a file for appending, and creates it if it is not there.
-    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>>;
-    /// Makes the names in a directory durable.
-    fn sync_directory(&self, path: &Path) -> io::Result<()>;
     /// Puts a whole file in its place, durably: after a crash there is all of it, or what was there before.
     fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
+}
+
+/// Files that can grow: what the log asks besides.
+pub trait FileSystem: Files {
+    /// Opens a file for appending, and creates it if it is not there.
+    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>>;
+    /// Makes the names in a directory durable.
+    fn sync_directory(&self, path: &Path) -> io::Result<()>;
 }
 
 /// A file that only grows, but for [`LogFile::truncate`]. Where it ends may be followed by zeros when it is read: room for what
@@ -43,7 +47,7 @@ pub trait LogFile: Send {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalFileSystem;
 
-impl FileSystem for LocalFileSystem {
+impl Files for LocalFileSystem {
     fn create_directory(&self, path: &Path) -> io::Result<()> {
         if path.is_dir() {
             return Ok(());
@@ -70,16 +74,6 @@ impl FileSystem for LocalFileSystem {
         fs::read(path)
     }
 
-    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
-        let end = file.metadata()?.len();
-        Ok(Box::new(RoomyFile { file, end, room: end }))
-    }
-
-    fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
-    }
-
     fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let unfinished = path.with_added_extension(UNFINISHED);
         if let Err(error) = write_whole(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path)) {
@@ -92,6 +86,18 @@ impl FileSystem for LocalFileSystem {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
+    }
+}
+
+impl FileSystem for LocalFileSystem {
+    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        let end = file.metadata()?.len();
+        Ok(Box::new(RoomyFile { file, end, room: end }))
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
     }
 }
 

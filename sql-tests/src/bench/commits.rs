@@ -11,7 +11,7 @@ use futures::SinkExt;
 use tokio_postgres::Client;
 
 use super::median;
-use crate::crash::process::Server;
+use crate::crash::process::{Data, Server};
 use crate::directory::Directory;
 use crate::server::connect;
 
@@ -80,7 +80,7 @@ impl Springtide {
     pub fn start(binary: &Path) -> Result<Springtide> {
         let directory = Directory::new()?;
         let (data, log) = (directory.path().join("data"), directory.path().join("log"));
-        let server = Server::start(binary, &data, &log, Some(NEVER))?;
+        let server = Server::start(binary, &Data::in_directory(&data), &log, Some(NEVER))?;
         Ok(Springtide { server, _directory: directory })
     }
 

@@ -28,6 +28,9 @@ enum Command {
         /// What the random choices begin with; a random number unless given.
         #[arg(long)]
         seed: Option<u64>,
+        /// Keep all but the log in a bucket, that of an S3 server in this process.
+        #[arg(long)]
+        bucket: bool,
     },
     /// Let disks fail, lose and flip bits.
     Faults {
@@ -47,9 +50,9 @@ enum Command {
 async fn main() -> io::Result<ExitCode> {
     let random = || fastrand::u64(..1 << 32);
     let is_well = match Arguments::parse().command {
-        Command::Kill { rounds, sessions, seed } => {
-            kill(&Crash { server: server_binary()?, rounds, sessions, seed: seed.unwrap_or_else(random) })
-                .await?
+        Command::Kill { rounds, sessions, seed, bucket } => {
+            let (server, seed) = (server_binary()?, seed.unwrap_or_else(random));
+            kill(&Crash { server, rounds, sessions, seed, bucket }).await?
         }
         Command::Faults { seeds, from, jobs } => let_fail(from.unwrap_or_else(random), seeds, jobs).await,
     };

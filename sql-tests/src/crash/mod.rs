@@ -13,10 +13,11 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures::future::join_all;
 
+use crate::bucket_server::BucketServer;
 use crate::directory::Directory;
 use crate::workload::{Connection, Model, Wire, check_shared, schema, settle};
 
-use process::{End, Server};
+use process::{Data, End, Server};
 pub use report::Report;
 use session::{Ended, Session};
 
@@ -34,6 +35,8 @@ pub struct Crash {
     pub sessions: usize,
     /// What the random choices begin with.
     pub seed: u64,
+    /// Whether all but the log is kept in a bucket, that of an S3 server.
+    pub bucket: bool,
 }
 
 /// The `springtide` binary that was built with this executable, which lies beside it or, as a test, below it.
@@ -49,11 +52,18 @@ pub fn server_binary() -> io::Result<PathBuf> {
 /// Runs the test; it ends early at the first violation.
 pub async fn run(crash: &Crash) -> io::Result<Report> {
     let directory = Directory::new()?;
+    let data = directory.path().join("data");
+    let bucket = match crash.bucket {
+        true => Some(BucketServer::start(&directory.path().join("buckets")).await?),
+        false => None,
+    };
     let mut run = Run {
         random: Rng::with_seed(crash.seed),
         candidates: (0..crash.sessions).map(|session| vec![Model::new(session)]).collect(),
         report: Report::default(),
-        data: directory.path().join("data"),
+        data: bucket
+            .as_ref()
+            .map_or_else(|| Data::in_directory(&data), |bucket| Data::in_bucket(bucket, &data)),
         log: directory.path().join("log"),
         crash,
     };
@@ -74,7 +84,7 @@ struct Run<'a> {
     /// Of each session, the states of which one must be found.
     candidates: Vec<Vec<Model>>,
     report: Report,
-    data: PathBuf,
+    data: Data,
     log: PathBuf,
 }
 

@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
@@ -5,6 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use tokio_postgres::Client;
 
+use crate::bucket_server::BucketServer;
 use crate::server::connect;
 
 /// How a server ends.
@@ -32,9 +34,30 @@ impl Drop for Server {
     }
 }
 
+/// Where a server keeps its data.
+#[derive(Clone, Debug)]
+pub(crate) struct Data {
+    arguments: Vec<OsString>,
+    settings: Vec<(String, String)>,
+}
+
+impl Data {
+    /// In a directory.
+    pub(crate) fn in_directory(directory: &Path) -> Data {
+        Data { arguments: vec!["--data-dir".into(), directory.into()], settings: Vec::new() }
+    }
+
+    /// In a bucket, with the log in a directory.
+    pub(crate) fn in_bucket(bucket: &BucketServer, log_directory: &Path) -> Data {
+        let url = bucket.url("crash").into();
+        let arguments = vec!["--data-dir".into(), url, "--wal-dir".into(), log_directory.into()];
+        Data { arguments, settings: bucket.settings() }
+    }
+}
+
 impl Server {
     /// Starts a server and waits until it is ready. `interval` is that of its checkpoints in seconds.
-    pub(crate) fn start(binary: &Path, data: &Path, log: &Path, interval: Option<u64>) -> io::Result<Server> {
+    pub(crate) fn start(binary: &Path, data: &Data, log: &Path, interval: Option<u64>) -> io::Result<Server> {
         let mut server = Server::spawn(binary, data, log, interval)?;
         let mut line = String::new();
         server.stdout.read_line(&mut line)?;
@@ -47,10 +70,11 @@ impl Server {
     }
 
     /// Starts a server. Nobody can connect yet.
-    pub(crate) fn spawn(binary: &Path, data: &Path, log: &Path, interval: Option<u64>) -> io::Result<Server> {
+    pub(crate) fn spawn(binary: &Path, data: &Data, log: &Path, interval: Option<u64>) -> io::Result<Server> {
         let log = OpenOptions::new().create(true).append(true).open(log)?;
         let mut command = Command::new(binary);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--workers", "2", "--data-dir"]).arg(data);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--workers", "2"]);
+        command.args(&data.arguments).envs(data.settings.iter().cloned());
         if let Some(interval) = interval {
             command.args(["--checkpoint-interval", &interval.to_string()]);
         }

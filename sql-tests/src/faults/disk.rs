@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
-use springtide_engine::{FileSystem, LogFile};
+use springtide_engine::{FileSystem, Files, LogFile};
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,7 +207,7 @@ fn tear(random: &mut Rng, synced: &[u8], now: &[u8]) -> Vec<u8> {
     bytes
 }
 
-impl FileSystem for Disk {
+impl Files for Disk {
     fn create_directory(&self, _path: &Path) -> io::Result<()> {
         match self.lock().operate(true) {
             Outcome::Done => Ok(()),
@@ -233,31 +233,6 @@ impl FileSystem for Disk {
             return Err(error);
         }
         state.now.get(&path).cloned().ok_or(io::ErrorKind::NotFound.into())
-    }
-
-    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        let path = self.below(path);
-        let mut state = self.lock();
-        let outcome = state.operate(true);
-        if !state.is_without_power() {
-            state.now.entry(path.clone()).or_default();
-        }
-        match outcome {
-            Outcome::Done => Ok(Box::new(Handle { disk: self.clone(), path })),
-            Outcome::Fails(error) => Err(error),
-        }
-    }
-
-    fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        let path = self.below(path);
-        let mut state = self.lock();
-        match state.operate(false) {
-            Outcome::Done => {
-                state.sync_directory(&path);
-                Ok(())
-            }
-            Outcome::Fails(error) => Err(error),
-        }
     }
 
     fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -292,6 +267,33 @@ impl FileSystem for Disk {
             return Err(error);
         }
         state.now.remove(&path).map(drop).ok_or(io::ErrorKind::NotFound.into())
+    }
+}
+
+impl FileSystem for Disk {
+    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        let path = self.below(path);
+        let mut state = self.lock();
+        let outcome = state.operate(true);
+        if !state.is_without_power() {
+            state.now.entry(path.clone()).or_default();
+        }
+        match outcome {
+            Outcome::Done => Ok(Box::new(Handle { disk: self.clone(), path })),
+            Outcome::Fails(error) => Err(error),
+        }
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        let path = self.below(path);
+        let mut state = self.lock();
+        match state.operate(false) {
+            Outcome::Done => {
+                state.sync_directory(&path);
+                Ok(())
+            }
+            Outcome::Fails(error) => Err(error),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Faults of the disk: a database in this process goes through several lives on a disk that fails, loses and flips bits
 //! as a seed has it. After each life it must hold exactly what was acknowledged, and at most the one commit that failed.
 
+mod bucket;
 mod damage;
 mod disk;
 
@@ -8,13 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use springtide_engine::{Database, Options};
+use object_store::path::Path as Key;
+use springtide_engine::{Database, Location, ObjectFiles, Options};
 use springtide_types::SqlError;
 
 use crate::client::Client;
 use crate::directory::Directory;
 use crate::workload::{Connection, InProcess, Model, Transaction, check_shared, schema, settle};
 
+use bucket::Bucket;
 use disk::{Disk, Fault};
 
 /// A case that takes longer hangs.
@@ -129,12 +132,23 @@ impl Case {
     fn open(&mut self) -> Result<Database, SqlError> {
         let workers = self.random.usize(1..4);
         let options = Options { checkpoint_interval: NEVER, ..Options::new(workers) };
-        let opened = Database::open_on(Arc::new(self.disk.clone()), self.directory.path(), options);
+        let opened = Database::open_at(&self.location(), options);
         match opened {
             Ok(_) => self.stats.opened += 1,
             Err(_) => self.stats.refused += 1,
         }
         opened
+    }
+
+    /// The disk, for one half of the seeds with all but the log in a bucket on it.
+    fn location(&self) -> Location {
+        let (disk, directory) = (self.disk.clone(), self.directory.path());
+        if self.seed % 4 < 2 {
+            return Location::on(Arc::new(disk), directory);
+        }
+        let bucket = Bucket::new(disk.clone(), directory);
+        let files = ObjectFiles::new(Arc::new(bucket), Key::default(), directory).expect("threads start");
+        Location::bucket(Arc::new(files), false, Arc::new(disk), directory)
     }
 
     fn cut_power(&mut self) -> std::io::Result<()> {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::common::{error, run};
-use springtide_engine::{Database, Options};
-use springtide_storage::{FileSystem, LocalFileSystem, LogFile};
+use springtide_engine::{Database, Location, Options};
+use springtide_storage::{FileSystem, Files, LocalFileSystem, LogFile};
 use tempfile::TempDir;
 
 const OPTIONS: Options = Options::new(2);
@@ -219,7 +219,7 @@ impl Disk {
 
 struct DiskFile(Disk, Box<dyn LogFile>);
 
-impl FileSystem for Disk {
+impl Files for Disk {
     fn create_directory(&self, path: &Path) -> io::Result<()> {
         LocalFileSystem.create_directory(path)
     }
@@ -230,14 +230,6 @@ impl FileSystem for Disk {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         LocalFileSystem.read(path)
-    }
-
-    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        Ok(Box::new(DiskFile(self.clone(), LocalFileSystem.append_to(path)?)))
-    }
-
-    fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        LocalFileSystem.sync_directory(path)
     }
 
     fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -254,6 +246,16 @@ impl FileSystem for Disk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         LocalFileSystem.remove(path)
+    }
+}
+
+impl FileSystem for Disk {
+    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        Ok(Box::new(DiskFile(self.clone(), LocalFileSystem.append_to(path)?)))
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        LocalFileSystem.sync_directory(path)
     }
 }
 
@@ -279,7 +281,8 @@ impl LogFile for DiskFile {
 async fn after_a_failed_write_reads_go_on_and_writes_are_refused() {
     let directory = directory();
     let disk = Disk::default();
-    let database = Database::open_on(Arc::new(disk.clone()), directory.path(), OPTIONS).unwrap();
+    let database =
+        Database::open_at(&Location::on(Arc::new(disk.clone()), directory.path()), OPTIONS).unwrap();
     let mut session = database.session();
     let schema =
         "CREATE TABLE t (a int PRIMARY KEY); CREATE MATERIALIZED VIEW v AS SELECT sum(a) AS s FROM t";
@@ -308,7 +311,8 @@ async fn after_a_failed_write_reads_go_on_and_writes_are_refused() {
 async fn a_commit_that_is_not_waited_for_is_synced_soon() {
     let directory = directory();
     let disk = Disk::default();
-    let database = Database::open_on(Arc::new(disk.clone()), directory.path(), OPTIONS).unwrap();
+    let database =
+        Database::open_at(&Location::on(Arc::new(disk.clone()), directory.path()), OPTIONS).unwrap();
     let syncs = || disk.syncs.load(Ordering::SeqCst);
     let mut session = database.session();
     let schema =
@@ -438,7 +442,8 @@ async fn a_view_outlives_a_drop_that_failed() {
     let directory = directory();
     visit(&directory, NUMBERS).await;
     let disk = Disk::default();
-    let database = Database::open_on(Arc::new(disk.clone()), directory.path(), OPTIONS).unwrap();
+    let database =
+        Database::open_at(&Location::on(Arc::new(disk.clone()), directory.path()), OPTIONS).unwrap();
     let mut session = database.session();
     let schema = "CREATE TABLE t (a int, b int);
         CREATE MATERIALIZED VIEW v AS SELECT x.b, count(*) AS n FROM t x JOIN t y ON x.b = y.b GROUP BY x.b";
@@ -477,7 +482,8 @@ async fn unfinished_files_are_removed() {
 async fn a_checkpoint_that_fails_leaves_no_files_behind() {
     let directory = directory();
     let disk = Disk::default();
-    let database = Database::open_on(Arc::new(disk.clone()), directory.path(), OPTIONS).unwrap();
+    let database =
+        Database::open_at(&Location::on(Arc::new(disk.clone()), directory.path()), OPTIONS).unwrap();
     let mut session = database.session();
     run(&mut session, "CREATE TABLE t (a int); CREATE TABLE u (a int)").await.unwrap();
     run(&mut session, "INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)").await.unwrap();

@@ -1,8 +1,10 @@
 //! The past against a model: random histories, of which everything is asked again after checkpoints, merges of files,
 //! restarts, and restores into databases of their own.
 
+use std::path::Path;
+
 use crate::common::{error, run};
-use springtide_engine::{Database, Options, RestorePoint, Session, restore};
+use springtide_engine::{Database, Location, Options, RestorePoint, Session, restore};
 use tempfile::TempDir;
 
 const SCHEMA: &str = "CREATE TABLE t (k int PRIMARY KEY, g int, v bigint);
@@ -189,10 +191,14 @@ async fn moments_between_bases_are_as_they_were() {
     }
 }
 
+fn at(directory: &Path) -> Location {
+    Location::directory(directory)
+}
+
 /// A new directory in which a database was restored.
 fn restored(from: &TempDir, point: &RestorePoint) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    restore(from.path(), point, directory.path()).expect("there is such a moment");
+    restore(&at(from.path()), point, &at(directory.path())).expect("there is such a moment");
     directory
 }
 
@@ -263,17 +269,23 @@ async fn a_moment_becomes_a_database_of_its_own() {
         assert_eq!(answer(&mut session, "SELECT * FROM s").await, "1 1 5 5");
         drop(session);
         database.shutdown().await;
-        let error = restore(directory.path(), &point, copy.path()).unwrap_err();
+        let error = restore(&at(directory.path()), &point, &at(copy.path())).unwrap_err();
         assert_eq!(error.sqlstate.code(), "55000");
     }
     let absent = RestorePoint::Snapshot("nothing".to_owned());
     assert_eq!(
-        restore(directory.path(), &absent, &directory.path().join("x")).unwrap_err().sqlstate.code(),
+        restore(&at(directory.path()), &absent, &at(&directory.path().join("x")))
+            .unwrap_err()
+            .sqlstate
+            .code(),
         "42704"
     );
     let future = RestorePoint::parse("2999-01-01").unwrap();
     assert_eq!(
-        restore(directory.path(), &future, &directory.path().join("x")).unwrap_err().sqlstate.code(),
+        restore(&at(directory.path()), &future, &at(&directory.path().join("x")))
+            .unwrap_err()
+            .sqlstate
+            .code(),
         "22023"
     );
     database.shutdown().await;

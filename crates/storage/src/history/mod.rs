@@ -10,6 +10,7 @@ mod manifest;
 mod state_file;
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub use state_file::StateSection;
 
 use self::manifest::Unreadable;
 use crate::error::StorageError;
-use crate::file_system::{FileSystem, UNFINISHED};
+use crate::file_system::{Files, UNFINISHED};
 
 /// Rows of a data file, at most.
 pub const FILE_ROWS: usize = 1 << 20;
@@ -37,16 +38,26 @@ const MANIFESTS: usize = 2;
 /// The history below one directory.
 #[derive(Debug)]
 pub struct History {
-    files: Arc<dyn FileSystem>,
+    files: Arc<dyn Files>,
     manifests: PathBuf,
     directory: PathBuf,
 }
 
 impl History {
+    /// Whether there is a history in a directory. To look for one makes none.
+    pub fn is_in(files: &dyn Files, directory: &Path) -> Result<bool, StorageError> {
+        let manifests = directory.join("manifest");
+        match files.list(&manifests) {
+            Ok(names) => Ok(!names.is_empty()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StorageError::io(manifests)(error)),
+        }
+    }
+
     /// Opens the history in a directory, with the newest manifest that is intact, if there ever was one. A damaged
     /// one before which none is left is an error.
     pub fn open(
-        files: Arc<dyn FileSystem>,
+        files: Arc<dyn Files>,
         directory: &Path,
     ) -> Result<(History, Option<Manifest>), StorageError> {
         let (manifests, directory) = (directory.join("manifest"), directory.join("history"));

@@ -2,4 +2,5 @@
 
 mod history;
 mod memory;
+mod object_files;
 mod wal;

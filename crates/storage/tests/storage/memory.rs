@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use springtide_storage::{FileSystem, LogFile};
+use springtide_storage::{FileSystem, Files, LogFile};
 
 /// Files in memory. What was not synced is lost by [`Memory::crash`].
 #[derive(Clone, Debug, Default)]
@@ -78,7 +78,7 @@ impl Memory {
 
 struct Handle(Memory, PathBuf);
 
-impl FileSystem for Memory {
+impl Files for Memory {
     fn create_directory(&self, _path: &Path) -> io::Result<()> {
         Ok(())
     }
@@ -93,15 +93,6 @@ impl FileSystem for Memory {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let state = self.0.lock();
         state.files.get(path).map(|file| file.bytes.clone()).ok_or(io::ErrorKind::NotFound.into())
-    }
-
-    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        self.0.lock().files.entry(path.to_owned()).or_default();
-        Ok(Box::new(Handle(self.clone(), path.to_owned())))
-    }
-
-    fn sync_directory(&self, _path: &Path) -> io::Result<()> {
-        self.0.lock().operate()
     }
 
     fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -120,6 +111,17 @@ impl FileSystem for Memory {
         let mut state = self.0.lock();
         state.operate()?;
         state.files.remove(path).map(|_| ()).ok_or(io::ErrorKind::NotFound.into())
+    }
+}
+
+impl FileSystem for Memory {
+    fn append_to(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        self.0.lock().files.entry(path.to_owned()).or_default();
+        Ok(Box::new(Handle(self.clone(), path.to_owned())))
+    }
+
+    fn sync_directory(&self, _path: &Path) -> io::Result<()> {
+        self.0.lock().operate()
     }
 }
 
