@@ -13,27 +13,35 @@ use springtide_types::hash::hash_columns;
 const PART: usize = 1 << 17;
 
 /// The rows of positive weight of a snapshot, all of whose weights are positive, with changes on top. Rows are equal as
-/// in [`consolidate`]. Batches from which nothing is retracted are shared. O(snapshot + changes), of which the snapshot
-/// is only hashed, and not at all if nothing is retracted.
+/// in [`consolidate`]. Batches from which nothing is retracted are shared. O(snapshot + changes), of which all but what is
+/// retracted is only hashed, and not at all if nothing is.
 pub(crate) fn overlay(snapshot: Vec<ZBatch>, deltas: &[ZBatch]) -> Vec<ZBatch> {
-    if deltas.iter().all(ZBatch::is_insert_only) {
-        return snapshot.into_iter().chain(deltas.iter().cloned()).collect();
+    let mut rows = snapshot;
+    let mut retracted = Vec::new();
+    for delta in deltas {
+        if delta.is_insert_only() {
+            rows.push(delta.clone());
+        } else {
+            let (added, gone) = by_sign(delta);
+            rows.push(added);
+            retracted.push(gone);
+        }
     }
-    let net = consolidate(&ZBatch::concat(deltas[0].schema(), deltas));
-    let (added, retracted) = by_sign(&net);
-    let mut rows =
-        if retracted.is_empty() { snapshot } else { Retractions::new(&retracted).take_from(&snapshot) };
-    rows.push(added);
+    if let Some(first) = retracted.first() {
+        // A row that was retracted a thousand times is looked for once.
+        let retracted = consolidate(&ZBatch::concat(first.schema(), &retracted));
+        rows = Retractions::new(&retracted).take_from(&rows);
+    }
     rows.retain(|batch| !batch.is_empty());
     rows
 }
 
-/// The records of positive and those of negative weight; there are no others.
-fn by_sign(net: &ZBatch) -> (ZBatch, ZBatch) {
-    let weights = net.weights().values();
+/// The records of positive and those of negative weight.
+fn by_sign(delta: &ZBatch) -> (ZBatch, ZBatch) {
+    let weights = delta.weights().values();
     let positive = BooleanBuffer::collect_bool(weights.len(), |row| weights[row] > 0);
-    let negative = !&positive;
-    (net.filter(&positive.into()), net.filter(&negative.into()))
+    let negative = BooleanBuffer::collect_bool(weights.len(), |row| weights[row] < 0);
+    (delta.filter(&positive.into()), delta.filter(&negative.into()))
 }
 
 /// A row of a batch, and the row equal to it that is to go.
