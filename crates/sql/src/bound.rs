@@ -1,7 +1,7 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use springtide_catalog::{Column, FunctionId};
 use springtide_types::{RelationId, SqlType};
 
@@ -66,6 +66,11 @@ impl BoundQuery {
 
     pub(crate) fn pipeline(&self) -> Option<&Pipeline> {
         self.pipeline.get_or_init(|| Pipeline::compile(&self.plan, &self.parameters)).as_ref()
+    }
+
+    /// Whether the output columns come out otherwise each time.
+    pub fn is_volatile(&self) -> bool {
+        self.plan.expressions().iter().any(Expr::is_volatile)
     }
 
     /// The output columns. Batches have exactly the Arrow types of these.

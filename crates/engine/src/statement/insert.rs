@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
+use arrow::compute::concat;
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use springtide_catalog::{Catalog, Column, Relation};
@@ -265,6 +266,9 @@ async fn default_values(
     let Some(bound) = bind_default(planner, catalog, column)? else {
         return Ok(new_null_array(&column.sql_type.arrow(), rows));
     };
+    if rows > 1 && bound.is_volatile() {
+        return volatile_defaults(planner, catalog, column, rows).await;
+    }
     let stream = planner.execute(&bound, &HashMap::new(), &[]).await?;
     let batches: Vec<RecordBatch> = stream.try_collect().await?;
     let one = batches.first().ok_or_else(|| SqlError::internal("a DEFAULT has a value"))?;
@@ -272,6 +276,26 @@ async fn default_values(
     ScalarValue::try_from_array(&one[0], 0)
         .and_then(|value| value.to_array_of_size(rows))
         .map_err(|error| springtide_plan::sql_error(&error))
+}
+
+/// The values of a DEFAULT that is another one for each row.
+async fn volatile_defaults(
+    planner: &Planner,
+    catalog: &Catalog,
+    column: &Column,
+    rows: usize,
+) -> Result<ArrayRef> {
+    let mut query = ast::parse_query(&format!("SELECT NULL FROM generate_series(1, {rows})"))?;
+    if let Some(select) = ast::body(&mut query) {
+        let default = column.default.as_ref().map_or("NULL", |default| default.expr.as_str());
+        select.projection = vec![SelectItem::UnnamedExpr(ast::assigned(&ast::parse_expr(default)?, column)?)];
+    }
+    let bound = planner.bind(&query, catalog, &[])?;
+    let stream = planner.execute(&bound, &HashMap::new(), &[]).await?;
+    let batches: Vec<RecordBatch> = stream.try_collect().await?;
+    let values = batches.iter().map(|batch| batch.column(0).as_ref()).collect::<Vec<_>>();
+    let values = concat(&values).map_err(|error| springtide_plan::arrow_error(&error))?;
+    Ok(springtide_sql::assign(&[values], &[column])?.remove(0))
 }
 
 fn target_columns(table: &Relation, insert: &InsertAst) -> Result<Vec<usize>> {

@@ -148,7 +148,7 @@ async fn many_rows_stream() {
     let server = Server::start().await;
     let client = server.connect().await;
     let rows = client
-        .query("SELECT value::bigint, 'row ' || value FROM generate_series(1, 100000)", &[])
+        .query("SELECT n::bigint, 'row ' || n FROM generate_series(1, 100000) AS n", &[])
         .await
         .unwrap();
     assert_eq!(rows.len(), 100_000);

@@ -134,13 +134,13 @@ async fn a_statement_that_takes_too_long_is_cancelled() {
     let mut raw = server.raw_ready().await;
     raw.query("CREATE TABLE t (i bigint)").await;
     raw.query("SET statement_timeout = 50").await;
-    let long = "SELECT a.value FROM generate_series(1, 1000000) AS a, generate_series(1, 1000000) AS b \
-                WHERE a.value * b.value % 7 = 1";
+    let long = "SELECT a FROM generate_series(1, 1000000) AS a, generate_series(1, 1000000) AS b \
+                WHERE a * b % 7 = 1";
     let timed_out = ["E ERROR 57014 canceling statement due to statement timeout", "Z I"].map(str::to_owned);
     assert!(raw.query(long).await.ends_with(&timed_out));
     assert_eq!(raw.query(&format!("INSERT INTO t {long}")).await, timed_out);
     // Rows that are on their way are cut off too.
-    let endless = raw.query("SELECT a.value FROM generate_series(1, 1000000000) AS a").await;
+    let endless = raw.query("SELECT a FROM generate_series(1, 1000000000) AS a").await;
     assert!(endless.ends_with(&timed_out));
     raw.query("BEGIN").await;
     raw.query("SAVEPOINT s").await;
