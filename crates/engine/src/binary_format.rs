@@ -5,19 +5,26 @@ use std::fmt::Write;
 use arrow::array::StringArray;
 use arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::ScalarValue;
-use springtide_types::{Result, SqlError, SqlState, SqlType};
+use springtide_types::{Result, SqlError, SqlState, SqlType, UUID_BYTES};
 
 /// Days from 1970-01-01, where Arrow counts from, to 2000-01-01, where PostgreSQL's binary format does.
 const POSTGRES_EPOCH_DAYS: i32 = 10_957;
 /// The same in microseconds.
-const POSTGRES_EPOCH_MICROS: i64 = POSTGRES_EPOCH_DAYS as i64 * 86_400_000_000;
+const POSTGRES_EPOCH_MICROS: i64 = POSTGRES_EPOCH_DAYS as i64 * DAY_MICROS;
+const DAY_MICROS: i64 = 86_400_000_000;
+/// The first byte of a `jsonb`; its text follows.
+const JSONB_VERSION: u8 = 1;
 
 /// The value of this type; `None` if it is not the format of one.
 pub fn from_binary(sql_type: SqlType, bytes: &[u8]) -> Result<Option<ScalarValue>> {
     Ok(match sql_type {
         // Rounding to the scale and the check of the precision are the same as for text.
         SqlType::Numeric(..) => numeric(bytes).map(|text| from_text(sql_type, &text)).transpose()?,
-        SqlType::Text | SqlType::Varchar(_) => Some(from_text(sql_type, utf8(bytes)?)?),
+        SqlType::Text | SqlType::Varchar(_) | SqlType::Json => Some(from_text(sql_type, utf8(bytes)?)?),
+        SqlType::Jsonb => match bytes.split_first() {
+            Some((&JSONB_VERSION, text)) => Some(from_text(sql_type, utf8(text)?)?),
+            _ => None,
+        },
         fixed => of_fixed_size(fixed, bytes),
     })
 }
@@ -45,8 +52,15 @@ fn of_fixed_size(sql_type: SqlType, bytes: &[u8]) -> Option<ScalarValue> {
             ScalarValue::TimestampMicrosecond(Some(micros(bytes)?), Some("+00:00".into()))
         }
         SqlType::Bytea => ScalarValue::Binary(Some(bytes.to_vec())),
+        SqlType::Time => {
+            let micros = i64::from_be_bytes(array(bytes)?);
+            (0..=DAY_MICROS).contains(&micros).then_some(ScalarValue::Time64Microsecond(Some(micros)))?
+        }
+        SqlType::Uuid => ScalarValue::FixedSizeBinary(UUID_BYTES, Some(array::<16>(bytes)?.to_vec())),
         SqlType::Interval => ScalarValue::IntervalMonthDayNano(Some(interval(bytes)?)),
-        SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) => return None,
+        SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) | SqlType::Json | SqlType::Jsonb => {
+            return None;
+        }
     })
 }
 

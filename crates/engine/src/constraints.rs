@@ -9,7 +9,7 @@ use arrow::row::{OwnedRow, RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use springtide_catalog::Relation;
 use springtide_state as state;
-use springtide_types::{Result, SqlError, SqlState, ZBatch, bytea_text};
+use springtide_types::{Result, SqlError, SqlState, SqlType, ZBatch, bytea_text, uuid_text};
 
 /// Fails with `23502` if a column that is declared NOT NULL holds a NULL.
 pub(crate) fn check_not_null(relation: &Relation, columns: &[ArrayRef]) -> Result<()> {
@@ -97,6 +97,9 @@ fn values_text(columns: &[ArrayRef], row: usize) -> String {
     let values = columns.iter().map(|column| match ArrayFormatter::try_new(column, &options) {
         _ if *column.data_type() == DataType::Binary && column.is_valid(row) => {
             bytea_text(column.as_binary::<i32>().value(row))
+        }
+        _ if *column.data_type() == SqlType::Uuid.arrow() && column.is_valid(row) => {
+            uuid_text(column.as_fixed_size_binary().value(row))
         }
         Ok(formatter) => formatter.value(row).to_string(),
         Err(_) => "?".to_owned(),

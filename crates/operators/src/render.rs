@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use springtide_state::normalize_floats;
-use springtide_types::bytea_text;
+use springtide_types::{SqlType, bytea_text, uuid_text};
 
 /// PostgreSQL cuts longer values, too.
 const MAX_VALUE: usize = 64;
@@ -29,6 +29,9 @@ fn value_text(column: &ArrayRef, row: usize) -> String {
     let text = match ArrayFormatter::try_new(&column, &options) {
         _ if *column.data_type() == DataType::Binary && column.is_valid(0) => {
             bytea_text(column.as_binary::<i32>().value(0))
+        }
+        _ if *column.data_type() == SqlType::Uuid.arrow() && column.is_valid(0) => {
+            uuid_text(column.as_fixed_size_binary().value(0))
         }
         Ok(formatter) => formatter.value(0).to_string(),
         Err(_) => return "...".to_owned(),

@@ -26,6 +26,10 @@ pub(crate) fn declared_type(oid: Oid) -> Option<SqlType> {
         Type::TIMESTAMPTZ => SqlType::Timestamptz,
         Type::INTERVAL => SqlType::Interval,
         Type::BYTEA => SqlType::Bytea,
+        Type::TIME => SqlType::Time,
+        Type::UUID => SqlType::Uuid,
+        Type::JSON => SqlType::Json,
+        Type::JSONB => SqlType::Jsonb,
         _ => return None,
     })
 }
@@ -93,6 +97,10 @@ mod tests {
             SqlType::Timestamptz,
             SqlType::Interval,
             SqlType::Bytea,
+            SqlType::Time,
+            SqlType::Uuid,
+            SqlType::Json,
+            SqlType::Jsonb,
         ] {
             assert_eq!(declared_type(sql_type.oid()), Some(sql_type));
         }

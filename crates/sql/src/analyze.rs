@@ -138,7 +138,16 @@ fn plan_frame(mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Box<Wi
     let distances = has_distance(&frame.start_bound) || has_distance(&frame.end_bound);
     if frame.units == WindowFrameUnits::Range && !distances {
         let data_type = first.expr.get_type(schema)?;
-        if matches!(data_type, DataType::Interval(_) | DataType::Boolean | DataType::Binary) {
+        if matches!(
+            data_type,
+            DataType::Interval(_)
+                | DataType::Boolean
+                | DataType::Binary
+                | DataType::FixedSizeBinary(_)
+                | DataType::Time64(_)
+                | DataType::LargeUtf8
+                | DataType::LargeBinary
+        ) {
             frame.units = WindowFrameUnits::Groups;
         }
     }

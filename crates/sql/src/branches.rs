@@ -40,12 +40,15 @@ fn column_type(branch: &LogicalPlan, column: usize) -> Result<Option<SqlType>> {
     }
 }
 
-/// Keys of USING, INTERSECT and EXCEPT, which DataFusion would compare as bytes if one side is bytea.
+/// Keys of USING, INTERSECT and EXCEPT, which DataFusion would compare as bytes if one side is.
 pub(crate) fn check_keys(join: &Join) -> Result<()> {
     for (left, right) in &join.on {
         let types = (known_type(left, join.left.schema())?, known_type(right, join.right.schema())?);
         let (Some(left), Some(right)) = types else { continue };
-        if (left == SqlType::Bytea) != (right == SqlType::Bytea) {
+        let are_bytes = [left, right].map(|sql_type| {
+            matches!(sql_type, SqlType::Bytea | SqlType::Uuid | SqlType::Json | SqlType::Jsonb)
+        });
+        if left != right && are_bytes.contains(&true) {
             let construct = match join.join_type {
                 JoinType::LeftSemi => "INTERSECT",
                 JoinType::LeftAnti => "EXCEPT",

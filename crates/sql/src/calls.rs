@@ -1,4 +1,4 @@
-//! What a call means for the types of its arguments, where DataFusion would take bytea for text.
+//! What a call means for the types of its arguments, where DataFusion would take bytes for text.
 
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{Case, ScalarFunction};
@@ -34,13 +34,22 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
         call.args = call.args.into_iter().zip(types).map(|(arg, given)| written(arg, given)).collect();
         return Ok(call);
     }
-    if !types.contains(&Some(SqlType::Bytea)) || is_cast(&call) {
+    if !has_bytes(&types) || is_cast(&call) {
         return Ok(call);
     }
     match call.name() {
-        "guard" | "md5" | "pg_typeof" => Ok(call),
+        "guard" | "pg_typeof" => Ok(call),
+        "to_json" | "to_jsonb" | "json_build_array" | "jsonb_build_array" | "json_build_object"
+        | "jsonb_build_object" => Ok(call),
+        "md5" if types == [Some(SqlType::Bytea)] => Ok(call),
         name => Err(external(no_function(name, &types))),
     }
+}
+
+/// Whether a value is bytes or a text to DataFusion, and neither in SQL.
+fn has_bytes(types: &[Option<SqlType>]) -> bool {
+    use SqlType::{Bytea, Json, Jsonb, Uuid};
+    types.iter().any(|sql_type| matches!(sql_type, Some(Bytea | Uuid | Json | Jsonb)))
 }
 
 /// A value as clients see it: a boolean is `t` or `f`, where a cast to text makes `true` or `false` of it.
@@ -57,15 +66,11 @@ fn written(value: Expr, sql_type: Option<SqlType>) -> Expr {
     }
 }
 
-/// Refuses aggregates of bytea, but for those that take any type.
+/// Refuses aggregates of bytea, uuid and JSON, but for those that take any type.
 pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
     let types = argument_types(args, schema);
     let takes_any = matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
-    if takes_any || !types.contains(&Some(SqlType::Bytea)) {
-        Ok(())
-    } else {
-        Err(external(no_function(name, &types)))
-    }
+    if takes_any || !has_bytes(&types) { Ok(()) } else { Err(external(no_function(name, &types))) }
 }
 
 /// The types as far as SQL knows them: DataFusion's functions pass lists and the like among themselves.

@@ -3,17 +3,22 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int16Array, Int32Array, Int64Array, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int16Array, Int32Array, Int64Array, LargeStringArray, StringArray,
+};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, IntervalMonthDayNanoType,
-    TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, IntervalMonthDayNano,
+    IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
-use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC, bytea_text};
+use springtide_types::{
+    Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC, UUID_BYTES, bytea_text, uuid_text,
+};
 
-use crate::datetime::{format_date, format_timestamp};
+use crate::datetime::{DAY, format_date, format_time, format_timestamp};
 use crate::input::{check_length, numeric_overflow, parse_text};
 use crate::interval::format_interval;
+use crate::operators::describe;
 
 /// Values as PostgreSQL writes them: what [`parse_text`] reads back.
 pub fn format_text(array: &ArrayRef) -> Result<StringArray> {
@@ -38,6 +43,9 @@ pub(crate) enum Family {
     DateTime,
     Interval,
     Bytes,
+    Time,
+    Uuid,
+    Json,
 }
 
 /// The family of a type.
@@ -50,6 +58,9 @@ pub(crate) fn family(sql_type: SqlType) -> Family {
         SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz => Family::DateTime,
         SqlType::Interval => Family::Interval,
         SqlType::Bytea => Family::Bytes,
+        SqlType::Time => Family::Time,
+        SqlType::Uuid => Family::Uuid,
+        SqlType::Json | SqlType::Jsonb => Family::Json,
     }
 }
 
@@ -60,6 +71,12 @@ pub(crate) fn convertible(from: SqlType, to: SqlType, context: Context) -> bool 
     source == target
         || target == Family::Text
         || (explicit && source == Family::Text)
+        || matches!(
+            (from, to),
+            (SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval, SqlType::Time)
+        )
+        || (from, to) == (SqlType::Time, SqlType::Interval)
+        || (explicit && from == SqlType::Jsonb && matches!(target, Family::Number | Family::Boolean))
         || (explicit && (from, to) == (SqlType::Boolean, SqlType::Int4))
         || (explicit && (from, to) == (SqlType::Int4, SqlType::Boolean))
 }
@@ -75,9 +92,11 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
         (from, _) if *from == target => Ok(array.clone()),
         (_, SqlType::Text | SqlType::Varchar(None)) => to_text(array),
         (DataType::Utf8, _) => parse_text(array.as_string::<i32>(), to),
-        (DataType::Utf8View | DataType::LargeUtf8, _) => {
-            parse_text(kernel(array, &DataType::Utf8)?.as_string::<i32>(), to)
+        (DataType::LargeUtf8, SqlType::Json) | (DataType::LargeBinary, SqlType::Jsonb) => {
+            parse_text(to_text(array)?.as_string::<i32>(), to)
         }
+        (DataType::LargeUtf8, _) => scalars(array.as_string::<i64>(), to),
+        (DataType::Utf8View, _) => parse_text(kernel(array, &DataType::Utf8)?.as_string::<i32>(), to),
         (DataType::Float32 | DataType::Float64, SqlType::Int2 | SqlType::Int4 | SqlType::Int8) => {
             let wide = kernel(array, &DataType::Float64)?;
             let floats = wide.as_primitive::<Float64Type>();
@@ -116,7 +135,52 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
                 false => Ok(narrow),
             }
         }
+        (DataType::Timestamp(..), SqlType::Time) => {
+            let micros = kernel(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+            let micros = micros.as_primitive::<TimestampMicrosecondType>();
+            Ok(Arc::new(micros.unary::<_, Time64MicrosecondType>(|micros| micros.rem_euclid(DAY))))
+        }
+        (DataType::Interval(_), SqlType::Time) => {
+            let intervals = array.as_primitive::<IntervalMonthDayNanoType>();
+            let time = |interval: IntervalMonthDayNano| (interval.nanoseconds / 1000).rem_euclid(DAY);
+            Ok(Arc::new(intervals.unary::<_, Time64MicrosecondType>(time)))
+        }
+        (DataType::Time64(_), SqlType::Interval) => {
+            let times = array.as_primitive::<Time64MicrosecondType>();
+            let interval = |micros| IntervalMonthDayNano::new(0, 0, micros * 1000);
+            Ok(Arc::new(times.unary::<_, IntervalMonthDayNanoType>(interval)))
+        }
         _ => kernel(array, &target),
+    }
+}
+
+/// The numbers and booleans that values of `jsonb` are.
+fn scalars(values: &LargeStringArray, to: SqlType) -> Result<ArrayRef> {
+    let wanted = if to == SqlType::Boolean { Family::Boolean } else { Family::Number };
+    let refuse = |what: &str| {
+        let message = format!("cannot cast jsonb {what} to type {}", describe(Some(to)));
+        Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message))
+    };
+    let scalar = |text: &str| match text.as_bytes().first() {
+        Some(b't' | b'f') if wanted == Family::Boolean => Ok(()),
+        Some(b'-' | b'0'..=b'9') if wanted == Family::Number => Ok(()),
+        Some(b't' | b'f') => refuse("boolean"),
+        Some(b'n') => refuse("null"),
+        Some(b'"') => refuse("string"),
+        Some(b'[') => refuse("array"),
+        Some(b'{') => refuse("object"),
+        _ => refuse("numeric"),
+    };
+    values.iter().flatten().try_for_each(scalar)?;
+    let texts = values.iter().collect::<StringArray>();
+    match to {
+        // Rounded, where the text of an integer has no fraction.
+        SqlType::Int2 | SqlType::Int4 | SqlType::Int8 => {
+            let (precision, scale) = UNCONSTRAINED_NUMERIC;
+            let numbers = parse_text(&texts, SqlType::Numeric(precision, scale))?;
+            convert(&numbers, to, Context::Explicit)
+        }
+        _ => parse_text(&texts, to),
     }
 }
 
@@ -198,8 +262,21 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
         DataType::Date32 => {
             array.as_primitive::<Date32Type>().iter().map(|days| days.map(format_date)).collect()
         }
+        DataType::Time64(_) => {
+            let times = kernel(array, &DataType::Time64(TimeUnit::Microsecond))?;
+            let times = times.as_primitive::<Time64MicrosecondType>().iter();
+            times.map(|micros| micros.map(format_time)).collect()
+        }
+        DataType::LargeUtf8 => array.as_string::<i64>().iter().collect(),
+        DataType::LargeBinary => {
+            let texts = array.as_binary::<i64>().iter();
+            texts.map(|text| text.map(|text| str::from_utf8(text).expect("a json is a text"))).collect()
+        }
+        DataType::FixedSizeBinary(UUID_BYTES) => {
+            array.as_fixed_size_binary().iter().map(|bytes| bytes.map(uuid_text)).collect()
+        }
         DataType::Timestamp(_, zone) => {
-            let micros = kernel(array, &DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None))?;
+            let micros = kernel(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
             let zone = if zone.is_some() { "+00" } else { "" };
             let format = |micros| format_timestamp(micros, zone);
             micros
@@ -212,7 +289,7 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
             let intervals = array.as_primitive::<IntervalMonthDayNanoType>();
             intervals.iter().map(|interval| interval.map(format_interval)).collect()
         }
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+        DataType::Binary | DataType::BinaryView => {
             let bytes = kernel(array, &DataType::Binary)?;
             bytes.as_binary::<i32>().iter().map(|bytes| bytes.map(bytea_text)).collect()
         }

@@ -26,6 +26,66 @@ pub(crate) fn parse_timestamptz(text: &str) -> Result<i64> {
     moment.micros(moment.offset).ok_or_else(|| out_of_range(text))
 }
 
+/// Microseconds since midnight; of a timestamp, its time of day. An offset in the text is ignored.
+pub(crate) fn parse_time_of_day(text: &str) -> Result<i64> {
+    let syntax = || syntax(text, SqlType::Time);
+    let trimmed = text.trim();
+    let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
+    if trimmed[digits..].starts_with(['-', '/']) {
+        return Ok(parse(text, SqlType::Time)?.time);
+    }
+    if trimmed.eq_ignore_ascii_case("allballs") {
+        return Ok(0);
+    }
+    let (time, half) = split_half(trimmed);
+    let time = match (digits, time.split_at_checked(4)) {
+        // 0405, 040506 and 040506.789
+        (4, Some((time, ""))) => format!("{}:{}", &time[..2], &time[2..]),
+        (6, Some((time, seconds))) => format!("{}:{}:{seconds}", &time[..2], &time[2..]),
+        _ => time.to_owned(),
+    };
+    let fields = Fields::parse(&time).ok_or_else(syntax)?;
+    if fields.before_christ.is_some() {
+        return Err(syntax());
+    }
+    let time = fields.time.ok_or_else(syntax)?.ok_or_else(|| out_of_range(text))?;
+    match half {
+        None => Ok(time),
+        Some(_) if !(HOUR..13 * HOUR).contains(&time) => Err(out_of_range(text)),
+        Some(Half::Morning) => Ok(time % (12 * HOUR)),
+        Some(Half::Afternoon) => Ok(time % (12 * HOUR) + 12 * HOUR),
+    }
+}
+
+/// The halves of a day whose hours run from 12 over 1 to 11.
+#[derive(Clone, Copy)]
+enum Half {
+    Morning,
+    Afternoon,
+}
+
+/// A time of day without its AM or PM.
+fn split_half(text: &str) -> (&str, Option<Half>) {
+    let Some((time, last)) = text.len().checked_sub(2).and_then(|end| text.split_at_checked(end)) else {
+        return (text, None);
+    };
+    match last.to_ascii_lowercase().as_str() {
+        "am" => (time.trim_end(), Some(Half::Morning)),
+        "pm" => (time.trim_end(), Some(Half::Afternoon)),
+        _ => (text, None),
+    }
+}
+
+fn syntax(text: &str, sql_type: SqlType) -> SqlError {
+    let name = match sql_type {
+        SqlType::Timestamp => "timestamp".to_owned(),
+        SqlType::Time => "time".to_owned(),
+        other => other.to_string(),
+    };
+    let message = format!("invalid input syntax for type {name}: \"{text}\"");
+    SqlError::new(SqlState::INVALID_DATETIME_FORMAT, message)
+}
+
 struct Moment {
     days: i64,
     time: i64,
@@ -45,10 +105,7 @@ fn out_of_range(text: &str) -> SqlError {
 }
 
 fn parse(text: &str, sql_type: SqlType) -> Result<Moment> {
-    let syntax = || {
-        let message = format!("invalid input syntax for type {sql_type}: \"{text}\"");
-        SqlError::new(SqlState::INVALID_DATETIME_FORMAT, message)
-    };
+    let syntax = || syntax(text, sql_type);
     let trimmed = text.trim();
     if trimmed.eq_ignore_ascii_case("epoch") {
         return Ok(Moment { days: 0, time: 0, offset: 0 });
@@ -232,12 +289,15 @@ pub(crate) fn format_timestamp(micros: i64, zone: &str) -> String {
         None => (date.as_str(), ""),
     };
     let mut text = date.to_owned();
-    let time = micros.rem_euclid(DAY);
-    write!(text, " {:02}:{:02}:", time / HOUR, time / MINUTE % 60).expect("writing to a String");
-    text.push_str(&format_seconds(time % MINUTE));
+    write!(text, " {}", format_time(micros.rem_euclid(DAY))).expect("writing to a String");
     text.push_str(zone);
     text.push_str(era);
     text
+}
+
+/// `12:34:56.789`
+pub(crate) fn format_time(micros: i64) -> String {
+    format!("{:02}:{:02}:{}", micros / HOUR, micros / MINUTE % 60, format_seconds(micros % MINUTE))
 }
 
 /// `56.789`: two digits, and a fraction if there is one.
@@ -285,6 +345,43 @@ mod tests {
         for text in ["04:05:06 AD BC", "04:05:06 AD AD", "04:05:06 +08:00 +08:00", "CE", "04:05 06:07"] {
             let error = parse_timestamptz(&format!("1991-01-18 {text}")).unwrap_err();
             assert_eq!(error.sqlstate, SqlState::INVALID_DATETIME_FORMAT, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_of_day() {
+        let time = |text: &str| parse_time_of_day(text).map(format_time).map_err(|error| error.sqlstate);
+        for (text, expected) in [
+            ("04:05:06.789", "04:05:06.789"),
+            ("04:05:06", "04:05:06"),
+            (" 04:05 ", "04:05:00"),
+            ("0405", "04:05:00"),
+            ("040506", "04:05:06"),
+            ("040506.5", "04:05:06.5"),
+            ("04:05 AM", "04:05:00"),
+            ("04:05 pm", "16:05:00"),
+            ("12:00am", "00:00:00"),
+            ("12:30 PM", "12:30:00"),
+            ("04:05:06.789-8", "04:05:06.789"),
+            ("2003-04-12 04:05:06", "04:05:06"),
+            ("24:00:00", "24:00:00"),
+            ("23:59:59.9999999", "24:00:00"),
+            ("allballs", "00:00:00"),
+        ] {
+            assert_eq!(time(text).as_deref().ok(), Some(expected), "{text}");
+        }
+        for (text, state) in [
+            ("25:00", "22008"),
+            ("24:00:01", "22008"),
+            ("13:00 PM", "22008"),
+            ("00:30 AM", "22008"),
+            ("12:61", "22008"),
+            ("noon", "22007"),
+            ("", "22007"),
+            ("12", "22007"),
+            ("12:00 BC", "22007"),
+        ] {
+            assert_eq!(time(text).unwrap_err().code(), state, "{text}");
         }
     }
 

@@ -8,8 +8,8 @@ use datafusion::sql::sqlparser::ast::{
     Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
     Ident, Interval, LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
-    TableWithJoins, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut, WindowFrameBound, WindowSpec,
-    WindowType,
+    TableWithJoins, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut, WindowFrameBound,
+    WindowSpec, WindowType,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -18,6 +18,7 @@ use crate::names::fold;
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::scan::Time;
 use crate::scope::check_table_names;
+use crate::series::name_series;
 use crate::system::in_system_schema;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 
@@ -40,7 +41,7 @@ impl VisitorMut for Desugar {
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         if let SetExpr::Values(values) = query.body.as_mut() {
             spread_float_types(values);
-            spread_bytea(values);
+            spread_casts(values);
             if values.rows.iter().flat_map(|row| &row.content).any(any_query)
                 && let Some(selects) = values_as_selects(values)
             {
@@ -70,6 +71,7 @@ impl VisitorMut for Desugar {
         if let Err(error) = check_table_names(&select.from) {
             return ControlFlow::Break(Stop::Failed(error));
         }
+        name_series(&mut select.from);
         name_outputs(select);
         group_for_having(select);
         ControlFlow::Continue(())
@@ -264,17 +266,22 @@ fn spread_float_types(values: &mut Values) {
     }
 }
 
-/// String literals in a column of VALUES with one bytea are bytea.
-fn spread_bytea(values: &mut Values) {
-    let is_bytea = |expr: &Expr| matches!(expr, Expr::Cast { data_type: DataType::Bytea, .. });
+/// String literals in a column of VALUES with one of a type that DataFusion finds nothing in common with are of that type.
+fn spread_casts(values: &mut Values) {
+    let opaque = |expr: &Expr| match expr {
+        Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
+            use DataType::{Bytea, JSON, JSONB, Time, Uuid};
+            matches!(data_type, Bytea | Uuid | Time(..) | JSON | JSONB).then(|| data_type.clone())
+        }
+        _ => None,
+    };
     let width = values.rows.first().map_or(0, |row| row.content.len());
     for column in 0..width {
-        if !values.rows.iter().any(|row| row.content.get(column).is_some_and(is_bytea)) {
-            continue;
-        }
+        let mut cells = values.rows.iter().filter_map(|row| row.content.get(column));
+        let Some(data_type) = cells.find_map(opaque) else { continue };
         for cell in values.rows.iter_mut().filter_map(|row| row.content.get_mut(column)) {
             if matches!(cell, Expr::Value(literal) if literal.value.clone().into_string().is_some()) {
-                *cell = cast(cell.clone(), DataType::Bytea);
+                *cell = cast(cell.clone(), data_type.clone());
             }
         }
     }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
-    Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryBuilder,
+    Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray,
+    LargeBinaryArray, LargeStringArray, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
 };
-use springtide_types::{Result, SqlError, SqlState, SqlType};
+use springtide_types::{Result, SqlError, SqlState, SqlType, UUID_BYTES, parse_uuid};
 
 use crate::bytea::parse_bytea;
-use crate::datetime::{parse_date, parse_timestamp, parse_timestamptz};
+use crate::datetime::{parse_date, parse_time_of_day, parse_timestamp, parse_timestamptz};
 use crate::interval::parse_interval;
+use crate::json;
 
 /// The values that these texts stand for in a column of this type, as COPY and text parameters give
 /// them. A text that is too long for its type is refused, as an assignment is.
@@ -51,7 +53,27 @@ pub fn parse_text(values: &StringArray, sql_type: SqlType) -> Result<ArrayRef> {
         }
         SqlType::Interval => each::<_, IntervalMonthDayNanoArray>(values, parse_interval),
         SqlType::Bytea => each::<Vec<u8>, BinaryArray>(values, parse_bytea),
+        SqlType::Time => each::<i64, Time64MicrosecondArray>(values, parse_time_of_day),
+        SqlType::Uuid => parse_uuids(values),
+        SqlType::Json => {
+            values.iter().flatten().try_for_each(json::check)?;
+            Ok(Arc::new(LargeBinaryArray::from_iter(values.iter())))
+        }
+        SqlType::Jsonb => each::<String, LargeStringArray>(values, json::canonical),
     }
+}
+
+fn parse_uuids(values: &StringArray) -> Result<ArrayRef> {
+    let parse = |text: &str| parse_uuid(text).ok_or_else(|| syntax(text, SqlType::Uuid));
+    let parsed = values.iter().map(|text| text.map(parse).transpose()).collect::<Result<Vec<_>>>()?;
+    let mut array = FixedSizeBinaryBuilder::with_capacity(values.len(), UUID_BYTES);
+    for uuid in parsed {
+        match uuid {
+            Some(bytes) => array.append_value(bytes).expect("a uuid has its length"),
+            None => array.append_null(),
+        }
+    }
+    Ok(Arc::new(array.finish()))
 }
 
 /// Refuses a text of more than `limit` characters, unless the rest is blank.

@@ -6,7 +6,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{BinaryExpr, Placeholder, ScalarFunction};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, Operator};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, Operator, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use springtide_types::{SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use std::sync::Arc;
 use crate::convert::{Family, family};
 use crate::errors::external;
 use crate::functions::{
-    ArithmeticOp, arithmetic, arithmetic_op, cast_function, extract, guard, matches, substring,
+    ArithmeticOp, arithmetic, arithmetic_op, cast_function, decide, delete_from_json, extract, guard,
+    join_json, json_operator, matches, substring,
 };
 use crate::inline::conditional_call;
 use crate::input::parse_text;
@@ -61,6 +62,10 @@ impl ExprPlanner for OperatorPlanner {
                     _ => matches,
                 }
             }
+            op if json_operator(&op).is_some() => match json_operator(&op) {
+                Some(function) => plan_json(function, left, right, schema)?,
+                None => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
+            },
             PGExp => {
                 let power = datafusion::functions::math::power();
                 let args =
@@ -84,6 +89,26 @@ impl ExprPlanner for OperatorPlanner {
         };
         Ok(PlannerResult::Planned(extract(&field, operand)?))
     }
+}
+
+/// An operator of JSON. A string on its right is JSON to `@>` and `<@`, and a key or a path to the others.
+fn plan_json(function: Arc<ScalarUDF>, left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
+    let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
+    let open = if matches!(function.name(), "@>" | "<@") { SqlType::Jsonb } else { SqlType::Text };
+    let fits = |given: Option<SqlType>| given.is_none_or(|given| family(given) == Family::Json);
+    if left_type.or(right_type).is_none() || !fits(left_type) {
+        return Err(no_operator(function.name(), left_type, right_type));
+    }
+    let left = if left_type.is_none() { resolve(left, SqlType::Jsonb)? } else { left };
+    let right = if right_type.is_none() { resolve(right, open)? } else { right };
+    let call = ScalarFunction::new_udf(function, vec![left, right]);
+    let types = [left_type.unwrap_or(SqlType::Jsonb), right_type.unwrap_or(open)];
+    let decided = decide(&call, &types.map(Some), schema);
+    decided
+        .ok()
+        .flatten()
+        .map(Expr::ScalarFunction)
+        .ok_or_else(|| no_operator(call.name(), left_type, right_type))
 }
 
 /// Refuses operands that are no text.
@@ -172,7 +197,13 @@ pub(crate) fn result_type(one: SqlType, other: SqlType) -> Option<SqlType> {
             Family::Number => other,
             Family::DateTime => common_type(one, other)?,
             Family::Text => Text,
-            Family::Boolean | Family::Interval | Family::Bytes => one,
+            Family::Json if one != other => return None,
+            Family::Boolean
+            | Family::Interval
+            | Family::Bytes
+            | Family::Time
+            | Family::Uuid
+            | Family::Json => one,
         },
     })
 }
@@ -315,6 +346,9 @@ pub(crate) fn comparable(op: &str, left: Expr, right: Expr, schema: &DFSchema) -
     }
     let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
     let common = match (left_type, right_type) {
+        (Some(SqlType::Json), _) | (_, Some(SqlType::Json)) => {
+            return Err(no_operator(if op == "!=" { "<>" } else { op }, left_type, right_type));
+        }
         (None, None) => return Ok((left, right)),
         (Some(known), None) => return Ok((left, resolve(right, known)?)),
         (None, Some(known)) => return Ok((resolve(left, known)?, right)),
@@ -351,6 +385,10 @@ fn plan_concat(left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
         let (left, right) = (resolve(left, SqlType::Bytea)?, resolve(right, SqlType::Bytea)?);
         return Ok(binary(left, Operator::StringConcat, right));
     }
+    let is_jsonb = |sql_type: Option<SqlType>| sql_type.is_none_or(|known| known == SqlType::Jsonb);
+    if left_type.or(right_type).is_some() && is_jsonb(left_type) && is_jsonb(right_type) {
+        return Ok(join_json(resolve(left, SqlType::Jsonb)?, resolve(right, SqlType::Jsonb)?));
+    }
     let is_text = |sql_type: Option<SqlType>| sql_type.is_none_or(|known| family(known) == Family::Text);
     if !is_text(left_type) && !is_text(right_type) {
         return Err(no_operator("||", left_type, right_type));
@@ -367,6 +405,12 @@ fn plan_concat(left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
 pub(crate) fn plan_arithmetic(op: ArithmeticOp, left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
     let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
     let unknown = (left_type, right_type);
+    if op == ArithmeticOp::Subtract && left_type == Some(SqlType::Jsonb) {
+        return Ok(delete_from_json(
+            left,
+            if right_type.is_none() { resolve(right, SqlType::Text)? } else { right },
+        ));
+    }
     let (left_type, right_type) = match unknown {
         (Some(left), Some(right)) => (left, right),
         (Some(known), None) => (known, partner(op, known, true)),
@@ -390,7 +434,7 @@ pub(crate) fn plan_arithmetic(op: ArithmeticOp, left: Expr, right: Expr, schema:
 /// The type that an operand of open type takes next to one of a known type.
 fn partner(op: ArithmeticOp, known: SqlType, known_is_left: bool) -> SqlType {
     match (family(known), op) {
-        (Family::DateTime, ArithmeticOp::Add) => SqlType::Interval,
+        (Family::DateTime | Family::Time, ArithmeticOp::Add) => SqlType::Interval,
         (Family::Interval, ArithmeticOp::Multiply | ArithmeticOp::Divide) if known_is_left => SqlType::Float8,
         _ => known,
     }
@@ -410,6 +454,12 @@ fn operand_types(op: ArithmeticOp, left: SqlType, right: SqlType) -> Option<(Sql
         (Family::DateTime, Family::Number, Add | Subtract) if left == Date && is_integer(right) => {
             Some((left, Int4))
         }
+        (Family::Time, Family::Interval, Add | Subtract) | (Family::Interval, Family::Time, Add) => {
+            Some((left, right))
+        }
+        (Family::Time, Family::Time, Subtract) => Some((left, right)),
+        (Family::DateTime, Family::Time, Add) if left == Date => Some((left, right)),
+        (Family::Time, Family::DateTime, Add) if right == Date => Some((left, right)),
         (Family::DateTime, Family::DateTime, Subtract) => match (left, right) {
             (Date, Date) => Some((Date, Date)),
             (Timestamptz, _) | (_, Timestamptz) => Some((Timestamptz, Timestamptz)),

@@ -32,6 +32,10 @@ pub fn sql_type(declared: &DataType) -> Result<SqlType> {
         DataType::Timestamp(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => SqlType::Timestamptz,
         DataType::Interval { .. } => SqlType::Interval,
         DataType::Bytea => SqlType::Bytea,
+        DataType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Time,
+        DataType::Uuid => SqlType::Uuid,
+        DataType::JSON => SqlType::Json,
+        DataType::JSONB => SqlType::Jsonb,
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("bpchar") => SqlType::Text,
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("name") => SqlType::Text,
         other => return Err(unknown_type(other)),
@@ -42,7 +46,7 @@ fn unknown_type(declared: &DataType) -> SqlError {
     let name = declared.to_string().to_lowercase();
     SqlError::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist")).with_hint(
         "The types are boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, \
-         date, timestamp, timestamptz, interval and bytea.",
+         date, time, timestamp, timestamptz, interval, bytea, uuid, json and jsonb.",
     )
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn retain_equal(
         DataType::Utf8View => typed!(|column| column.as_string_view()),
         DataType::Binary => typed!(|column| column.as_binary::<i32>()),
         DataType::LargeBinary => typed!(|column| column.as_binary::<i64>()),
+        DataType::FixedSizeBinary(_) => typed!(|column| column.as_fixed_size_binary()),
         DataType::BinaryView => typed!(|column| column.as_binary_view()),
         _ => pairs.retain_any(left, right),
     }

@@ -39,6 +39,7 @@ fn value_words(column: &ArrayRef) -> Vec<u64> {
         column.data_type() => (integers),
         DataType::Boolean => column.as_boolean().values().iter().map(u64::from).collect(),
         DataType::Date32 => integers!(Date32Type),
+        DataType::Time64(TimeUnit::Microsecond) => integers!(Time64MicrosecondType),
         DataType::Timestamp(TimeUnit::Microsecond, _) => integers!(TimestampMicrosecondType),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => integers!(TimestampNanosecondType),
         DataType::Decimal128(_, _) => integers!(Decimal128Type),
@@ -51,8 +52,17 @@ fn value_words(column: &ArrayRef) -> Vec<u64> {
         DataType::Utf8 => {
             column.as_string::<i32>().iter().map(|text| text_word(text.unwrap_or("").as_bytes())).collect()
         }
+        DataType::LargeUtf8 => {
+            column.as_string::<i64>().iter().map(|text| text_word(text.unwrap_or("").as_bytes())).collect()
+        }
         DataType::Binary => {
             column.as_binary::<i32>().iter().map(|bytes| text_word(bytes.unwrap_or(b""))).collect()
+        }
+        DataType::LargeBinary => {
+            column.as_binary::<i64>().iter().map(|bytes| text_word(bytes.unwrap_or(b""))).collect()
+        }
+        DataType::FixedSizeBinary(_) => {
+            column.as_fixed_size_binary().iter().map(|bytes| text_word(bytes.unwrap_or(b""))).collect()
         }
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             let values = column.as_primitive::<IntervalMonthDayNanoType>().values().iter();
@@ -128,6 +138,7 @@ fn compare_values(left: &ArrayRef, i: usize, right: &ArrayRef, j: usize) -> Orde
         left.data_type() => (primitive),
         DataType::Boolean => left.as_boolean().value(i).cmp(&right.as_boolean().value(j)),
         DataType::Date32 => primitive!(Date32Type),
+        DataType::Time64(TimeUnit::Microsecond) => primitive!(Time64MicrosecondType),
         DataType::Timestamp(TimeUnit::Microsecond, _) => primitive!(TimestampMicrosecondType),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => primitive!(TimestampNanosecondType),
         DataType::Decimal128(_, _) => primitive!(Decimal128Type),
@@ -140,7 +151,12 @@ fn compare_values(left: &ArrayRef, i: usize, right: &ArrayRef, j: usize) -> Orde
             float_word(value(left, i)).cmp(&float_word(value(right, j)))
         }
         DataType::Utf8 => left.as_string::<i32>().value(i).cmp(right.as_string::<i32>().value(j)),
+        DataType::LargeUtf8 => left.as_string::<i64>().value(i).cmp(right.as_string::<i64>().value(j)),
+        DataType::LargeBinary => left.as_binary::<i64>().value(i).cmp(right.as_binary::<i64>().value(j)),
         DataType::Binary => left.as_binary::<i32>().value(i).cmp(right.as_binary::<i32>().value(j)),
+        DataType::FixedSizeBinary(_) => {
+            left.as_fixed_size_binary().value(i).cmp(right.as_fixed_size_binary().value(j))
+        }
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             let value = |column: &ArrayRef, row| column.as_primitive::<IntervalMonthDayNanoType>().value(row);
             let (left, right) = (value(left, i), value(right, j));

@@ -122,6 +122,7 @@ fn hash_into(column: &ArrayRef, hashes: &mut [u64]) {
         }
         DataType::Binary => hash_bytes(column.as_binary::<i32>().iter(), hashes),
         DataType::LargeBinary => hash_bytes(column.as_binary::<i64>().iter(), hashes),
+        DataType::FixedSizeBinary(_) => hash_bytes(column.as_fixed_size_binary().iter(), hashes),
         DataType::BinaryView => hash_bytes(column.as_binary_view().iter(), hashes),
         DataType::Dictionary(_, values) => {
             let plain = cast(column, values).expect("a dictionary unpacks to its value type");

@@ -12,6 +12,7 @@ mod ids;
 mod oid;
 mod sort_column;
 mod sql_type;
+mod uuid;
 mod zbatch;
 
 pub use bytea::bytea_text;
@@ -20,5 +21,6 @@ pub use epoch::Epoch;
 pub use error::{ErrorDelta, Result, SqlError, SqlState};
 pub use ids::{RelationId, WorkerIndex};
 pub use sort_column::SortColumn;
-pub use sql_type::{SqlType, UNCONSTRAINED_NUMERIC};
+pub use sql_type::{SqlType, UNCONSTRAINED_NUMERIC, UUID_BYTES};
+pub use uuid::{parse_uuid, uuid_text};
 pub use zbatch::{ZBatch, take_rows};

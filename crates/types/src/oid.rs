@@ -15,14 +15,18 @@ impl SqlType {
             SqlType::Int2 => 21,
             SqlType::Int4 => 23,
             SqlType::Text => 25,
+            SqlType::Json => 114,
             SqlType::Float4 => 700,
             SqlType::Float8 => 701,
             SqlType::Varchar(_) => 1043,
             SqlType::Date => 1082,
+            SqlType::Time => 1083,
             SqlType::Timestamp => 1114,
             SqlType::Timestamptz => 1184,
             SqlType::Interval => 1186,
             SqlType::Numeric(..) => 1700,
+            SqlType::Uuid => 2950,
+            SqlType::Jsonb => 3802,
         }
     }
 
@@ -32,9 +36,10 @@ impl SqlType {
             SqlType::Boolean => 1,
             SqlType::Int2 => 2,
             SqlType::Int4 | SqlType::Float4 | SqlType::Date => 4,
-            SqlType::Int8 | SqlType::Float8 | SqlType::Timestamp | SqlType::Timestamptz => 8,
-            SqlType::Interval => 16,
+            SqlType::Int8 | SqlType::Float8 | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz => 8,
+            SqlType::Interval | SqlType::Uuid => 16,
             SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) | SqlType::Bytea => -1,
+            SqlType::Json | SqlType::Jsonb => -1,
         }
     }
 
@@ -61,10 +66,12 @@ impl SqlType {
             21 => SqlType::Int2,
             23 => SqlType::Int4,
             25 => SqlType::Text,
+            114 => SqlType::Json,
             700 => SqlType::Float4,
             701 => SqlType::Float8,
             1043 => SqlType::Varchar(modifier.map(|limit| limit as u32)),
             1082 => SqlType::Date,
+            1083 => SqlType::Time,
             1114 => SqlType::Timestamp,
             1184 => SqlType::Timestamptz,
             1186 => SqlType::Interval,
@@ -72,6 +79,8 @@ impl SqlType {
                 Some(modifier) => SqlType::Numeric((modifier >> 16) as u8, (modifier & 0x7ff) as i8),
                 None => SqlType::Numeric(precision, scale),
             },
+            2950 => SqlType::Uuid,
+            3802 => SqlType::Jsonb,
             _ => return None,
         })
     }
@@ -110,6 +119,10 @@ mod tests {
             SqlType::Timestamptz,
             SqlType::Interval,
             SqlType::Bytea,
+            SqlType::Time,
+            SqlType::Uuid,
+            SqlType::Json,
+            SqlType::Jsonb,
         ] {
             assert_eq!(SqlType::from_oid(sql_type.oid(), sql_type.modifier()), Some(sql_type));
         }

@@ -38,7 +38,18 @@ pub enum SqlType {
     Interval,
     /// `bytea`
     Bytea,
+    /// `time without time zone`, in microseconds from midnight to midnight, both included
+    Time,
+    /// `uuid`
+    Uuid,
+    /// `json`, as it was written
+    Json,
+    /// `jsonb`, as PostgreSQL writes it
+    Jsonb,
 }
+
+/// Bytes of a `uuid`.
+pub const UUID_BYTES: i32 = 16;
 
 impl SqlType {
     /// The Arrow type that holds values of this type.
@@ -57,6 +68,11 @@ impl SqlType {
             SqlType::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into())),
             SqlType::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
             SqlType::Bytea => DataType::Binary,
+            SqlType::Time => DataType::Time64(TimeUnit::Microsecond),
+            SqlType::Uuid => DataType::FixedSizeBinary(UUID_BYTES),
+            // Texts, in forms that no other type has.
+            SqlType::Json => DataType::LargeBinary,
+            SqlType::Jsonb => DataType::LargeUtf8,
         }
     }
 
@@ -77,15 +93,16 @@ impl SqlType {
             | DataType::Decimal256(precision, scale) => {
                 SqlType::Numeric((*precision).min(DECIMAL128_MAX_PRECISION), *scale)
             }
-            DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => SqlType::Text,
+            DataType::Null | DataType::Utf8 | DataType::Utf8View => SqlType::Text,
+            DataType::LargeUtf8 => SqlType::Jsonb,
+            DataType::LargeBinary => SqlType::Json,
             DataType::Date32 | DataType::Date64 => SqlType::Date,
             DataType::Timestamp(_, None) => SqlType::Timestamp,
             DataType::Timestamp(_, Some(_)) => SqlType::Timestamptz,
             DataType::Interval(_) | DataType::Duration(_) => SqlType::Interval,
-            DataType::Binary
-            | DataType::LargeBinary
-            | DataType::BinaryView
-            | DataType::FixedSizeBinary(_) => SqlType::Bytea,
+            DataType::Time32(_) | DataType::Time64(_) => SqlType::Time,
+            DataType::FixedSizeBinary(UUID_BYTES) => SqlType::Uuid,
+            DataType::Binary | DataType::BinaryView | DataType::FixedSizeBinary(_) => SqlType::Bytea,
             DataType::Dictionary(_, values) => return SqlType::from_arrow(values),
             _ => return None,
         })
@@ -121,6 +138,10 @@ impl fmt::Display for SqlType {
             SqlType::Timestamptz => "timestamp with time zone",
             SqlType::Interval => "interval",
             SqlType::Bytea => "bytea",
+            SqlType::Time => "time without time zone",
+            SqlType::Uuid => "uuid",
+            SqlType::Json => "json",
+            SqlType::Jsonb => "jsonb",
         })
     }
 }

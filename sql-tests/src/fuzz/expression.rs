@@ -43,15 +43,22 @@ pub(super) fn expression(rng: &mut Rng, columns: &[Column], kind: Kind, depth: u
             // One side is a literal, so that sums of sums stay far from overflow.
             format!("({} {operator} {})", of(rng, kind), kind.known(rng, false))
         }
-        Text => match rng.u8(..4) {
+        Text => match rng.u8(..5) {
             0 => format!("upper({})", of(rng, Text)),
             1 => format!("lower({})", of(rng, Text)),
-            2 => format!("CAST({} AS text)", of(rng, Int4)),
+            2 => {
+                let kind = [Int4, Uuid, Time, Jsonb][rng.usize(..4)];
+                format!("CAST({} AS text)", of(rng, kind))
+            }
+            3 if rng.bool() => format!("({} ->> 'a')", of(rng, Jsonb)),
             _ => format!("({} || {})", of(rng, Text), Text.known(rng, false)),
         },
         Date => format!("({} + {})", of(rng, Date), rng.u8(..3)),
         Timestamp | Timestamptz => format!("({} + INTERVAL '1 day')", of(rng, kind)),
-        Interval => of(rng, kind),
+        Time => format!("({} + INTERVAL '20 hours')", of(rng, Time)),
+        Jsonb if rng.bool() => format!("({} -> 'b')", of(rng, Jsonb)),
+        Jsonb => format!("({} || {})", of(rng, Jsonb), Jsonb.known(rng, false)),
+        Interval | Uuid => of(rng, kind),
     }
 }
 

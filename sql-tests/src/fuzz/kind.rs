@@ -15,12 +15,15 @@ pub(super) enum Kind {
     Timestamp,
     Timestamptz,
     Interval,
+    Time,
+    Uuid,
+    Jsonb,
 }
 
 use Kind::*;
 
 /// All kinds, the ones that make good keys more than once.
-const ALL: [Kind; 17] = [
+const ALL: [Kind; 20] = [
     Int4,
     Int4,
     Int4,
@@ -38,6 +41,9 @@ const ALL: [Kind; 17] = [
     Timestamp,
     Timestamptz,
     Interval,
+    Time,
+    Uuid,
+    Jsonb,
 ];
 
 impl Kind {
@@ -47,7 +53,7 @@ impl Kind {
 
     /// A kind whose values make a primary key: its domain is wide enough for a few rows.
     pub(super) fn any_key(rng: &mut Rng) -> Kind {
-        [Int4, Int4, Int8, Int2, Text, Date][rng.usize(..6)]
+        [Int4, Int4, Int8, Int2, Text, Date, Uuid][rng.usize(..7)]
     }
 
     /// How a column of this kind is declared.
@@ -65,6 +71,9 @@ impl Kind {
             Timestamp => "timestamp",
             Timestamptz => "timestamptz",
             Interval => "interval",
+            Time => "time",
+            Uuid => "uuid",
+            Jsonb => "jsonb",
         }
     }
 
@@ -83,7 +92,15 @@ impl Kind {
             Timestamp => "timestamp",
             Timestamptz => "timestamptz",
             Interval => "interval",
+            Time => "time",
+            Uuid => "uuid",
+            Jsonb => "jsonb",
         }
+    }
+
+    /// Whether there is a least and a greatest value.
+    pub(super) fn has_extremes(self) -> bool {
+        !matches!(self, Bool | Uuid | Jsonb)
     }
 
     /// Whether values can be summed and averaged.
@@ -130,6 +147,13 @@ impl Kind {
                 pick(rng, &["2024-01-01 00:00:00+00", "2024-01-01 02:00:00+02", "2024-06-01 12:00:00+00"])
             }
             Interval => pick(rng, &["1 day", "2 hours", "1 mon", "-1 day", "00:00:00"]),
+            Time => pick(rng, &["00:00:00", "10:30:00", "10:30:00.5", "23:59:59"]),
+            Uuid if key => format!("a0000000-0000-0000-0000-0000000000{:02}", rng.u8(..30)),
+            Uuid => pick(rng, &["a0000000-0000-0000-0000-000000000001", "ffffffffffffffffffffffffffffffff"]),
+            Jsonb => pick(
+                rng,
+                &["1", "\"a\"", "null", "{\"a\":1}", "{\"b\":[1,2],\"a\":{\"c\":\"x\"}}", "[\"a\"]"],
+            ),
         }
     }
 

@@ -207,8 +207,8 @@ impl<'a> Generator<'a> {
                 1 => ("count(*)", Int8),
                 2 | 3 if argument.is_number() => ("sum", argument.of_sum()),
                 4 if argument.is_number() => ("avg", argument.of_avg()),
-                5 | 6 if argument != Bool => ("min", argument),
-                7 if argument != Bool => ("max", argument),
+                5 | 6 if argument.has_extremes() => ("min", argument),
+                7 if argument.has_extremes() => ("max", argument),
                 _ => continue,
             };
             if wanted.is_some_and(|wanted| wanted != kind) {
@@ -267,7 +267,7 @@ impl<'a> Generator<'a> {
                     "{negation}EXISTS (SELECT 1 FROM {from} WHERE {inner} {operator} {sql} AND {condition})"
                 )
             }
-            2 if kind != Bool => {
+            2 if kind.has_extremes() => {
                 return Some(format!("{sql} {operator} (SELECT max({inner}) FROM {from} WHERE {condition})"));
             }
             // Correlated by whatever column the condition likes.

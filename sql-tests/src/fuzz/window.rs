@@ -76,7 +76,7 @@ impl Generator<'_> {
             2 => ("row_number()".to_owned(), Int8),
             3 => (format!("lag({text})"), argument),
             4 if argument.is_number() => (format!("sum({text})"), argument.of_sum()),
-            5 if argument != Bool => (format!("max({text})"), argument),
+            5 if argument.has_extremes() => (format!("max({text})"), argument),
             6 => ("count(*)".to_owned(), Int8),
             _ => (format!("count({text})"), Int8),
         };

@@ -216,8 +216,10 @@ fn typed(row: Row, sql_type: SqlType) -> Row {
         }
         SqlType::Text => row.set("character_octet_length", LONGEST_TEXT),
         SqlType::Date => row.set("datetime_precision", 0),
-        SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval => row.set("datetime_precision", 6),
-        SqlType::Boolean | SqlType::Bytea => row,
+        SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval => {
+            row.set("datetime_precision", 6)
+        }
+        SqlType::Boolean | SqlType::Bytea | SqlType::Uuid | SqlType::Json | SqlType::Jsonb => row,
     }
 }
 

@@ -58,6 +58,8 @@ const TABLE: &str = "
     26 oid 4 t b N t 0 1028 i p 0
     28 xid 4 t b U f 0 1011 i p 0
     30 oidvector -1 f b A f 26 1013 i p 0
+    114 json -1 f b U f 0 199 i x 0
+    199 _json -1 f b A f 114 0 i x 0
     194 pg_node_tree -1 f b Z f 0 0 i x 100
     700 float4 4 t b N f 0 1021 i p 0
     701 float8 8 t b N t 0 1022 d p 0
@@ -84,9 +86,11 @@ const TABLE: &str = "
     1042 bpchar -1 f b S f 0 1014 i x 100
     1043 varchar -1 f b S f 0 1015 i x 100
     1082 date 4 t b D f 0 1182 i p 0
+    1083 time 8 t b D f 0 1183 d p 0
     1114 timestamp 8 t b D f 0 1115 d p 0
     1115 _timestamp -1 f b A f 1114 0 d x 0
     1182 _date -1 f b A f 1082 0 i x 0
+    1183 _time -1 f b A f 1083 0 d x 0
     1184 timestamptz 8 t b D t 0 1185 d p 0
     1185 _timestamptz -1 f b A f 1184 0 d x 0
     1186 interval 16 f b T t 0 1187 d p 0
@@ -101,6 +105,10 @@ const TABLE: &str = "
     2249 record -1 f p P f 0 2287 d x 0
     2277 anyarray -1 f p P f 0 0 d x 0
     2278 void 4 t p P f 0 0 i p 0
+    2950 uuid 16 f b U f 0 2951 c p 0
+    2951 _uuid -1 f b A f 2950 0 i x 0
+    3802 jsonb -1 f b U f 0 3807 i x 0
+    3807 _jsonb -1 f b A f 3802 0 i x 0
     3220 pg_lsn 8 t b U f 0 3221 d p 0
     4089 regnamespace 4 t b N f 0 4090 i p 0
     4096 regrole 4 t b N f 0 4097 i p 0

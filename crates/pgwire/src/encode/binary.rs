@@ -8,6 +8,9 @@ use super::{Values, numeric};
 /// Microseconds from 1970-01-01 to 2000-01-01.
 const POSTGRES_EPOCH_MICROS: i64 = POSTGRES_EPOCH_DAYS as i64 * MICROS_PER_DAY;
 
+/// The first byte of a `jsonb`; its text follows.
+const JSONB_VERSION: u8 = 1;
+
 /// Appends the value at `row`, which is not NULL.
 pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
     match values {
@@ -20,6 +23,13 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
         Values::Numeric(array) => numeric::write_binary(array.value(row), array.scale(), out),
         Values::Text(array) => out.put_slice(array.value(row).as_bytes()),
         Values::Bytea(array) => out.put_slice(array.value(row)),
+        Values::Time(array) => out.put_i64(array.value(row)),
+        Values::Uuid(array) => out.put_slice(array.value(row)),
+        Values::Json(array) => out.put_slice(array.value(row)),
+        Values::Jsonb(array) => {
+            out.put_u8(JSONB_VERSION);
+            out.put_slice(array.value(row).as_bytes());
+        }
         Values::Date(array) => out.put_i32(array.value(row).wrapping_sub(POSTGRES_EPOCH_DAYS)),
         Values::Timestamp(array) | Values::Timestamptz(array) => {
             out.put_i64(array.value(row).wrapping_sub(POSTGRES_EPOCH_MICROS));

@@ -13,8 +13,9 @@ mod text;
 mod texts;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array,
-    Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray,
+    Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray,
+    LargeBinaryArray, LargeStringArray, RecordBatch, StringArray, Time64MicrosecondArray,
     TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
@@ -54,6 +55,10 @@ enum Values {
     Timestamptz(TimestampMicrosecondArray),
     Interval(IntervalMonthDayNanoArray),
     Bytea(BinaryArray),
+    Time(Time64MicrosecondArray),
+    Uuid(FixedSizeBinaryArray),
+    Json(LargeBinaryArray),
+    Jsonb(LargeStringArray),
 }
 
 impl Rows {
@@ -139,6 +144,10 @@ impl Values {
             SqlType::Timestamptz => Values::Timestamptz(array.as_primitive().clone()),
             SqlType::Interval => Values::Interval(array.as_primitive().clone()),
             SqlType::Bytea => Values::Bytea(array.as_binary().clone()),
+            SqlType::Time => Values::Time(array.as_primitive().clone()),
+            SqlType::Uuid => Values::Uuid(array.as_fixed_size_binary().clone()),
+            SqlType::Json => Values::Json(array.as_binary().clone()),
+            SqlType::Jsonb => Values::Jsonb(array.as_string().clone()),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use arrow::datatypes::IntervalMonthDayNano;
 use bytes::{BufMut, BytesMut};
-use springtide_types::bytea_text;
+use springtide_types::{bytea_text, uuid_text};
 
 use super::calendar::{MICROS_PER_DAY, civil};
 use super::{Values, float, numeric};
@@ -26,6 +26,10 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
         Values::Timestamptz(array) => timestamp(array.value(row), "+00", out),
         Values::Interval(array) => interval(array.value(row), out),
         Values::Bytea(array) => out.put_slice(bytea_text(array.value(row)).as_bytes()),
+        Values::Time(array) => time(array.value(row).unsigned_abs(), out),
+        Values::Json(array) => out.put_slice(array.value(row)),
+        Values::Jsonb(array) => out.put_slice(array.value(row).as_bytes()),
+        Values::Uuid(array) => out.put_slice(uuid_text(array.value(row)).as_bytes()),
     }
 }
 

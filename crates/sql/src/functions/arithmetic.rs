@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 };
 use springtide_types::{SqlError, SqlState, SqlType};
 
-use super::decimal;
+use super::{decimal, time_of_day};
 
 /// A binary arithmetic operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,9 +107,18 @@ impl ScalarUDFImpl for Arithmetic {
 }
 
 /// An operand is an array, or a scalar that stands for as many rows as needed.
-struct Operand {
-    array: ArrayRef,
-    scalar: bool,
+pub(super) struct Operand {
+    pub array: ArrayRef,
+    pub scalar: bool,
+}
+
+impl Operand {
+    /// The values of a primitive type, over and over if it is a scalar.
+    pub(super) fn values<T: ArrowPrimitiveType>(&self) -> impl Iterator<Item = Option<T::Native>> {
+        let (array, rows) = (self.array.as_primitive::<T>(), self.array.len());
+        let repeated = if self.scalar { usize::MAX } else { 1 };
+        (0..repeated).flat_map(move |_| (0..rows).map(|row| array.is_valid(row).then(|| array.value(row))))
+    }
 }
 
 impl Datum for Operand {
@@ -146,6 +155,9 @@ fn result_type(op: ArithmeticOp, left: &DataType, right: &DataType) -> Result<Da
             Divide => Decimal128(38, decimal::quotient_scale(*s1, *s2)),
         },
         (Date32, Date32) => Int32,
+        (Time64(_), Time64(_)) => INTERVAL,
+        (Date32, Time64(_)) | (Time64(_), Date32) => Timestamp(TimeUnit::Microsecond, None),
+        (Interval(_), Time64(_)) | (Time64(_), Interval(_)) => Time64(TimeUnit::Microsecond),
         (Timestamp(..), Timestamp(..)) => INTERVAL,
         (Interval(_), Date32 | Timestamp(..)) => right.clone(),
         _ if left == right || matches!(left, Date32 | Timestamp(..) | Interval(_)) => left.clone(),
@@ -158,6 +170,7 @@ fn compute(op: ArithmeticOp, left: &Operand, right: &Operand, target: &DataType)
     use DataType::*;
     match (left.array.data_type(), right.array.data_type()) {
         (Decimal128(..), Decimal128(..)) => decimal::compute(op, left, right, target),
+        (Time64(_), _) | (_, Time64(_)) => Ok(time_of_day::compute(op, left, right)),
         (Float32, Float32) => float::<Float32Type>(op, left, right),
         (Float64, Float64) => float::<Float64Type>(op, left, right),
         (Date32, Date32) => {

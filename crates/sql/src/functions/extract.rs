@@ -3,14 +3,15 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::{DatePart, cast, date_part};
 use arrow::datatypes::{
-    DataType, Decimal128Type, Int32Type, IntervalMonthDayNanoType, TimeUnit, TimestampMicrosecondType,
+    DataType, Decimal128Type, Int32Type, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
+    TimestampMicrosecondType,
 };
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use springtide_types::{SqlError, SqlState};
+use springtide_types::{SqlError, SqlState, SqlType};
 
 use super::arithmetic::external;
 
@@ -84,6 +85,12 @@ impl Part {
     /// Whether an interval has none.
     fn needs_date(self) -> bool {
         matches!(self, Part::IsoYear | Part::Week | Part::DayOfWeek | Part::IsoDayOfWeek | Part::DayOfYear)
+    }
+
+    /// Whether a time of day has one.
+    fn is_of_time(self) -> bool {
+        use Part::*;
+        matches!(self, Epoch | Second | Millisecond | Microsecond | Hour | Minute)
     }
 
     /// The kernel's part, how far to shift what it counts, and whether to divide it, rounding up.
@@ -160,9 +167,11 @@ impl ScalarUDFImpl for Extract {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match &types[0] {
-            DataType::Date32 | DataType::Timestamp(..) | DataType::Interval(_) | DataType::Null => {
-                Ok(DataType::Decimal128(PRECISION, self.part.scale()))
-            }
+            DataType::Date32
+            | DataType::Time64(_)
+            | DataType::Timestamp(..)
+            | DataType::Interval(_)
+            | DataType::Null => Ok(DataType::Decimal128(PRECISION, self.part.scale())),
             other => plan_err!("No function matches extract({other})"),
         }
     }
@@ -170,9 +179,14 @@ impl ScalarUDFImpl for Extract {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let operand = args.args[0].to_array(args.number_rows)?;
         let is_interval = matches!(operand.data_type(), DataType::Interval(_));
-        if is_interval && self.part.needs_date() {
+        let lacks_it = match operand.data_type() {
+            DataType::Interval(_) => self.part.needs_date(),
+            DataType::Time64(_) => !self.part.is_of_time(),
+            _ => false,
+        };
+        if let Some(sql_type) = SqlType::from_arrow(operand.data_type()).filter(|_| lacks_it) {
             let unit = self.name.trim_start_matches("extract_");
-            let message = format!("unit \"{unit}\" not supported for type interval");
+            let message = format!("unit \"{unit}\" not supported for type {sql_type}");
             return Err(external(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)));
         }
         let value = match self.part {
@@ -214,11 +228,15 @@ impl Extract {
                 i128::from(seconds) * 1_000_000 + i128::from(micros)
             }));
         }
+        let part = |micros: i64| match self.part {
+            Part::Epoch => i128::from(micros),
+            _ => i128::from(micros.rem_euclid(MINUTE)),
+        };
+        if let DataType::Time64(_) = operand.data_type() {
+            let times = cast(operand, &DataType::Time64(TimeUnit::Microsecond))?;
+            return Ok(times.as_primitive::<Time64MicrosecondType>().unary(part));
+        }
         let micros = cast(operand, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-        let micros = micros.as_primitive::<TimestampMicrosecondType>();
-        Ok(match self.part {
-            Part::Epoch => micros.unary(i128::from),
-            _ => micros.unary(|micros| i128::from(micros.rem_euclid(MINUTE))),
-        })
+        Ok(micros.as_primitive::<TimestampMicrosecondType>().unary(part))
     }
 }

@@ -9,6 +9,7 @@ mod distinct_sum;
 mod extract;
 mod extremum;
 mod guard;
+mod json;
 mod labelled;
 mod like_pattern;
 mod moments;
@@ -17,10 +18,12 @@ mod session;
 mod subscript;
 mod sum;
 mod text;
+mod time_of_day;
 mod to_char;
 mod totals;
 mod typed;
 mod undecided;
+mod uuid;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,6 +38,7 @@ pub(crate) use bytes::{byte_parameters, overload, substring};
 pub(crate) use cast::{cast_function, cast_target, is_cast};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
+pub(crate) use json::{delete_from_json, join_json, json_operator};
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
 pub(crate) use regexp::{REGEXP_GROUP, matches};
@@ -124,6 +128,8 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(moments::functions())
         .chain(system::scalars())
         .chain(asof::functions())
+        .chain(uuid::functions())
+        .chain(json::functions())
         .chain([average, labelled, like_pattern::function(), subscript::function()])
         .collect()
 }

@@ -47,8 +47,19 @@ impl ScalarUDFImpl for Undecided {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        if types.contains(&DataType::Binary) {
-            return Ok(DataType::Binary);
+        // Next to one of these, a literal is no text.
+        let opaque = |data_type: &&DataType| {
+            matches!(
+                data_type,
+                DataType::Binary
+                    | DataType::FixedSizeBinary(_)
+                    | DataType::Time64(_)
+                    | DataType::LargeUtf8
+                    | DataType::LargeBinary
+            )
+        };
+        if let Some(opaque) = types.iter().find(opaque) {
+            return Ok(opaque.clone());
         }
         Ok(type_union_resolution(types).unwrap_or_else(|| types[0].clone()))
     }
