@@ -222,7 +222,7 @@ impl<'a> Generator<'a> {
             };
             return (self.filtered(call, columns), kind);
         }
-        let kind = wanted.filter(|kind| *kind != Bool).unwrap_or(Int8);
+        let kind = wanted.filter(|kind| kind.has_extremes()).unwrap_or(Int8);
         let argument = expression(self.rng, columns, kind, 0);
         (self.filtered(format!("max({argument})"), columns), kind)
     }
