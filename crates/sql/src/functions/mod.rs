@@ -14,6 +14,7 @@ mod like_pattern;
 mod moments;
 mod regexp;
 mod session;
+mod shift;
 mod subscript;
 mod sum;
 mod text;
