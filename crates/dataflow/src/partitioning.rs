@@ -1,4 +1,4 @@
-use springtide_plan::{Join, JoinKind, Node, Project, ViewPlan};
+use springtide_plan::{Join, JoinKind, Node, ScalarExpr, ViewPlan};
 use springtide_types::ZBatch;
 
 use crate::route::{Route, partition};
@@ -13,7 +13,11 @@ pub(crate) fn partitioning(node: &Node) -> Partitioning {
     match node {
         Node::Source(_) | Node::Constant(_) => None,
         Node::Filter(filter) => partitioning(&filter.input),
-        Node::Project(project) => projected(&partitioning(&project.input), project),
+        Node::Project(project) => projected(&partitioning(&project.input), &project.exprs),
+        Node::Expand(expand) => {
+            let input = partitioning(&expand.input);
+            united(expand.projections.iter().map(|exprs| projected(&input, exprs)).collect())
+        }
         Node::Join(join) => joined(join),
         Node::GroupBy(plan) => grouped(&gather(&partitioning(&plan.input), &plan.keys).1, &plan.keys),
         Node::Distinct(input) => gather(&partitioning(input), &all_columns(input)).1,
@@ -92,8 +96,8 @@ fn grouped(input: &Partitioning, keys: &[usize]) -> Partitioning {
 }
 
 /// What a projection leaves of the partitioning: all of its columns must pass through unchanged.
-fn projected(input: &Partitioning, project: &Project) -> Partitioning {
-    let output = |column: &usize| project.exprs.iter().position(|expr| expr.column() == Some(*column));
+fn projected(input: &Partitioning, exprs: &[ScalarExpr]) -> Partitioning {
+    let output = |column: &usize| exprs.iter().position(|expr| expr.column() == Some(*column));
     input.as_ref()?.iter().map(output).collect()
 }
 

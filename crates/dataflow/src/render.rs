@@ -2,8 +2,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use springtide_operators::{
-    DistinctOperator, FilterOperator, GroupByOperator, JoinOperator, Operator, OuterJoinOperator,
-    ProjectOperator, SemiJoinOperator, SetOperationOperator, TopKOperator, WindowOperator,
+    DistinctOperator, ExpandOperator, FilterOperator, GroupByOperator, JoinOperator, Operator,
+    OuterJoinOperator, ProjectOperator, SemiJoinOperator, SetOperationOperator, TopKOperator, WindowOperator,
 };
 use springtide_plan::{GroupBy, Join, JoinKind, Node, SetOperation, Source};
 use springtide_types::hash::{hash_columns, worker_of};
@@ -67,7 +67,8 @@ pub(crate) fn render(
 /// Whether a node becomes an operator that keeps something from one epoch to the next.
 fn has_state(node: &Node) -> bool {
     match node {
-        Node::Source(_) | Node::Constant(_) | Node::Filter(_) | Node::Project(_) | Node::Union(_) => false,
+        Node::Source(_) | Node::Constant(_) | Node::Filter(_) | Node::Project(_) => false,
+        Node::Expand(_) | Node::Union(_) => false,
         Node::Join(_) | Node::GroupBy(_) | Node::Distinct(_) => true,
         Node::SetOperation(_) | Node::TopK(_) | Node::Window(_) => true,
     }
@@ -132,6 +133,7 @@ impl<'s> Renderer<'_, 's> {
             Node::Project(project) => {
                 self.stateless("Project", ProjectOperator::new(project), &project.input)
             }
+            Node::Expand(expand) => self.stateless("Expand", ExpandOperator::new(expand), &expand.input),
             Node::Join(join) => self.join(join),
             Node::GroupBy(group_by) => self.group_by(group_by),
             Node::Distinct(input) => {

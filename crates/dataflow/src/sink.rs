@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use springtide_state::{Relation, consolidate};
+use arrow::array::UInt32Array;
+use springtide_state::{Relation, consolidate, may_cancel};
 use springtide_types::{Epoch, SqlError, ZBatch};
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::{Scope, Stream};
@@ -29,7 +30,7 @@ pub(crate) struct Sink {
     pub(crate) loaded: Option<Epoch>,
     /// This worker's shard of them.
     pub(crate) shard: usize,
-    /// Nothing is ever deleted, so there is nothing to consolidate.
+    /// Nothing is ever deleted.
     pub(crate) append_only: bool,
     /// The dataflows that import the view.
     pub(crate) hub: Rc<RefCell<Hub>>,
@@ -40,8 +41,8 @@ pub(crate) struct Sink {
 }
 
 /// Applies the deltas and errors of each epoch to the contents of the view, in the order of epochs, and
-/// publishes them to the views on it. The published delta is consolidated, so that a row that was updated
-/// back and forth within an epoch costs nothing downstream.
+/// publishes them to the views on it. What cancels out within an epoch, because a row was updated back and forth, is left
+/// out before and costs nothing downstream.
 pub(crate) fn sink(scope: Scope<'_, Epoch>, stream: Stream<'_, Epoch, Delta>, sink: Sink) {
     let mut builder = OperatorBuilder::new("Sink".to_owned(), scope);
     let mut input = builder.new_input(stream, sink.route.clone());
@@ -60,17 +61,30 @@ pub(crate) fn sink(scope: Scope<'_, Epoch>, stream: Stream<'_, Epoch, Delta>, si
 
 impl Sink {
     fn apply(&self, epoch: Epoch, deltas: Vec<ZBatch>) -> Result<(), SqlError> {
-        let deltas = if self.append_only {
-            deltas
-        } else {
+        let deltas = if !self.append_only && may_cancel(&deltas) {
             vec![consolidate(&ZBatch::concat(self.contents.schema(), &deltas))]
+        } else {
+            deltas
         };
         for delta in deltas.into_iter().filter(|delta| !delta.is_empty()) {
-            self.contents.apply(self.shard, epoch, &delta);
+            for part in by_sign(&delta) {
+                self.contents.apply(self.shard, epoch, &part);
+            }
             self.hub.borrow().publish(epoch, &Change::Rows(delta));
         }
         Ok(())
     }
+}
+
+/// What goes, then what comes. Apart, they need not be consolidated again where they are applied.
+fn by_sign(delta: &ZBatch) -> Vec<ZBatch> {
+    if delta.is_insert_only() || delta.is_delete_only() {
+        return vec![delta.clone()];
+    }
+    let weights = delta.weights().values();
+    let (inserts, deletes): (Vec<u32>, Vec<u32>) =
+        (0..delta.len() as u32).partition(|row| weights[*row as usize] > 0);
+    [deletes, inserts].map(|rows| delta.take(&UInt32Array::from(rows))).into()
 }
 
 struct Applier {

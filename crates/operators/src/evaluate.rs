@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat;
+use arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::physical_expr::PhysicalExpr;
-use springtide_plan::sql_error;
-use springtide_types::ZBatch;
+use springtide_plan::{arrow_error, sql_error};
+use springtide_types::{SqlError, ZBatch};
 
 use crate::Output;
 use crate::render::failing_row;
@@ -65,6 +66,23 @@ fn bisect(exprs: &[Arc<dyn PhysicalExpr>], delta: ZBatch, pieces: &mut Vec<Evalu
 
 fn evaluate_all(exprs: &[Arc<dyn PhysicalExpr>], delta: &ZBatch) -> Result<Vec<ArrayRef>, DataFusionError> {
     exprs.iter().map(|expr| expr.evaluate(delta.rows())?.into_array(delta.len())).collect()
+}
+
+/// Emits the rows of these columns.
+pub(crate) fn project(
+    exprs: &[Arc<dyn PhysicalExpr>],
+    schema: &SchemaRef,
+    delta: &ZBatch,
+    output: &mut Output,
+) -> Result<(), SqlError> {
+    let evaluated = evaluate(exprs, delta, output);
+    if !evaluated.delta.is_empty() {
+        let options = RecordBatchOptions::new().with_row_count(Some(evaluated.delta.len()));
+        let rows = RecordBatch::try_new_with_options(schema.clone(), evaluated.columns, &options)
+            .map_err(|error| SqlError::internal(arrow_error(&error).message))?;
+        output.push(evaluated.delta.with_rows(rows));
+    }
+    Ok(())
 }
 
 /// The rows for which a predicate is true; NULL is not true.

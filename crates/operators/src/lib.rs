@@ -6,6 +6,7 @@
 mod distinct;
 mod evaluate;
 mod exact_sum;
+mod expand;
 mod filter;
 mod group_by;
 mod join;
@@ -22,6 +23,7 @@ mod window;
 
 pub use distinct::DistinctOperator;
 pub use exact_sum::ExactSum;
+pub use expand::ExpandOperator;
 pub use filter::FilterOperator;
 pub use group_by::GroupByOperator;
 pub use join::JoinOperator;

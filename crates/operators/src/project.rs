@@ -1,12 +1,11 @@
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
-use springtide_plan::{Project, arrow_error};
+use springtide_plan::Project;
 use springtide_types::SqlError;
 
-use crate::evaluate::evaluate;
+use crate::evaluate::project;
 use crate::{Input, Operator, Output, Status};
 
 /// π: one expression per output column. Linear, so stateless.
@@ -28,15 +27,8 @@ impl ProjectOperator {
 
 impl Operator for ProjectOperator {
     fn step(&mut self, input: Input, output: &mut Output) -> Result<Status, SqlError> {
-        let Input::Delta(_, delta) = input else {
-            return Ok(Status::Done);
-        };
-        let evaluated = evaluate(&self.exprs, &delta, output);
-        if !evaluated.delta.is_empty() {
-            let options = RecordBatchOptions::new().with_row_count(Some(evaluated.delta.len()));
-            let rows = RecordBatch::try_new_with_options(self.schema.clone(), evaluated.columns, &options)
-                .map_err(|error| SqlError::internal(arrow_error(&error).message))?;
-            output.push(evaluated.delta.with_rows(rows));
+        if let Input::Delta(_, delta) = input {
+            project(&self.exprs, &self.schema, &delta, output)?;
         }
         Ok(Status::Done)
     }

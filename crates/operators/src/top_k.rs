@@ -77,7 +77,12 @@ impl TopKOperator {
                 self.rank(&after, 1, &mut changes);
             }
         }
-        output.push(self.output(summed(changes))?);
+        // Apart, they need not be told apart where they are applied.
+        let (gone, come): (Vec<Change>, Vec<Change>) =
+            summed(changes).into_iter().partition(|(.., weight)| *weight < 0);
+        for changes in [gone, come] {
+            output.push(self.output(changes)?);
+        }
         if end < self.touched.groups().len() {
             self.emitted = Some(end);
             return Ok(Status::More);

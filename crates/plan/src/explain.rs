@@ -4,7 +4,7 @@ use arrow::datatypes::Schema;
 
 use springtide_types::SortColumn;
 
-use crate::{Aggregate, Join, JoinKind, Node, SetOperator, ViewPlan};
+use crate::{Aggregate, Join, JoinKind, Node, ScalarExpr, SetOperator, ViewPlan};
 
 /// The plan as indented text, one line a node: what it does, what it relies on, and what one changed row
 /// costs it.
@@ -28,16 +28,10 @@ fn describe(node: &Node) -> String {
         Node::Source(source) => format!("Source {} [{}]", source.name, all_names(&source.schema)),
         Node::Constant(rows) => format!("Constant ({} rows)", rows.len()),
         Node::Filter(filter) => format!("Filter {}", filter.predicate),
-        Node::Project(project) => {
-            let columns = project.exprs.iter().map(|output| {
-                let expr = output.expr.to_string();
-                if expr.split('@').next() == Some(&output.name) {
-                    expr
-                } else {
-                    format!("{expr} AS {}", output.name)
-                }
-            });
-            format!("Project {}", columns.collect::<Vec<_>>().join(", "))
+        Node::Project(project) => format!("Project {}", describe_columns(&project.exprs)),
+        Node::Expand(expand) => {
+            let rows = expand.projections.iter().map(|exprs| format!("({})", describe_columns(exprs)));
+            format!("Expand {}", rows.collect::<Vec<_>>().join(", "))
         }
         Node::Join(join) => describe_join(join),
         Node::GroupBy(group_by) => {
@@ -69,6 +63,14 @@ fn describe(node: &Node) -> String {
             format!("Window{partitions}: {}", functions.join(", "))
         }
     }
+}
+
+fn describe_columns(exprs: &[ScalarExpr]) -> String {
+    let columns = exprs.iter().map(|output| {
+        let expr = output.expr.to_string();
+        if expr.split('@').next() == Some(&output.name) { expr } else { format!("{expr} AS {}", output.name) }
+    });
+    columns.collect::<Vec<_>>().join(", ")
 }
 
 fn groups(schema: &Schema, by: &str, group: &[usize], order: &[SortColumn]) -> String {

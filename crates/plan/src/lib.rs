@@ -15,7 +15,7 @@ pub use error::{arrow_error, sql_error};
 pub use explain::explain;
 pub use fingerprint::fingerprint;
 pub use node::{
-    Filter, GroupBy, Join, JoinKind, Node, Project, ScalarExpr, SetOperation, SetOperator, Source, TopK,
-    ViewPlan, Window,
+    Expand, Filter, GroupBy, Join, JoinKind, Node, Project, ScalarExpr, SetOperation, SetOperator, Source,
+    TopK, ViewPlan, Window,
 };
 pub use properties::{CostClass, Properties};

@@ -44,6 +44,8 @@ pub enum Node {
     Filter(Box<Filter>),
     /// One expression per output column.
     Project(Box<Project>),
+    /// Each row once for each of several projections.
+    Expand(Box<Expand>),
     /// A join on equal keys; without keys, every row meets every other.
     Join(Box<Join>),
     /// GROUP BY; without keys, one row always.
@@ -111,6 +113,17 @@ pub struct Project {
     /// The output columns.
     pub exprs: Vec<ScalarExpr>,
     /// Their schema. The evaluated arrays have exactly these types.
+    pub schema: SchemaRef,
+}
+
+/// See [`Node::Expand`].
+#[derive(Clone, Debug)]
+pub struct Expand {
+    /// Where the rows come from.
+    pub input: Node,
+    /// For each row that comes of one, the output columns.
+    pub projections: Vec<Vec<ScalarExpr>>,
+    /// The schema of all of them.
     pub schema: SchemaRef,
 }
 
@@ -245,6 +258,7 @@ impl Node {
             Node::Constant(rows) => rows.schema(),
             Node::Filter(filter) => filter.input.schema(),
             Node::Project(project) => project.schema.clone(),
+            Node::Expand(expand) => expand.schema.clone(),
             Node::Join(join) => join.schema.clone(),
             Node::GroupBy(group_by) => group_by.schema.clone(),
             Node::Distinct(input) => input.schema(),
@@ -261,6 +275,7 @@ impl Node {
             Node::Source(_) | Node::Constant(_) => Vec::new(),
             Node::Filter(filter) => vec![&filter.input],
             Node::Project(project) => vec![&project.input],
+            Node::Expand(expand) => vec![&expand.input],
             Node::Join(join) => vec![&join.left, &join.right],
             Node::GroupBy(group_by) => vec![&group_by.input],
             Node::Distinct(input) => vec![input],

@@ -68,6 +68,9 @@ impl Node {
                     .collect();
                 Properties { append_only: input.append_only, unique_keys }
             }
+            Node::Expand(expand) => {
+                Properties { append_only: expand.input.properties().append_only, unique_keys: vec![] }
+            }
             Node::Join(join) => {
                 let (left, right) = (join.left.properties(), join.right.properties());
                 // A match that comes takes back what was said of a row without one.

@@ -134,7 +134,7 @@ fn parse(text: &str, sql_type: SqlType) -> Result<Moment> {
 }
 
 /// 4714-11-24 BC, where Julian days begin.
-const FIRST_DAY: i64 = -2_440_588;
+pub(crate) const FIRST_DAY: i64 = -2_440_588;
 
 /// What may follow a date, in any order, each once.
 #[derive(Default)]

@@ -1,5 +1,5 @@
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::narrow_keys::NarrowKeys;
 use crate::wide_keys::WideKeys;
@@ -15,7 +15,9 @@ pub struct KeyTable {
 #[derive(Debug)]
 enum Keys {
     /// Of integers and the like, two words in all.
-    Narrow(NarrowKeys),
+    Two(NarrowKeys<2>),
+    /// The same, four words in all.
+    Four(NarrowKeys<4>),
     Wide(Box<WideKeys>),
 }
 
@@ -23,19 +25,24 @@ enum Keys {
 macro_rules! keys {
     ($keys:expr, $name:ident => $call:expr) => {
         match $keys {
-            Keys::Narrow($name) => $call,
+            Keys::Two($name) => $call,
+            Keys::Four($name) => $call,
             Keys::Wide($name) => $call,
         }
     };
 }
 
+/// Whether rows of this schema fit into a few words, so that looking one up costs little.
+pub fn is_narrow(schema: &Schema) -> bool {
+    NarrowKeys::<4>::new(schema).is_some()
+}
+
 impl KeyTable {
     /// An empty table of keys of this schema.
     pub fn new(schema: SchemaRef) -> KeyTable {
-        let keys = match NarrowKeys::new(&schema) {
-            Some(keys) => Keys::Narrow(keys),
-            None => Keys::Wide(Box::new(WideKeys::new(schema.clone()))),
-        };
+        let two = NarrowKeys::new(&schema).map(Keys::Two);
+        let keys = two.or_else(|| NarrowKeys::new(&schema).map(Keys::Four));
+        let keys = keys.unwrap_or_else(|| Keys::Wide(Box::new(WideKeys::new(schema.clone()))));
         KeyTable { schema, keys }
     }
 
@@ -118,6 +125,12 @@ mod tests {
             .unwrap()
     }
 
+    fn broad(keys: &[Option<i64>]) -> RecordBatch {
+        let column: ArrayRef = Arc::new(Int64Array::from(keys.to_vec()));
+        RecordBatch::try_from_iter_with_nullable(["a", "b", "c"].map(|name| (name, column.clone(), true)))
+            .unwrap()
+    }
+
     fn wide(keys: &[Option<i64>]) -> RecordBatch {
         let column: ArrayRef = Arc::new(Int64Array::from(keys.to_vec()));
         let texts: ArrayRef =
@@ -128,6 +141,7 @@ mod tests {
     #[test]
     fn slots_are_dense_stable_and_reused() {
         check(narrow);
+        check(broad);
         check(wide);
     }
 

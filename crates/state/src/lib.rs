@@ -26,11 +26,11 @@ mod store;
 mod wide_keys;
 
 pub use buckets::in_bucket_order;
-pub use consolidate::{consolidate, first_equal};
+pub use consolidate::{consolidate, first_equal, may_cancel};
 pub use equality::equal_pairs;
 pub use frozen::{FROZEN_VERSION, Frozen, frozen_batch, thaw_rows, unfit, weights_column};
 pub use indexed::{Cursor, IndexedZSet, Matches};
-pub use key_table::KeyTable;
+pub use key_table::{KeyTable, is_narrow};
 pub use normalize::normalize_floats;
 pub use order::{float_key, float_of_key, interval_length};
 pub use ordered::OrderedWeights;

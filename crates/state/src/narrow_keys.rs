@@ -6,14 +6,14 @@ use arrow::datatypes::{ArrowNativeType, DataType, Schema};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-/// Keys of fixed-width columns, sixteen bytes in all at most, packed into two words. A look-up compares the words
-/// themselves, and so touches one place in memory.
+/// Keys of fixed-width columns, packed into so many words, an even number. A look-up compares the words themselves, and so touches
+/// one place in memory.
 #[derive(Debug)]
-pub(crate) struct NarrowKeys {
+pub(crate) struct NarrowKeys<const WORDS: usize> {
     columns: Vec<Packed>,
-    table: HashTable<(Key, u32)>,
+    table: HashTable<(Key<WORDS>, u32)>,
     /// The key of each slot.
-    keys: Vec<Key>,
+    keys: Vec<Key<WORDS>>,
     free: Vec<u32>,
 }
 
@@ -27,32 +27,36 @@ struct Packed {
     shift: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Key {
-    words: [u64; 2],
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key<const WORDS: usize> {
+    words: [u64; WORDS],
     /// One bit per column that is NULL; its value is then 0.
     nulls: u64,
 }
 
-impl Key {
+impl<const WORDS: usize> Key<WORDS> {
+    const ZERO: Self = Key { words: [0; WORDS], nulls: 0 };
+
     /// Folded multiplication, as in wyhash.
     #[inline]
     fn hash(&self) -> u64 {
-        let left = self.words[0] ^ 0x9e37_79b9_7f4a_7c15;
-        let right = self.words[1] ^ self.nulls.rotate_left(32) ^ 0xd6e8_feb8_6659_fd93;
-        let product = u128::from(left) * u128::from(right);
-        let folded = (product as u64) ^ ((product >> 64) as u64);
-        folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (folded >> 29)
+        self.words.chunks_exact(2).fold(self.nulls.rotate_left(32), |hash, pair| {
+            let left = pair[0] ^ 0x9e37_79b9_7f4a_7c15;
+            let right = pair[1] ^ hash ^ 0xd6e8_feb8_6659_fd93;
+            let product = u128::from(left) * u128::from(right);
+            let folded = (product as u64) ^ ((product >> 64) as u64);
+            folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (folded >> 29)
+        })
     }
 }
 
-impl NarrowKeys {
-    /// An empty table, if keys of this schema are narrow.
-    pub(crate) fn new(schema: &Schema) -> Option<NarrowKeys> {
-        let mut used = [0, 0];
+impl<const WORDS: usize> NarrowKeys<WORDS> {
+    /// An empty table, if keys of this schema are that narrow.
+    pub(crate) fn new(schema: &Schema) -> Option<NarrowKeys<WORDS>> {
+        let mut used = [0; WORDS];
         let columns = schema.fields().iter().map(|field| {
             let width = width(field.data_type())?;
-            let word = (0..2).find(|word| used[*word] + width <= 8)?;
+            let word = (0..WORDS).find(|word| used[*word] + width <= 8)?;
             let shift = 8 * used[word] as u32;
             used[word] += width;
             Some(Packed { data_type: field.data_type().clone(), width, word, shift })
@@ -70,7 +74,7 @@ impl NarrowKeys {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let keys = self.keys.capacity() * size_of::<Key>() + 4 * self.free.capacity();
+        let keys = self.keys.capacity() * size_of::<Key<WORDS>>() + 4 * self.free.capacity();
         self.table.allocation_size() + keys
     }
 
@@ -105,12 +109,13 @@ impl NarrowKeys {
 
     pub(crate) fn find(&self, rows: &arrow::array::RecordBatch) -> Vec<Option<u32>> {
         let keys = self.pack(rows.columns(), rows.num_rows());
-        let slot = |key: &Key| self.table.find(key.hash(), |(other, _)| other == key).map(|(_, slot)| *slot);
+        let slot =
+            |key: &Key<WORDS>| self.table.find(key.hash(), |(other, _)| other == key).map(|(_, slot)| *slot);
         keys.iter().map(slot).collect()
     }
 
-    fn pack(&self, columns: &[ArrayRef], rows: usize) -> Vec<Key> {
-        let mut keys = vec![Key::default(); rows];
+    fn pack(&self, columns: &[ArrayRef], rows: usize) -> Vec<Key<WORDS>> {
+        let mut keys = vec![Key::ZERO; rows];
         for (position, (column, packed)) in columns.iter().zip(&self.columns).enumerate() {
             let nulls = column.nulls().filter(|nulls| nulls.null_count() > 0);
             for (row, (key, value)) in keys.iter_mut().zip(packed.values(column)).enumerate() {

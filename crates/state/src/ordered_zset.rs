@@ -160,14 +160,10 @@ impl OrderedZSet {
         let mut changes = Vec::new();
         self.store.apply(delta, None, &mut changes);
         let added = (first as u32..self.store.weights().len() as u32).collect::<Vec<_>>();
-        let added_groups = if changes.is_empty() && added.len() == delta.len() && delta.is_insert_only() {
-            groups.to_vec()
-        } else {
-            let rows = self.gather(&added);
-            self.groups_of(&rows)
-        };
+        let as_they_came = changes.is_empty() && added.len() == delta.len() && delta.is_insert_only();
+        let rows = if as_they_came { delta.rows().clone() } else { self.gather(&added) };
+        let added_groups = if as_they_came { groups.to_vec() } else { self.groups_of(&rows) };
         if !added.is_empty() {
-            let rows = self.gather(&added);
             let words = self.words_of(&rows);
             self.words.extend(words);
         }

@@ -127,7 +127,8 @@ impl Store {
             self.append(delta.rows(), delta.weights().values(), key_hashes);
             return;
         }
-        let delta = consolidate(delta);
+        // Where nothing comes and goes at once, equal rows do each what they would do together.
+        let delta = if delta.is_delete_only() { delta.clone() } else { consolidate(delta) };
         if delta.is_empty() {
             return;
         }
@@ -221,8 +222,8 @@ impl Store {
         self.negative += weights.iter().filter(|weight| **weight < 0).count();
     }
 
-    /// Takes the weights of `part`, distinct rows whose weights have one sign, from equal rows of the
-    /// other sign, and returns what is left over.
+    /// Takes the weights of `part`, rows whose weights have one sign, from equal rows of the other sign, and returns what
+    /// is left over.
     fn cancel(&mut self, part: &ZBatch, changes: &mut Vec<(u32, i64)>) -> Option<ZBatch> {
         let mut remaining = part.weights().values().to_vec();
         let key_hashes = self.by_key.as_ref().map(|index| index.hashes(part.rows()));

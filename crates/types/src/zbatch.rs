@@ -72,6 +72,11 @@ impl ZBatch {
         self.weights.values().iter().all(|weight| *weight > 0)
     }
 
+    /// Whether every weight is negative, so that nothing is inserted.
+    pub fn is_delete_only(&self) -> bool {
+        self.weights.values().iter().all(|weight| *weight < 0)
+    }
+
     /// The records at these positions, in this order.
     pub fn take(&self, indices: &UInt32Array) -> ZBatch {
         let rows = take_rows(&self.rows, indices);

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use crate::common::Harness;
 use crate::common::model::{Bag, Row};
 use crate::common::plans::{
-    binary, column, distinct, filter, group_by, join, join_of, number, project, set_operation, source, top_k,
+    binary, column, distinct, expand, filter, group_by, join, join_of, number, project, set_operation,
+    source, top_k,
 };
 use datafusion::logical_expr::Operator;
 use fastrand::Rng;
@@ -23,7 +24,7 @@ fn plan(rng: &mut Rng, harness: &Harness, relations: &[RelationId], depth: usize
         let columns = if rng.bool() { [0, 1] } else { [1, 0] };
         return source(harness, relation, &columns, false);
     }
-    let kind = rng.usize(..14);
+    let kind = rng.usize(..15);
     let a = plan(rng, harness, relations, depth - 1);
     match kind {
         0 => filter(a, binary(column(0), Operator::Gt, number(1))),
@@ -55,6 +56,10 @@ fn plan(rng: &mut Rng, harness: &Harness, relations: &[RelationId], depth: usize
             let order = SortColumn { column: 1, descending: rng.bool(), nulls_first: rng.bool() };
             let group: &[usize] = if rng.bool() { &[0] } else { &[] };
             top_k(a, group, order, rng.u64(1..4))
+        }
+        13 => {
+            let less = binary(column(1), Operator::Minus, number(1));
+            expand(a, vec![vec![column(0), column(1)], vec![column(0), less]])
         }
         _ => {
             let b = plan(rng, harness, relations, depth - 1);

@@ -7,7 +7,7 @@ use springtide_state::{KeyTable, frozen_batch, normalize_floats, weights_column}
 use springtide_types::{Result, ZBatch};
 
 use super::accumulator::Accumulator;
-use super::inputs::passes;
+use super::inputs::passing;
 use crate::slots::{freeze_slots, restore_slots};
 
 /// What all aggregates over the distinct values of one argument share: how often each value is there. Per aggregate
@@ -88,11 +88,11 @@ impl DistinctValues {
         for member in self.members.iter_mut() {
             let Some((filter, counts)) = &mut member.filter else { continue };
             counts.resize(slots, 0);
-            let filter = delta.columns()[*filter].clone();
-            let changes = turns(counts, &pairs, weights, |row| passes(&filter, row));
+            let passing = passing(&delta.columns()[*filter]);
+            let changes = turns(counts, &pairs, weights, passing.set_indices());
             changes.pass_on(groups, &values, &mut accumulators[member.aggregate]);
         }
-        let changes = turns(&mut self.rows, &pairs, weights, |_| true);
+        let changes = turns(&mut self.rows, &pairs, weights, 0..pairs.len());
         for member in self.members.iter().filter(|member| member.filter.is_none()) {
             changes.pass_on(groups, &values, &mut accumulators[member.aggregate]);
         }
@@ -171,16 +171,13 @@ struct Turns {
     weights: Vec<i64>,
 }
 
-/// Adds the weights of the rows that count, and finds where a count turns positive or ceases to be.
-fn turns(counts: &mut [i64], pairs: &[u32], weights: &[i64], counts_row: impl Fn(usize) -> bool) -> Turns {
+/// Adds the weights of these rows, and finds where a count turns positive or ceases to be.
+fn turns(counts: &mut [i64], pairs: &[u32], weights: &[i64], rows: impl Iterator<Item = usize>) -> Turns {
     let mut turns = Turns { rows: Vec::new(), weights: Vec::new() };
-    for (row, (pair, weight)) in pairs.iter().zip(weights).enumerate() {
-        if !counts_row(row) {
-            continue;
-        }
-        let count = &mut counts[*pair as usize];
+    for row in rows {
+        let count = &mut counts[pairs[row] as usize];
         let was_there = *count > 0;
-        *count += weight;
+        *count += weights[row];
         if was_there != (*count > 0) {
             turns.rows.push(row as u32);
             turns.weights.push(if was_there { -1 } else { 1 });

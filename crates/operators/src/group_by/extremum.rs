@@ -1,5 +1,6 @@
 //! `min` and `max`.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeListArray};
@@ -59,16 +60,8 @@ impl<K: OrderKey> Accumulator for Growing<K> {
     }
 
     fn update(&mut self, groups: &[u32], values: &ArrayRef, _: &[i64]) {
-        for (group, key) in groups.iter().zip(K::keys(values)) {
-            let extremum = &mut self.extrema[*group as usize];
-            let better = match extremum {
-                Some(old) => (key > *old) == self.greatest && key != *old,
-                None => true,
-            };
-            if better {
-                *extremum = Some(key);
-            }
-        }
+        let better = if self.greatest { Ordering::Greater } else { Ordering::Less };
+        K::improve(&mut self.extrema, groups, values, better);
     }
 
     fn evaluate(&self, groups: &[u32]) -> Evaluation {

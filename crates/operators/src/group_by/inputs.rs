@@ -1,6 +1,7 @@
 //! Which rows of a delta go into which accumulator.
 
 use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::take;
 use arrow::datatypes::Schema;
 use springtide_plan::Aggregate;
@@ -112,18 +113,15 @@ impl Plain {
     ) {
         let values = self.argument.map_or(group_column, |column| &delta.columns()[column]);
         let weights = delta.weights().values();
-        let filter = self.filter.map(|column| &delta.columns()[column]);
-        if filter.is_none() && values.logical_null_count() == 0 {
-            accumulator.update(groups, values, weights);
-            return;
-        }
-        let nulls = values.logical_nulls();
-        let counts = |row: &u32| {
-            let row = *row as usize;
-            nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))
-                && filter.is_none_or(|mask| passes(mask, row))
+        let passing = self.filter.map(|column| passing(&delta.columns()[column]));
+        let nulls = values.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+        let counting = match (passing, nulls) {
+            (None, None) => return accumulator.update(groups, values, weights),
+            (Some(passing), None) => passing,
+            (None, Some(nulls)) => nulls.into_inner(),
+            (Some(passing), Some(nulls)) => &passing & nulls.inner(),
         };
-        let rows = (0..delta.len() as u32).filter(counts).collect::<Vec<_>>();
+        let rows = counting.set_indices().map(|row| row as u32).collect::<Vec<_>>();
         let groups = rows.iter().map(|row| groups[*row as usize]).collect::<Vec<_>>();
         let weights = rows.iter().map(|row| weights[*row as usize]).collect::<Vec<_>>();
         let values = take(values, &UInt32Array::from(rows), None).expect("rows are in bounds");
@@ -131,8 +129,11 @@ impl Plain {
     }
 }
 
-/// Whether a filter, a column of booleans, is true for a row.
-pub(super) fn passes(filter: &ArrayRef, row: usize) -> bool {
+/// The rows for which a filter, a column of booleans, is true.
+pub(super) fn passing(filter: &ArrayRef) -> BooleanBuffer {
     let filter = filter.as_boolean();
-    filter.is_valid(row) && filter.value(row)
+    match filter.nulls() {
+        Some(nulls) => filter.values() & nulls.inner(),
+        None => filter.values().clone(),
+    }
 }

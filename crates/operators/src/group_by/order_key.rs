@@ -1,5 +1,6 @@
 //! Values of a column as keys whose order is PostgreSQL's.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
@@ -18,6 +19,16 @@ pub(super) trait OrderKey: Send + 'static {
 
     /// The keys of a column without NULLs.
     fn keys(column: &ArrayRef) -> Vec<Self::Key>;
+
+    /// Puts the keys of a column without NULLs, each into its group, where they compare as `better` with what is there.
+    fn improve(extrema: &mut [Option<Self::Key>], groups: &[u32], column: &ArrayRef, better: Ordering) {
+        for (group, key) in groups.iter().zip(Self::keys(column)) {
+            let extremum = &mut extrema[*group as usize];
+            if extremum.as_ref().is_none_or(|old| key.cmp(old) == better) {
+                *extremum = Some(key);
+            }
+        }
+    }
 
     /// The column of these keys, NULL for `None`.
     fn column(keys: Vec<Option<Self::Key>>, data_type: &DataType) -> ArrayRef;
@@ -89,6 +100,18 @@ impl OrderKey for Texts {
     fn keys(column: &ArrayRef) -> Vec<String> {
         let column = cast(column, &DataType::Utf8).expect("text is text in every encoding");
         column.as_string::<i32>().iter().map(|value| value.unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Copies only the texts that stay.
+    fn improve(extrema: &mut [Option<String>], groups: &[u32], column: &ArrayRef, better: Ordering) {
+        let column = cast(column, &DataType::Utf8).expect("text is text in every encoding");
+        for (group, text) in groups.iter().zip(column.as_string::<i32>().iter().flatten()) {
+            match &mut extrema[*group as usize] {
+                Some(old) if text.cmp(old.as_str()) != better => {}
+                Some(old) => text.clone_into(old),
+                none => *none = Some(text.to_owned()),
+            }
+        }
     }
 
     fn column(keys: Vec<Option<String>>, data_type: &DataType) -> ArrayRef {

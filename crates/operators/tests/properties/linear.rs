@@ -1,4 +1,4 @@
-//! Filter, project and distinct.
+//! Filter, project, expand and distinct.
 
 use std::sync::Arc;
 
@@ -7,8 +7,10 @@ use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::logical_expr::Operator as Op;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{binary, col, lit};
-use springtide_operators::{DistinctOperator, FilterOperator, Input, Operator, ProjectOperator};
-use springtide_plan::{Filter, Project, ScalarExpr};
+use springtide_operators::{
+    DistinctOperator, ExpandOperator, FilterOperator, Input, Operator, Output, ProjectOperator, Status,
+};
+use springtide_plan::{Expand, Filter, Node, Project, ScalarExpr};
 use springtide_types::{SqlError, SqlState, ZBatch};
 
 use crate::history::*;
@@ -93,6 +95,76 @@ fn project_computes_columns_and_reports_what_fails() {
             let mut contents = Contents::default();
             contents.add(&ZBatch::new(rows_out, weights.into()));
             with_errors(contents, rows)
+        },
+    );
+}
+
+/// `12 / v` and `v`, each in a row of its own.
+fn expand(input: Node) -> Expand {
+    let schema = Arc::new(Schema::new(vec![Field::new("q", DataType::Int32, true)]));
+    let output = |expr| vec![ScalarExpr { expr, name: "q".to_owned() }];
+    Expand {
+        projections: vec![output(quotient()), output(col("v", &input.schema()).unwrap())],
+        input,
+        schema,
+    }
+}
+
+fn expanded(rows: &Multiset, failing: impl Fn(&Row) -> SqlError) -> Contents {
+    let mut contents = Contents::default();
+    let mut push = |value: Option<i32>, weight: i64| {
+        let column: ArrayRef = Arc::new(Int32Array::from(vec![value]));
+        let rows = RecordBatch::try_from_iter_with_nullable([("q", column, true)]).unwrap();
+        contents.add(&ZBatch::new(rows, vec![weight].into()));
+    };
+    for (row, weight) in rows {
+        push(row.v, *weight);
+        if row.v != Some(0) {
+            push(row.v.map(|v| 12 / v), *weight);
+        }
+    }
+    for (row, weight) in rows.iter().filter(|(row, _)| row.v == Some(0)) {
+        *contents.errors.entry(failing(row)).or_default() += weight;
+    }
+    contents
+}
+
+#[test]
+fn expand_computes_several_rows_and_reports_what_fails() {
+    let plan = expand(source(false, vec![]));
+    check(|| ExpandOperator::new(&plan), |rows| expanded(rows, division_by_zero));
+}
+
+/// An expansion of few columns.
+struct Narrow(ProjectOperator, ExpandOperator);
+
+impl Operator for Narrow {
+    fn step(&mut self, input: Input, output: &mut Output) -> Result<Status, SqlError> {
+        let mut narrow = Output::default();
+        self.0.step(input, &mut narrow)?;
+        for delta in narrow.rows {
+            self.1.step(Input::Delta(0, delta), output)?;
+        }
+        Ok(Status::Done)
+    }
+}
+
+#[test]
+fn expand_sums_equal_rows_up() {
+    let input = source(false, vec![]);
+    let fields = input.schema().fields()[..2].to_vec();
+    let exprs = ["k", "v"]
+        .map(|name| ScalarExpr { expr: col(name, &input.schema()).unwrap(), name: name.to_owned() });
+    let project = Project { input, exprs: exprs.into(), schema: Arc::new(Schema::new(fields)) };
+    let plan = expand(Node::Project(Box::new(project.clone())));
+    check(
+        || Narrow(ProjectOperator::new(&project), ExpandOperator::new(&plan)),
+        |rows| {
+            expanded(rows, |row| {
+                let values = [value(row.k), value(row.v)].join(", ");
+                SqlError::new(SqlState::DIVISION_BY_ZERO, "division by zero")
+                    .with_detail(format!("Failing row contains ({values})."))
+            })
         },
     );
 }

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 };
 use springtide_types::{SqlError, SqlState, SqlType};
 
-use super::{decimal, time_of_day};
+use super::{decimal, shift, time_of_day};
 
 /// A binary arithmetic operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -127,6 +127,12 @@ impl Datum for Operand {
     }
 }
 
+impl Operand {
+    fn is_moment(&self) -> bool {
+        matches!(self.array.data_type(), DataType::Timestamp(..))
+    }
+}
+
 fn operand(value: &ColumnarValue) -> Result<Operand> {
     Ok(match value {
         ColumnarValue::Array(array) => Operand { array: array.clone(), scalar: false },
@@ -188,6 +194,13 @@ fn compute(op: ArithmeticOp, left: &Operand, right: &Operand, target: &DataType)
         }
         (Interval(_), Float64) => scale_interval(op, left, right),
         (Timestamp(TimeUnit::Microsecond, _), _) | (_, Timestamp(TimeUnit::Microsecond, _)) => {
+            let (moment, interval) =
+                if op == Add && right.is_moment() { (right, left) } else { (left, right) };
+            if !moment.scalar
+                && let Some(moved) = shift::moved(&moment.array, op, &interval.array, interval.scalar)
+            {
+                return moved;
+            }
             let result = if op == Add { numeric::add(left, right) } else { numeric::sub(left, right) };
             Ok(result.map_err(|_| out_of_range("timestamp"))?)
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Datum, Decimal128Array, PrimitiveBuilder};
+use arrow::compute::kernels::arity::binary;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, i256};
 use datafusion::common::{DataFusionError, Result, internal_err};
 use springtide_types::{SqlError, SqlState};
@@ -52,6 +53,9 @@ pub(super) fn compute(
     let DataType::Decimal128(_, scale) = *target else {
         return internal_err!("decimal arithmetic gives {target}");
     };
+    if let Some(products) = products(op, (left, left_scalar), (right, right_scalar), target) {
+        return Ok(Arc::new(products));
+    }
     let shift = Shift::new(op, left.scale(), right.scale(), scale);
     let rows = if left_scalar { right.len() } else { left.len() };
     let mut result = PrimitiveBuilder::<Decimal128Type>::with_capacity(rows).with_data_type(target.clone());
@@ -64,6 +68,28 @@ pub(super) fn compute(
         }
     }
     Ok(Arc::new(result.finish()))
+}
+
+/// Products that fit, as the types say, and need not be rounded. `None` if these are others.
+fn products(
+    op: ArithmeticOp,
+    (left, left_scalar): (&Decimal128Array, bool),
+    (right, right_scalar): (&Decimal128Array, bool),
+    target: &DataType,
+) -> Option<Decimal128Array> {
+    let exact =
+        *target == DataType::Decimal128(left.precision() + right.precision(), left.scale() + right.scale());
+    if op != ArithmeticOp::Multiply || !exact {
+        return None;
+    }
+    // There may be anything in the place of a NULL.
+    let products: Decimal128Array = match (left_scalar, right_scalar) {
+        (false, false) => binary(left, right, i128::wrapping_mul).ok()?,
+        (false, true) if right.is_valid(0) => left.unary(|value| value.wrapping_mul(right.value(0))),
+        (true, false) if left.is_valid(0) => right.unary(|value| value.wrapping_mul(left.value(0))),
+        _ => return None,
+    };
+    Some(products.with_data_type(target.clone()))
 }
 
 /// What the operands, or the result, must be multiplied by to come out at the scale wanted.

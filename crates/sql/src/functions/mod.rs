@@ -15,6 +15,7 @@ mod like_pattern;
 mod moments;
 mod regexp;
 mod session;
+mod shift;
 mod subscript;
 mod sum;
 mod text;

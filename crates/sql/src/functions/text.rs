@@ -47,7 +47,12 @@ const MOST_BYTES: usize = 1 << 29;
 /// One text per row, NULL where `value` has none.
 fn texts<'a>(rows: usize, mut value: impl FnMut(usize) -> Result<Option<&'a str>>) -> Result<ArrayRef> {
     let mut out = StringBuilder::with_capacity(rows, rows * 8);
-    (0..rows).try_for_each(|row| value(row).map(|text| out.append_option(text)))?;
+    for row in 0..rows {
+        match value(row)? {
+            Some(text) => out.append_value(text),
+            None => out.append_null(),
+        }
+    }
     Ok(Arc::new(out.finish()))
 }
 
@@ -70,12 +75,25 @@ fn part<'a>(text: &'a str, delimiter: &str, number: i32) -> Result<&'a str> {
         return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
     }
     let nth = number.unsigned_abs() as usize - 1;
-    let found = match (delimiter.is_empty(), number > 0) {
-        (true, _) => (nth == 0).then_some(text),
-        (false, true) => text.split(delimiter).nth(nth),
-        (false, false) => text.rsplit(delimiter).nth(nth),
+    let found = match (delimiter.as_bytes(), number > 0) {
+        ([], _) => (nth == 0).then_some(text),
+        // No byte of a longer character is ASCII.
+        ([delimiter], true) => nth_part(text, *delimiter, nth),
+        (_, true) => text.split(delimiter).nth(nth),
+        (_, false) => text.rsplit(delimiter).nth(nth),
     };
     Ok(found.unwrap_or(""))
+}
+
+/// The n-th of the parts between delimiters of one byte, from 0. Parts are short, so looking at one byte after the other
+/// costs less than to prepare a search.
+fn nth_part(text: &str, delimiter: u8, nth: usize) -> Option<&str> {
+    let mut delimiters = text.bytes().enumerate().filter(|(_, byte)| *byte == delimiter).map(|(at, _)| at);
+    let start = match nth {
+        0 => 0,
+        nth => delimiters.nth(nth - 1)? + 1,
+    };
+    Some(&text[start..delimiters.next().unwrap_or(text.len())])
 }
 
 /// The position in bytes of the n-th character, from 0; the end of the text if it has no more than that.

@@ -5,8 +5,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, FieldRef, Int32Type};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
@@ -205,10 +205,18 @@ impl Args<'_> {
 
     /// The integer argument if it is given, else `default` for every row.
     pub(super) fn int4_or(&self, position: usize, default: i32) -> Result<Integers, SqlError> {
-        Ok(if position < self.len() {
-            Integers::Column(self.array(position)?)
-        } else {
-            Integers::Constant(default)
+        if position < self.len() { self.values(position) } else { Ok(Values::Constant(Some(default))) }
+    }
+
+    /// An argument of fixed width.
+    pub(super) fn values<T: ArrowPrimitiveType>(&self, position: usize) -> Result<Values<T>, SqlError> {
+        Ok(match &self.values[position] {
+            ColumnarValue::Array(array) => Values::Column(array.as_primitive::<T>().clone()),
+            ColumnarValue::Scalar(value) => {
+                let value = value.to_array().map_err(|error| springtide_plan::sql_error(&error))?;
+                let value = value.as_primitive::<T>();
+                Values::Constant(value.is_valid(0).then(|| value.value(0)))
+            }
         })
     }
 }
@@ -221,6 +229,11 @@ pub(super) enum Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
+    /// Whether all rows have the same.
+    pub(super) fn is_constant(self) -> bool {
+        matches!(self, Texts::Constant(_))
+    }
+
     pub(super) fn get(self, row: usize) -> Option<&'a str> {
         match self {
             Texts::Constant(text) => text,
@@ -229,20 +242,19 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// One integer per row.
-pub(super) enum Integers {
-    Constant(i32),
-    Column(ArrayRef),
+pub(super) type Integers = Values<Int32Type>;
+
+/// One value per row.
+pub(super) enum Values<T: ArrowPrimitiveType> {
+    Constant(Option<T::Native>),
+    Column(PrimitiveArray<T>),
 }
 
-impl Integers {
-    pub(super) fn get(&self, row: usize) -> Option<i32> {
+impl<T: ArrowPrimitiveType> Values<T> {
+    pub(super) fn get(&self, row: usize) -> Option<T::Native> {
         match self {
-            Integers::Constant(value) => Some(*value),
-            Integers::Column(column) => {
-                let column = column.as_primitive::<arrow::datatypes::Int32Type>();
-                column.is_valid(row).then(|| column.value(row))
-            }
+            Values::Constant(value) => *value,
+            Values::Column(column) => column.is_valid(row).then(|| column.value(row)),
         }
     }
 }

@@ -10,6 +10,7 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use springtide_plan::{Node, Project, ScalarExpr};
 use springtide_types::Result;
 
+use super::case;
 use super::refuse::in_view;
 use crate::errors::plan_error;
 
@@ -23,6 +24,7 @@ pub(super) fn physical(expr: &Expr, schema: &DFSchema) -> Result<Arc<dyn Physica
         _ => {}
     }
     create_physical_expr(expr, schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
+        .and_then(case::with_tables)
         .map_err(|error| plan_error(&error))
 }
 
@@ -48,16 +50,7 @@ pub(super) fn project_physical(
     output: &SchemaRef,
 ) -> Result<Node> {
     let before = input.schema();
-    let exprs = exprs.into_iter().zip(output.fields()).map(|(expr, field)| {
-        let data_type = expr.data_type(&before).map_err(|error| plan_error(&error))?;
-        let expr = if data_type == *field.data_type() {
-            expr
-        } else {
-            Arc::new(CastExpr::new(expr, field.data_type().clone(), None))
-        };
-        Ok(ScalarExpr { expr, name: field.name().clone() })
-    });
-    let exprs = exprs.collect::<Result<Vec<_>>>()?;
+    let exprs = outputs(exprs, &before, output)?;
     if exprs.is_empty() {
         return Ok(input);
     }
@@ -71,7 +64,28 @@ pub(super) fn project_physical(
     if let Node::Constant(rows) = &input {
         return super::constant::evaluate(rows, &exprs, output);
     }
-    Ok(Node::Project(Box::new(through(input, exprs, output))))
+    match input {
+        Node::Expand(expand) => super::over_expand::project(*expand, exprs, output),
+        input => Ok(Node::Project(Box::new(through(input, exprs, output)))),
+    }
+}
+
+/// Expressions over `before` as columns of `output`, of the types that these have.
+pub(super) fn outputs(
+    exprs: Vec<Arc<dyn PhysicalExpr>>,
+    before: &Schema,
+    output: &Schema,
+) -> Result<Vec<ScalarExpr>> {
+    let exprs = exprs.into_iter().zip(output.fields()).map(|(expr, field)| {
+        let data_type = expr.data_type(before).map_err(|error| plan_error(&error))?;
+        let expr = if data_type == *field.data_type() {
+            expr
+        } else {
+            Arc::new(CastExpr::new(expr, field.data_type().clone(), None))
+        };
+        Ok(ScalarExpr { expr, name: field.name().clone() })
+    });
+    exprs.collect()
 }
 
 /// The projection; one of bare columns over another projection becomes one with it.

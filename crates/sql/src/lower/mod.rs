@@ -1,10 +1,12 @@
 //! From a bound query to the incremental plan. What cannot be maintained exactly is refused by name.
 
 mod aggregate;
+mod case;
 mod constant;
 mod expr;
 mod join;
 mod optimize;
+mod over_expand;
 mod refuse;
 mod set_operation;
 mod source;

@@ -4,7 +4,7 @@ use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Literal;
-use springtide_plan::{Filter, Node, sql_error};
+use springtide_plan::{Expand, Filter, Node, sql_error};
 use springtide_types::{Result, ZBatch};
 
 use super::expr;
@@ -13,8 +13,7 @@ use super::expr;
 const MOST_ROWS: usize = 64;
 
 /// The cross product with a few constant rows, such as the steps of HOP, as one projection per row. A join would
-/// keep a copy of the other side. `None` if it is no such product, or if the other side would be computed
-/// several times that way.
+/// keep a copy of the other side. `None` if it is no such product.
 pub(super) fn spread(
     left: &Node,
     right: &Node,
@@ -25,23 +24,29 @@ pub(super) fn spread(
         _ => return Ok(None),
     };
     let once = rows.weights().iter().all(|weight| weight == Some(1));
-    if rows.is_empty() || rows.len() > MOST_ROWS || !once || !is_stateless(input) {
+    if rows.is_empty() || rows.len() > MOST_ROWS || !once {
         return Ok(None);
     }
     let constant_first = matches!(left, Node::Constant(_)) && !matches!(right, Node::Constant(_));
     let fields = left.schema().fields().iter().chain(right.schema().fields()).cloned().collect::<Vec<_>>();
     let schema = Arc::new(Schema::new(fields));
-    let spread = (0..rows.len()).map(|row| {
+    let projections = (0..rows.len()).map(|row| {
         let (own, constant) = (expr::all_columns(&input.schema()), literals(rows, row)?);
-        let exprs = if constant_first { [constant, own] } else { [own, constant] }.concat();
-        let node = expr::project_physical(input.clone(), exprs, &schema)?;
-        Ok(match filter {
-            Some(predicate) => Node::Filter(Box::new(Filter { input: node, predicate: predicate.clone() })),
-            None => node,
-        })
+        Ok(if constant_first { [constant, own] } else { [own, constant] }.concat())
     });
-    let mut spread = spread.collect::<Result<Vec<_>>>()?;
-    Ok(Some(if spread.len() == 1 { spread.swap_remove(0) } else { Node::Union(spread) }))
+    let mut projections = projections.collect::<Result<Vec<_>>>()?;
+    let node = if projections.len() == 1 {
+        expr::project_physical(input.clone(), projections.swap_remove(0), &schema)?
+    } else {
+        let before = input.schema();
+        let projections = projections.into_iter().map(|exprs| expr::outputs(exprs, &before, &schema));
+        let projections = projections.collect::<Result<Vec<_>>>()?;
+        Node::Expand(Box::new(Expand { input: input.clone(), projections, schema }))
+    };
+    Ok(Some(match filter {
+        Some(predicate) => Node::Filter(Box::new(Filter { input: node, predicate: predicate.clone() })),
+        None => node,
+    }))
 }
 
 fn literals(rows: &ZBatch, row: usize) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
@@ -50,13 +55,4 @@ fn literals(rows: &ZBatch, row: usize) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
         Ok(Arc::new(Literal::new(value)) as Arc<dyn PhysicalExpr>)
     };
     rows.rows().columns().iter().map(literal).collect()
-}
-
-/// Whether computing the node several times costs little: it keeps nothing.
-fn is_stateless(node: &Node) -> bool {
-    let keeps_nothing = matches!(
-        node,
-        Node::Source(_) | Node::Constant(_) | Node::Filter(_) | Node::Project(_) | Node::Union(_)
-    );
-    keeps_nothing && node.inputs().into_iter().all(is_stateless)
 }

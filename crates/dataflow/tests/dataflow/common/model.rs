@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
-use springtide_plan::{AggregateFunction, GroupBy, Join, JoinKind, Node, SetOperation, SetOperator, TopK};
+use springtide_plan::{
+    AggregateFunction, GroupBy, Join, JoinKind, Node, ScalarExpr, SetOperation, SetOperator, TopK,
+};
 use springtide_types::{RelationId, ZBatch};
 
 use super::integers;
@@ -54,6 +56,16 @@ pub fn bag_of(batches: &[ZBatch]) -> Bag {
     bag
 }
 
+fn project(exprs: &[ScalarExpr], input: &Bag) -> Bag {
+    let batch = rows_of(input);
+    let evaluated = |output: &ScalarExpr| {
+        values(&output.expr.evaluate(batch.rows()).unwrap().into_array(batch.len()).unwrap())
+    };
+    let columns = exprs.iter().map(evaluated).collect::<Vec<_>>();
+    let output = |index: usize| columns.iter().map(|column| column[index]).collect::<Row>();
+    collect(input.values().enumerate().map(|(index, weight)| (output(index), *weight)))
+}
+
 /// The result of a node over the contents of the relations that it reads.
 pub fn evaluate(node: &Node, contents: &impl Fn(RelationId) -> Bag) -> Bag {
     match node {
@@ -70,15 +82,10 @@ pub fn evaluate(node: &Node, contents: &impl Fn(RelationId) -> Bag) -> Bag {
             let is_kept = |index: &usize| kept.is_valid(*index) && kept.value(*index);
             collect(input.into_iter().enumerate().filter(|(index, _)| is_kept(index)).map(|(_, entry)| entry))
         }
-        Node::Project(project) => {
-            let input = evaluate(&project.input, contents);
-            let batch = rows_of(&input);
-            let evaluated = |expr: &springtide_plan::ScalarExpr| {
-                values(&expr.expr.evaluate(batch.rows()).unwrap().into_array(batch.len()).unwrap())
-            };
-            let columns = project.exprs.iter().map(evaluated).collect::<Vec<_>>();
-            let output = |index: usize| columns.iter().map(|column| column[index]).collect::<Row>();
-            collect(input.values().enumerate().map(|(index, weight)| (output(index), *weight)))
+        Node::Project(node) => project(&node.exprs, &evaluate(&node.input, contents)),
+        Node::Expand(node) => {
+            let input = evaluate(&node.input, contents);
+            collect(node.projections.iter().flat_map(|exprs| project(exprs, &input)))
         }
         Node::Join(node) => join(node, contents),
         Node::GroupBy(node) => group_by(node, contents),

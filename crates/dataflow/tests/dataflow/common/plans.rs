@@ -7,8 +7,8 @@ use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 use springtide_plan::{
-    Aggregate, AggregateFunction, Filter, GroupBy, Join, JoinKind, Node, Project, ScalarExpr, SetOperation,
-    SetOperator, Source, TopK,
+    Aggregate, AggregateFunction, Expand, Filter, GroupBy, Join, JoinKind, Node, Project, ScalarExpr,
+    SetOperation, SetOperator, Source, TopK,
 };
 use springtide_types::{RelationId, SortColumn};
 
@@ -52,6 +52,18 @@ pub fn project(input: Node, exprs: Vec<Expr>) -> Node {
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let exprs = exprs.into_iter().zip(names).map(|(expr, name)| ScalarExpr { expr, name }).collect();
     Node::Project(Box::new(Project { input, exprs, schema }))
+}
+
+/// One row for each of these projections, which give the same types.
+pub fn expand(input: Node, projections: Vec<Vec<Expr>>) -> Node {
+    let projects = projections.into_iter().map(|exprs| match project(input.clone(), exprs) {
+        Node::Project(project) => *project,
+        other => panic!("{other:?} is no projection"),
+    });
+    let projects = projects.collect::<Vec<_>>();
+    let schema = projects[0].schema.clone();
+    let projections = projects.into_iter().map(|project| project.exprs).collect();
+    Node::Expand(Box::new(Expand { input, projections, schema }))
 }
 
 pub fn join(left: Node, right: Node, left_keys: &[usize], right_keys: &[usize]) -> Node {

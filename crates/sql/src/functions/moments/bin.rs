@@ -9,20 +9,40 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use super::out_of_range;
 use crate::datetime::DAY;
-use crate::functions::typed::Args;
+use crate::functions::typed::{Args, Values};
 
 pub(super) fn date_bin(args: &Args<'_>) -> Result<ArrayRef> {
-    let (strides, moments, origins) = (args.array(0)?, args.array(1)?, args.array(2)?);
+    let moments = args.array(1)?;
     let data_type = moments.data_type().clone();
-    let strides = strides.as_primitive::<IntervalMonthDayNanoType>();
     let moments = moments.as_primitive::<TimestampMicrosecondType>();
-    let origins = origins.as_primitive::<TimestampMicrosecondType>();
+    let (strides, origins) = (args.values(0)?, args.values(2)?);
+    let starts = match (&strides, &origins) {
+        // Where there is no moment, no stride is wrong.
+        (Values::Constant(Some(stride)), Values::Constant(Some(origin)))
+            if moments.null_count() < moments.len() =>
+        {
+            let micros = stride_micros(*stride)?;
+            moments.try_unary(|moment| start(micros, moment, *origin))?
+        }
+        _ => starts(&strides, moments, &origins, args.rows)?,
+    };
+    Ok(Arc::new(starts.with_data_type(data_type)))
+}
+
+type Moments = PrimitiveArray<TimestampMicrosecondType>;
+
+fn starts(
+    strides: &Values<IntervalMonthDayNanoType>,
+    moments: &Moments,
+    origins: &Values<TimestampMicrosecondType>,
+    rows: usize,
+) -> Result<Moments> {
     let mut last = None;
     let start = |row: usize| {
-        if strides.is_null(row) || moments.is_null(row) || origins.is_null(row) {
+        let (Some(stride), Some(origin)) = (strides.get(row), origins.get(row)) else { return Ok(None) };
+        if moments.is_null(row) {
             return Ok(None);
         }
-        let stride = strides.value(row);
         let micros = match last {
             Some((before, micros)) if before == stride => micros,
             _ => {
@@ -31,11 +51,14 @@ pub(super) fn date_bin(args: &Args<'_>) -> Result<ArrayRef> {
                 micros
             }
         };
-        let since = moments.value(row).checked_sub(origins.value(row)).ok_or_else(out_of_range)?;
-        moments.value(row).checked_sub(since.rem_euclid(micros)).map(Some).ok_or_else(out_of_range)
+        start(micros, moments.value(row), origin).map(Some)
     };
-    let starts = (0..args.rows).map(start).collect::<Result<PrimitiveArray<TimestampMicrosecondType>>>()?;
-    Ok(Arc::new(starts.with_data_type(data_type)))
+    (0..rows).map(start).collect()
+}
+
+fn start(stride: i64, moment: i64, origin: i64) -> Result<i64> {
+    let since = moment.checked_sub(origin).ok_or_else(out_of_range)?;
+    moment.checked_sub(since.rem_euclid(stride)).ok_or_else(out_of_range)
 }
 
 /// The length of an interval without months. It is positive.

@@ -16,7 +16,7 @@ pub(super) fn group(args: &Args<'_>) -> Result<ArrayRef> {
     let flags = if last == 3 { args.text(2) } else { args.text_or(last + 1, "") };
     let numbers = args.int4_or(last, 1)?;
     let mut programs = Programs::of("regexp_match", args.text(1), flags);
-    let mut locations: Option<CaptureLocations> = None;
+    let mut room: Option<CaptureLocations> = None;
     let mut out = StringBuilder::with_capacity(args.rows, args.rows * 8);
     for row in 0..args.rows {
         let (Some(program), Some(text)) = (programs.get(row)?, texts.get(row)) else {
@@ -26,13 +26,17 @@ pub(super) fn group(args: &Args<'_>) -> Result<ArrayRef> {
         let groups = program.regex.captures_len();
         let number = numbers.get(row).and_then(|number| element(number, groups));
         // Another pattern needs other room.
-        let room = locations.take().filter(|room| room.len() == groups);
-        let room = locations.insert(room.unwrap_or_else(|| program.regex.capture_locations()));
-        let range = number.and_then(|number| {
+        if room.as_ref().is_none_or(|room| room.len() != groups) {
+            room = Some(program.regex.capture_locations());
+        }
+        let range = number.zip(room.as_mut()).and_then(|(number, room)| {
             program.regex.captures_read(room, text)?;
             room.get(number)
         });
-        out.append_option(range.map(|(start, end)| &text[start..end]));
+        match range {
+            Some((start, end)) => out.append_value(&text[start..end]),
+            None => out.append_null(),
+        }
     }
     Ok(Arc::new(out.finish()))
 }

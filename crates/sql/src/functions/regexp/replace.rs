@@ -14,7 +14,7 @@ use crate::functions::typed::{Args, Integers};
 /// `regexp_replace(text, pattern, replacement [, flags])`
 pub(super) fn with_flags(args: &Args<'_>) -> Result<ArrayRef> {
     let programs = Programs::new(args.text(1), args.text_or(3, ""));
-    replace(args, programs, &Integers::Constant(1), None)
+    replace(args, programs, &Integers::Constant(Some(1)), None)
 }
 
 /// `regexp_replace(text, pattern, replacement, start [, n [, flags]])`, where `n` is which match to replace, and

@@ -36,6 +36,9 @@ impl<'a> Programs<'a> {
 
     /// The program of a row; `None` if its pattern or flags are NULL.
     pub(super) fn get(&mut self, row: usize) -> Result<Option<&Program>> {
+        if self.last.is_some() && self.patterns.is_constant() && self.flags.is_constant() {
+            return Ok(self.last.as_ref().map(|(.., program)| program.as_ref()));
+        }
         let (Some(pattern), Some(flags)) = (self.patterns.get(row), self.flags.get(row)) else {
             return Ok(None);
         };

@@ -4,10 +4,13 @@ mod moment;
 mod template;
 mod write;
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
-use arrow::datatypes::{DataType, IntervalMonthDayNanoType, TimestampMicrosecondType};
+use arrow::array::{
+    Array, ArrayRef, AsArray, IntervalMonthDayNanoArray, StringBuilder, TimestampMicrosecondArray,
+};
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 use springtide_types::SqlType::{Float8, Int4, Int8, Interval, Numeric, Text, Timestamp, Timestamptz};
 use springtide_types::{Result, SqlError};
@@ -34,33 +37,77 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 
 fn to_char(args: &Args<'_>) -> Result<ArrayRef, SqlError> {
     let (values, templates) = (args.array(0)?, args.text(1));
-    let moment: Box<dyn Fn(usize) -> Moment> = match values.data_type() {
-        DataType::Interval(_) => {
-            let intervals = values.as_primitive::<IntervalMonthDayNanoType>();
-            Box::new(|row| Moment::interval(intervals.value(row)))
-        }
-        data_type => {
-            let zoned = matches!(data_type, DataType::Timestamp(_, Some(_)));
-            let kind = if zoned { Kind::Timestamptz } else { Kind::Timestamp };
-            let micros = values.as_primitive::<TimestampMicrosecondType>();
-            Box::new(move |row| Moment::timestamp(kind, micros.value(row)))
-        }
-    };
+    let moments = Moments::of(&values);
     let mut out = StringBuilder::with_capacity(args.rows, args.rows * 16);
-    let mut last = None;
+    let mut last: Option<Writer<'_>> = None;
     for row in 0..args.rows {
         // PostgreSQL answers an empty template with NULL.
-        let text = templates.get(row).filter(|text| !text.is_empty() && values.is_valid(row));
-        let Some(text) = text else {
+        let template = templates.get(row).filter(|text| !text.is_empty() && values.is_valid(row));
+        let Some(template) = template else {
             out.append_null();
             continue;
         };
-        let (_, template) = match last.take() {
-            Some(same @ (before, _)) if before == text => last.insert(same),
-            _ => last.insert((text, Template::parse(text))),
+        let writer = match last.take() {
+            Some(same) if std::ptr::eq(same.source, template) || same.source == template => last.insert(same),
+            _ => last.insert(Writer::new(template)),
         };
-        write::write(&mut out, template, &moment(row))?;
-        out.append_value("");
+        out.append_value(writer.write(&moments, row)?);
     }
     Ok(Arc::new(out.finish()))
+}
+
+/// What is written.
+enum Moments<'a> {
+    Intervals(&'a IntervalMonthDayNanoArray),
+    Timestamps(Kind, &'a TimestampMicrosecondArray),
+}
+
+impl Moments<'_> {
+    fn of(values: &ArrayRef) -> Moments<'_> {
+        match values.data_type() {
+            DataType::Interval(_) => Moments::Intervals(values.as_primitive()),
+            DataType::Timestamp(_, Some(_)) => Moments::Timestamps(Kind::Timestamptz, values.as_primitive()),
+            _ => Moments::Timestamps(Kind::Timestamp, values.as_primitive()),
+        }
+    }
+}
+
+/// Writes by one template. Timestamps that follow each other often lie in the same hour or day, and if the template says no more
+/// than that, what was written last is the answer.
+struct Writer<'a> {
+    source: &'a str,
+    template: Template,
+    /// How long the text stays the same, in microseconds.
+    unit: i64,
+    /// The timestamps for which `text` is the answer.
+    stretch: Range<i64>,
+    text: String,
+}
+
+impl Writer<'_> {
+    fn new(source: &str) -> Writer<'_> {
+        let template = Template::parse(source);
+        let unit = template.unit();
+        Writer { source, template, unit, stretch: 0..0, text: String::new() }
+    }
+
+    fn write(&mut self, moments: &Moments<'_>, row: usize) -> Result<&str, SqlError> {
+        let (moment, stretch) = match moments {
+            Moments::Intervals(intervals) => (Moment::interval(intervals.value(row)), 0..0),
+            Moments::Timestamps(kind, timestamps) => {
+                let micros = timestamps.value(row);
+                if self.stretch.contains(&micros) {
+                    return Ok(&self.text);
+                }
+                let into = micros.rem_euclid(self.unit);
+                let stretch = micros.saturating_sub(into)..micros.saturating_add(self.unit - into);
+                (Moment::timestamp(*kind, micros), stretch)
+            }
+        };
+        self.text.clear();
+        self.stretch = 0..0;
+        write::write(&mut self.text, &self.template, &moment)?;
+        self.stretch = stretch;
+        Ok(&self.text)
+    }
 }

@@ -1,5 +1,7 @@
 //! Templates such as `YYYY-MM-DD HH24:MI:SS`, read as PostgreSQL's formatting.c reads them.
 
+use crate::datetime::{DAY, HOUR, MINUTE, SECOND};
+
 /// What a template says, in order.
 #[derive(Debug, PartialEq)]
 pub(super) struct Template(pub(super) Vec<Part>);
@@ -172,6 +174,15 @@ impl Template {
         parts
     }
 
+    /// The shortest time, in microseconds, that makes a difference to what is written of a timestamp. It divides a day.
+    pub(super) fn unit(&self) -> i64 {
+        let units = self.0.iter().map(|part| match part {
+            Part::Text(_) => DAY,
+            Part::Pattern(pattern) => pattern.field.unit(),
+        });
+        units.min().unwrap_or(DAY)
+    }
+
     /// Takes what stands up to the closing quote, if there is one. What follows it.
     fn quoted<'a>(&mut self, mut rest: &'a str) -> &'a str {
         while !rest.is_empty() {
@@ -228,6 +239,16 @@ fn spelled(text: &str) -> bool {
 }
 
 impl Field {
+    fn unit(self) -> i64 {
+        match self {
+            Fraction(_) => 1,
+            Second | SecondOfDay => SECOND,
+            Minute => MINUTE,
+            Hour24 | Hour12 | Meridiem { .. } => HOUR,
+            _ => DAY,
+        }
+    }
+
     fn in_lower_case(self) -> Field {
         match self {
             Meridiem { dots, .. } => Meridiem { case: Lower, dots },
