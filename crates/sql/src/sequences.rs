@@ -225,7 +225,11 @@ pub fn is_next_number(expr: &Expr) -> bool {
 
 /// `nextval('name'::regclass)`
 pub fn next_number(name: &str) -> Expr {
-    crate::desugar::call("nextval", vec![named(&Ident::new(quoted(name)).value)])
+    let mut call = crate::desugar::call("nextval", vec![named(&quoted(name))]);
+    if let Expr::Function(function) = &mut call {
+        function.name = ObjectName::from(vec![Ident::new("nextval")]);
+    }
+    call
 }
 
 /// A name as it has to stand in a literal.

@@ -13,7 +13,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use super::query::Select;
 use super::storage_options::StorageOptions;
 use super::target::Target;
-use super::{Context, ast, declaration, replace_view, rules};
+use super::{Context, ast, declaration, indexes, replace_view};
 use crate::notice::Notice;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -201,7 +201,7 @@ fn drop_indexes(
 ) -> Result<Response> {
     let mut catalog = transaction.catalog();
     for name in names {
-        rules::drop_index(context, &mut catalog, &springtide_sql::object_name(name)?, how)?;
+        indexes::drop(context, &mut catalog, &springtide_sql::object_name(name)?, how)?;
     }
     transaction.set_catalog(catalog);
     Ok(Response::complete("DROP INDEX"))
@@ -291,6 +291,7 @@ fn name_sequences(catalog: &Catalog, column: &mut Column) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
+    default.sequences.clear();
     for name in &names {
         let name = springtide_sql::object_name(&ast::parse_name(name)?)?;
         let sequence = catalog.get(&name)?;

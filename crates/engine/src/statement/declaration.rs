@@ -86,7 +86,7 @@ pub(super) fn create(
         declare(planner, catalog, id, constraint)?;
     }
     for (columns, unique) in indexes {
-        super::rules::declare_index(catalog, id, &columns, unique)?;
+        super::indexes::declare(catalog, id, &columns, unique)?;
     }
     for (sequence, column, identity) in owned {
         sequence::set_owner(catalog, sequence, Some(SequenceOwner { table: id, column, identity }));

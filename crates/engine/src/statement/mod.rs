@@ -9,7 +9,9 @@ mod copy_in;
 mod ddl;
 mod declaration;
 mod explain;
+mod foreign_key;
 mod function;
+mod indexes;
 mod insert;
 mod modify;
 mod point_key;
@@ -204,7 +206,7 @@ async fn run_text(
         sql::Statement::DropFunction(drop) => function::drop(context, transaction, drop),
         sql::Statement::Truncate(truncate) => modify::truncate(context, transaction, truncate).await,
         sql::Statement::Call(call) => sequence::run(context, transaction, call),
-        sql::Statement::CreateIndex(create) => rules::create_index(context, transaction, create).await,
+        sql::Statement::CreateIndex(create) => indexes::create(context, transaction, create).await,
         sql::Statement::Explain { statement, analyze, format, options, .. } => {
             let options = options.as_deref().unwrap_or_default();
             let options = explain::Options::new(*analyze, format.as_ref(), options)?;

@@ -41,7 +41,9 @@ pub(super) async fn add_column(
     if table.columns.iter().any(|column| column.name == name) {
         let message = format!("column \"{name}\" of relation \"{}\" already exists", table.name);
         if if_not_exists {
-            context.notices.push(Notice::new(format!("{message}, skipping")));
+            let mut notice = Notice::new(format!("{message}, skipping"));
+            notice.error.sqlstate = SqlState::DUPLICATE_COLUMN;
+            context.notices.push(notice);
             return Ok(());
         }
         return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));

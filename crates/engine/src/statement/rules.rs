@@ -1,19 +1,17 @@
-//! CHECK, UNIQUE and FOREIGN KEY constraints, and indexes: declared with a table, or added to it and taken away.
+//! CHECK, UNIQUE and FOREIGN KEY constraints: declared with a table, or added to it and taken away.
 
 use std::sync::Arc;
 
-use springtide_catalog::{Action, Catalog, ForeignKey, Index, Relation, RelationKind, Rules};
+use springtide_catalog::{Catalog, Index, Relation, RelationKind, Rules};
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
-    CheckConstraint, ConstraintCharacteristics, ConstraintReferenceMatchKind, CreateIndex, DeferrableInitial,
-    Expr, ForeignKeyConstraint, Ident, IndexColumn, NullsDistinctOption, ReferentialAction, TableConstraint,
+    CheckConstraint, ConstraintCharacteristics, DeferrableInitial, Expr, ForeignKeyConstraint, Ident,
+    IndexColumn, NullsDistinctOption, TableConstraint,
 };
-use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
+use springtide_types::{RelationId, Result, SqlError, SqlState, ZBatch};
 
-use super::{Context, ast, checks, references};
+use super::{ast, checks, foreign_key, references};
 use crate::constraints::check_new_key;
-use crate::notice::Notice;
-use crate::response::Response;
 use crate::transaction::Transaction;
 
 /// A constraint as it is declared, besides NOT NULL.
@@ -55,7 +53,7 @@ impl Declared {
 }
 
 /// The columns of a key.
-fn column_names(columns: &[IndexColumn], what: &str) -> Result<Vec<Ident>> {
+pub(super) fn column_names(columns: &[IndexColumn], what: &str) -> Result<Vec<Ident>> {
     let name = |column: &IndexColumn| match &column.column.expr {
         Expr::Identifier(name) => Ok(name.clone()),
         _ => Err(SqlError::unsupported(format!("{what} on an expression"))),
@@ -120,7 +118,7 @@ pub(super) fn declare(
             rules.checks.push(checks::declared(planner, catalog, &known, (number, name), expr)?);
         }
         DeclaredKind::ForeignKey(key) => {
-            let key = foreign_key(catalog, &known, (number, declared.name.as_deref()), key)?;
+            let key = foreign_key::declared(catalog, &known, (number, declared.name.as_deref()), key)?;
             rules.foreign_keys.push(key);
         }
     }
@@ -151,12 +149,13 @@ fn check_constraint_name(table: &Relation, name: &str) -> Result<()> {
     Err(SqlError::new(SqlState::DUPLICATE_OBJECT, message))
 }
 
-fn free_constraint_name(table: &Relation, parts: &[&str], suffix: &str) -> String {
+/// A name for a constraint that no other one of the table has.
+pub(super) fn free_constraint_name(table: &Relation, parts: &[&str], suffix: &str) -> String {
     Catalog::free_name(parts, suffix, |name| check_constraint_name(table, name).is_err())
 }
 
 /// The name of an index: the one that is given, which must be free, or one after the columns.
-fn index_name(
+pub(super) fn index_name(
     catalog: &Catalog,
     table: &Relation,
     given: Option<&str>,
@@ -171,115 +170,6 @@ fn index_name(
     let parts = std::iter::once(table.name.as_str()).chain(columns).collect::<Vec<_>>();
     let is_taken = |name: &str| catalog.has_relation(name) || check_constraint_name(table, name).is_err();
     Ok(Catalog::free_name(&parts, suffix, is_taken))
-}
-
-fn foreign_key(
-    catalog: &Catalog,
-    table: &Relation,
-    (number, name): (u64, Option<&str>),
-    declared: &ForeignKeyConstraint,
-) -> Result<ForeignKey> {
-    refuse_deferrable(declared.characteristics.as_ref())?;
-    if declared.match_kind.is_some_and(|kind| kind != ConstraintReferenceMatchKind::Simple) {
-        return Err(SqlError::unsupported("MATCH other than SIMPLE"));
-    }
-    let referenced = catalog.get(&springtide_sql::object_name(&declared.foreign_table)?)?;
-    if !matches!(referenced.kind, RelationKind::Table { .. }) {
-        let message = format!("referenced relation \"{}\" is not a table", referenced.name);
-        return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
-    }
-    let columns = referencing_columns(table, &declared.columns)?;
-    let there = match declared.referred_columns.as_slice() {
-        [] => referenced.primary_key().map(<[usize]>::to_vec).ok_or_else(|| {
-            let message = format!("there is no primary key for referenced table \"{}\"", referenced.name);
-            SqlError::new(SqlState::UNDEFINED_OBJECT, message)
-        })?,
-        names => referencing_columns(referenced, names)?,
-    };
-    if columns.len() != there.len() {
-        let message = "number of referencing and referenced columns for foreign key disagree";
-        return Err(SqlError::new(SqlState::INVALID_FOREIGN_KEY, message));
-    }
-    let name = match name {
-        Some(name) => name.to_owned(),
-        None => {
-            let names = columns.iter().map(|column| table.columns[*column].name.as_str());
-            let parts = std::iter::once(table.name.as_str()).chain(names).collect::<Vec<_>>();
-            free_constraint_name(table, &parts, "fkey")
-        }
-    };
-    let (columns, there) = in_order_of_key(referenced, columns, there)?;
-    check_types(table, &columns, referenced, &there, &name)?;
-    let (on_delete, on_update) = (action(declared.on_delete)?, action(declared.on_update)?);
-    Ok(ForeignKey { number, name, columns, table: referenced.id, referenced: there, on_delete, on_update })
-}
-
-fn referencing_columns(table: &Relation, names: &[Ident]) -> Result<Vec<usize>> {
-    let position = |name: &Ident| {
-        let name = ast::fold(name);
-        table.columns.iter().position(|column| column.name == name).ok_or_else(|| {
-            let message = format!("column \"{name}\" referenced in foreign key constraint does not exist");
-            SqlError::new(SqlState::UNDEFINED_COLUMN, message)
-        })
-    };
-    names.iter().map(position).collect()
-}
-
-/// Puts the columns in the order of the key that they reference.
-fn in_order_of_key(
-    referenced: &Relation,
-    columns: Vec<usize>,
-    there: Vec<usize>,
-) -> Result<(Vec<usize>, Vec<usize>)> {
-    let is_key = |key: &&[usize]| key.len() == there.len() && key.iter().all(|column| there.contains(column));
-    let key = referenced.keys().map(|key| key.columns).find(is_key).ok_or_else(|| {
-        let name = &referenced.name;
-        let message =
-            format!("there is no unique constraint matching given keys for referenced table \"{name}\"");
-        SqlError::new(SqlState::INVALID_FOREIGN_KEY, message)
-    })?;
-    let of_key = |column: &usize| there.iter().position(|other| other == column).map(|at| columns[at]);
-    Ok((key.iter().filter_map(of_key).collect(), key.to_vec()))
-}
-
-fn check_types(
-    table: &Relation,
-    columns: &[usize],
-    referenced: &Relation,
-    there: &[usize],
-    name: &str,
-) -> Result<()> {
-    let family = |sql_type: SqlType| match sql_type {
-        SqlType::Int2 | SqlType::Int4 | SqlType::Int8 => 0,
-        SqlType::Text | SqlType::Varchar(_) => 1,
-        SqlType::Numeric(..) => 2,
-        SqlType::Float4 | SqlType::Float8 => 3,
-        other => 16 + other.oid(),
-    };
-    for (column, other) in columns.iter().zip(there) {
-        let (column, other) = (&table.columns[*column], &referenced.columns[*other]);
-        if family(column.sql_type) != family(other.sql_type) {
-            let message = format!("foreign key constraint \"{name}\" cannot be implemented");
-            let detail = format!(
-                "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
-                column.name, other.name, column.sql_type, other.sql_type
-            );
-            return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message).with_detail(detail));
-        }
-    }
-    Ok(())
-}
-
-fn action(action: Option<ReferentialAction>) -> Result<Action> {
-    Ok(match action {
-        None | Some(ReferentialAction::NoAction) => Action::NoAction,
-        Some(ReferentialAction::Restrict) => Action::Restrict,
-        Some(ReferentialAction::Cascade) => Action::Cascade,
-        Some(ReferentialAction::SetNull) => Action::SetNull,
-        Some(ReferentialAction::SetDefault) => {
-            return Err(SqlError::unsupported("SET DEFAULT of a foreign key"));
-        }
-    })
 }
 
 /// ALTER TABLE ... ADD a constraint: the rows that are there must fulfil it.
@@ -312,7 +202,7 @@ pub(super) async fn add(
 }
 
 /// Fails unless the newest key of a table holds for its rows.
-fn check_keys(table: &Relation, rows: &[ZBatch]) -> Result<()> {
+pub(super) fn check_keys(table: &Relation, rows: &[ZBatch]) -> Result<()> {
     let rows = ZBatch::concat(table.schema(), rows);
     table.keys().try_for_each(|key| check_new_key(table, key, &rows))
 }
@@ -402,7 +292,7 @@ pub(super) fn drop(
 }
 
 /// Takes away the foreign keys that need a key of a table which goes, or fails with `2BP01`. Returns them in words.
-fn drop_referencing(
+pub(super) fn drop_referencing(
     catalog: &mut Catalog,
     table: &Relation,
     key: &[usize],
@@ -441,113 +331,4 @@ fn drop_referencing(
         .iter()
         .map(|(other, key)| format!("constraint {} on table {}", key.name, other.name))
         .collect())
-}
-
-/// CREATE \[UNIQUE\] INDEX.
-pub(super) async fn create_index(
-    context: &mut Context<'_>,
-    transaction: &mut Transaction,
-    create: &CreateIndex,
-) -> Result<Response> {
-    let tag = "CREATE INDEX";
-    let mut catalog = transaction.catalog();
-    let given = create.name.as_ref().map(springtide_sql::object_name).transpose()?;
-    if let Some(name) = given.as_ref().filter(|name| create.if_not_exists && catalog.has_relation(name)) {
-        context.notices.push(super::ddl::skipping_existing(name));
-        return Ok(Response::complete(tag));
-    }
-    let table = catalog.get(&springtide_sql::object_name(&create.table_name)?)?.clone();
-    if !matches!(table.kind, RelationKind::Table { .. }) {
-        let message = format!("cannot create index on relation \"{}\"", table.name);
-        let detail = match table.kind {
-            RelationKind::View { .. } => "This operation is not supported for views.",
-            RelationKind::Sequence { .. } => "This operation is not supported for sequences.",
-            _ => return Err(SqlError::unsupported("an index on a materialized view")),
-        };
-        return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_detail(detail));
-    }
-    refuse_unsupported(create)?;
-    let columns = column_names(&create.columns, "an index")?;
-    let columns = columns.iter().map(|name| super::column_position_of_key(&table, name));
-    let columns = columns.collect::<Result<Vec<_>>>()?;
-    let name = index_name(&catalog, &table, given.as_deref(), &columns, "idx")?;
-    let mut rules = table.rules().clone();
-    let number = rules.next_number();
-    rules.indexes.push(Index { number, name, columns, unique: create.unique, constraint: false });
-    put_rules(&mut catalog, &table, rules);
-    if create.unique {
-        let changed = table_of(&catalog, table.id)?;
-        check_keys(&changed, &transaction.rows(table.id).await?)?;
-    }
-    transaction.set_catalog(catalog);
-    Ok(Response::complete(tag))
-}
-
-/// Adds an index to the definition of a table that has no rows.
-pub(super) fn declare_index(
-    catalog: &mut Catalog,
-    table: RelationId,
-    columns: &[Ident],
-    unique: bool,
-) -> Result<()> {
-    let table = table_of(catalog, table)?;
-    let columns = key_columns(&table, columns, "index")?;
-    let name = index_name(catalog, &table, None, &columns, "idx")?;
-    let mut rules = table.rules().clone();
-    let number = rules.next_number();
-    rules.indexes.push(Index { number, name, columns, unique, constraint: false });
-    put_rules(catalog, &table, rules);
-    Ok(())
-}
-
-fn refuse_unsupported(create: &CreateIndex) -> Result<()> {
-    let construct = if create.predicate.is_some() {
-        "a partial index"
-    } else if !create.include.is_empty() {
-        "an index with INCLUDE"
-    } else if create.nulls_distinct == Some(false) {
-        "NULLS NOT DISTINCT"
-    } else {
-        return Ok(());
-    };
-    Err(SqlError::unsupported(construct))
-}
-
-/// DROP INDEX
-pub(super) fn drop_index(
-    context: &mut Context<'_>,
-    catalog: &mut Catalog,
-    name: &str,
-    (if_exists, cascade): (bool, bool),
-) -> Result<()> {
-    let Some(table) = catalog.index(name).cloned() else {
-        if let Some(relation) = catalog.find(name) {
-            let message = format!("\"{name}\" is not an index");
-            let kind = relation.kind_name();
-            let hint = format!("Use DROP {} to remove a {kind}.", kind.to_uppercase());
-            return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(hint));
-        }
-        if if_exists {
-            context.notices.push(Notice::new(format!("index \"{name}\" does not exist, skipping")));
-            return Ok(());
-        }
-        let message = format!("index \"{name}\" does not exist");
-        return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
-    };
-    let Some(index) = table.rules().indexes.iter().find(|index| index.name == name && !index.constraint)
-    else {
-        let required = format!("constraint {name} on table {}", table.name);
-        let message = format!("cannot drop index {name} because {required} requires it");
-        return Err(SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
-            .with_hint(format!("You can drop {required} instead.")));
-    };
-    let key = index.columns.clone();
-    let mut rules = table.rules().clone();
-    rules.indexes.retain(|index| index.name != name);
-    put_rules(catalog, &table, rules);
-    let changed = table_of(catalog, table.id)?;
-    for gone in drop_referencing(catalog, &changed, &key, (name, "index"), cascade)? {
-        context.notices.push(Notice::new(format!("drop cascades to {gone}")));
-    }
-    Ok(())
 }
