@@ -5,8 +5,7 @@ use springtide_catalog::{
 };
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
-    ColumnDef, ColumnOption, ColumnOptionDef, CreateTable, DataType, Expr, GeneratedAs, Ident,
-    SequenceOptions,
+    ColumnDef, ColumnOption, ColumnOptionDef, CreateTable, DataType, GeneratedAs, Ident, SequenceOptions,
 };
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
