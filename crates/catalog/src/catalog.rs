@@ -72,12 +72,41 @@ impl Catalog {
 
     /// Fails with `42P07` if a relation of this name exists.
     pub fn check_name_is_free(&self, name: &str) -> Result<()> {
-        match self.find(name) {
-            None => Ok(()),
-            Some(_) => {
-                Err(SqlError::new(SqlState::DUPLICATE_TABLE, format!("relation \"{name}\" already exists")))
-            }
+        if !self.has_relation(name) {
+            return Ok(());
         }
+        Err(SqlError::new(SqlState::DUPLICATE_TABLE, format!("relation \"{name}\" already exists")))
+    }
+
+    /// Whether there is a relation or an index of this name.
+    pub fn has_relation(&self, name: &str) -> bool {
+        self.find(name).is_some() || self.index(name).is_some()
+    }
+
+    /// The table of the index of this name, be it that of the primary key.
+    pub fn index(&self, name: &str) -> Option<&Arc<Relation>> {
+        self.by_name.values().find(|relation| {
+            let is_key = || relation.primary_key().is_some() && relation.primary_key_name() == name;
+            relation.rules().indexes.iter().any(|index| index.name == name) || is_key()
+        })
+    }
+
+    /// A name that begins as PostgreSQL would have it, and that `is_taken` does not know: `table_column_suffix`.
+    pub fn free_name(parts: &[&str], suffix: &str, is_taken: impl Fn(&str) -> bool) -> String {
+        const LONGEST: usize = 63;
+        let name = |number: Option<usize>| {
+            let suffix = format!("_{suffix}{}", number.map(|number| number.to_string()).unwrap_or_default());
+            let mut parts = parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+            while parts.iter().map(|part| part.len() + 1).sum::<usize>() - 1 + suffix.len() > LONGEST {
+                let longest = parts.iter_mut().max_by_key(|part| part.len());
+                if longest.and_then(|part| part.pop()).is_none() {
+                    break;
+                }
+            }
+            parts.join("_") + &suffix
+        };
+        let mut numbers = std::iter::once(None).chain((1..).map(Some)).map(name);
+        numbers.find(|name| !is_taken(name)).unwrap_or_default()
     }
 
     /// The functions of this name; they differ in the types of their parameters.

@@ -4,24 +4,128 @@ use std::sync::Arc;
 
 use springtide_types::{RelationId, Result, SqlError, SqlState};
 
-use crate::{Catalog, Function, FunctionId, Relation};
+use crate::{Catalog, ForeignKey, Function, FunctionId, Relation, RelationKind};
+
+/// What was removed.
+#[derive(Debug)]
+pub struct Dropped {
+    /// The relations, the newest first.
+    pub relations: Vec<Arc<Relation>>,
+    /// What was not named and went with them, in words: `view v`, `constraint c on table t`.
+    pub cascaded: Vec<String>,
+}
+
+/// Of a table that stays, what goes with something else.
+struct Part {
+    what: String,
+    needs: RelationId,
+    on: String,
+}
 
 impl Catalog {
-    /// Removes relations. Without `cascade`, fails with `2BP01` if others depend on them. Returns all that
-    /// were removed, the newest first.
-    pub fn drop(&mut self, ids: &[RelationId], cascade: bool) -> Result<Vec<Arc<Relation>>> {
-        let dropped = self.with_dependents(ids);
+    /// Removes relations, and the sequences that belong to columns of theirs. Without `cascade`, fails with `2BP01` if
+    /// others depend on them.
+    pub fn drop(&mut self, ids: &[RelationId], cascade: bool) -> Result<Dropped> {
+        self.check_identities(ids)?;
+        let ids = self.with_owned_sequences(ids);
+        let dropped = self.with_dependents(&ids);
         let named = |relation: &Relation| ids.contains(&relation.id);
-        if let Some(dependent) = dropped.iter().find(|relation| !named(relation)).filter(|_| !cascade) {
-            let mut needed = ids.iter().filter_map(|id| self.by_id(*id));
-            let needed =
-                needed.find(|relation| dependent.depends_on.contains(&relation.id) || ids.len() == 1);
+        let parts = self.dependent_parts(&dropped);
+        let dependents = dropped.iter().rev().filter(|relation| !named(relation)).collect::<Vec<_>>();
+        if !cascade && (!dependents.is_empty() || !parts.is_empty()) {
+            let needed = |id: &RelationId| {
+                dependents.iter().any(|dependent| dependent.depends_on.contains(id))
+                    || parts.iter().any(|part| part.needs == *id)
+            };
+            let needed = ids.iter().find(|id| needed(id)).or(ids.first()).and_then(|id| self.by_id(*id));
             let needed = needed.map_or_else(String::new, |relation| relation.description());
-            let dependents = dropped.iter().rev().filter(|relation| !named(relation));
-            return Err(still_needed(&needed, dependents.flat_map(|it| reasons(it, &dropped)).collect()));
+            let lines = dependents.iter().flat_map(|dependent| reasons(dependent, &dropped));
+            let lines = lines.chain(parts.iter().map(|part| format!("{} depends on {}", part.what, part.on)));
+            return Err(still_needed(&needed, lines.collect()));
         }
+        let mut cascaded = dependents.iter().map(|relation| relation.description()).collect::<Vec<_>>();
+        cascaded.extend(parts.into_iter().map(|part| part.what));
         self.remove(&dropped);
-        Ok(dropped)
+        self.forget_parts(&dropped);
+        Ok(Dropped { relations: dropped, cascaded })
+    }
+
+    /// Fails with `2BP01` if one of these is the sequence of an identity whose table is not among them.
+    fn check_identities(&self, ids: &[RelationId]) -> Result<()> {
+        for sequence in ids.iter().filter_map(|id| self.by_id(*id)) {
+            let RelationKind::Sequence { owner: Some(owner), .. } = &sequence.kind else { continue };
+            let Some(table) = self.by_id(owner.table).filter(|table| !ids.contains(&table.id)) else {
+                continue;
+            };
+            if owner.identity {
+                let column = format!("column {} of table {}", table.columns[owner.column].name, table.name);
+                let message = format!("cannot drop {} because {column} requires it", sequence.description());
+                return Err(SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
+                    .with_hint(format!("You can drop {column} instead.")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Relations, and the sequences that go with columns of theirs.
+    fn with_owned_sequences(&self, ids: &[RelationId]) -> Vec<RelationId> {
+        let owned = self.by_id.values().filter(|relation| match &relation.kind {
+            RelationKind::Sequence { owner: Some(owner), .. } => ids.contains(&owner.table),
+            _ => false,
+        });
+        let owned = owned.map(|relation| relation.id).filter(|id| !ids.contains(id));
+        ids.iter().copied().chain(owned).collect()
+    }
+
+    /// What of the tables that stay can't be there without what goes.
+    fn dependent_parts(&self, dropped: &[Arc<Relation>]) -> Vec<Part> {
+        let goes = |id: RelationId| dropped.iter().find(|relation| relation.id == id);
+        let mut parts = Vec::new();
+        for table in self.by_id.values().filter(|table| goes(table.id).is_none()) {
+            for column in &table.columns {
+                let sequences = column.default.iter().flat_map(|default| &default.sequences);
+                for sequence in sequences.filter_map(|id| goes(*id)) {
+                    let what = format!("default value for column {} of {}", column.name, table.description());
+                    parts.push(Part { what, needs: sequence.id, on: sequence.description() });
+                }
+            }
+            for key in &table.rules().foreign_keys {
+                if let Some(referenced) = goes(key.table) {
+                    let what = format!("constraint {} on {}", key.name, table.description());
+                    parts.push(Part { what, needs: referenced.id, on: referenced.description() });
+                }
+            }
+        }
+        parts
+    }
+
+    /// Takes what [`Catalog::dependent_parts`] gives out of the tables.
+    fn forget_parts(&mut self, dropped: &[Arc<Relation>]) {
+        let goes = |id: RelationId| dropped.iter().any(|relation| relation.id == id);
+        for table in self.by_id.values().cloned().collect::<Vec<_>>() {
+            let mut changed = table.as_ref().clone();
+            for column in &mut changed.columns {
+                column.default = column.default.take().filter(|it| !it.sequences.iter().any(|id| goes(*id)));
+            }
+            if let RelationKind::Table { rules, .. } = &mut changed.kind {
+                rules.foreign_keys.retain(|key| !goes(key.table));
+            }
+            if changed.columns != table.columns || changed.rules() != table.rules() {
+                self.replace(changed);
+            }
+        }
+    }
+
+    /// The foreign keys that reference a table, with their tables.
+    pub fn referencing(&self, table: RelationId) -> impl Iterator<Item = (&Arc<Relation>, &ForeignKey)> {
+        let of_relation = move |relation: &'_ Arc<Relation>| {
+            relation.rules().foreign_keys.iter().any(|key| key.table == table)
+        };
+        let relations = self.by_id.values().filter(move |relation| of_relation(relation));
+        relations.flat_map(move |relation| {
+            let keys = relation.rules().foreign_keys.iter().filter(move |key| key.table == table);
+            keys.map(move |key| (relation, key))
+        })
     }
 
     /// Removes functions. Without `cascade`, fails with `2BP01` if views or defaults use them. Returns what
@@ -75,9 +179,19 @@ impl Catalog {
             let defaults = defaults.map(|column| {
                 format!("default value for column {} of {}", column.name, relation.description())
             });
-            view.into_iter().chain(defaults)
+            let checks =
+                relation.rules().checks.iter().filter(|check| check.functions.contains(&function.id));
+            let checks =
+                checks.map(|check| format!("constraint {} on {}", check.name, relation.description()));
+            view.into_iter().chain(defaults).chain(checks)
         });
         users.map(|user| (user, format!("function {}", function.signature()))).collect()
+    }
+
+    /// Removes relations, whatever depends on them: others will take their places.
+    pub fn take_out(&mut self, ids: &[RelationId]) {
+        let relations = ids.iter().filter_map(|id| self.by_id(*id)).cloned().collect::<Vec<_>>();
+        self.remove(&relations);
     }
 
     fn remove(&mut self, relations: &[Arc<Relation>]) {
@@ -88,11 +202,20 @@ impl Catalog {
         self.forget_comments();
     }
 
+    /// Takes functions out of the DEFAULTs and CHECKs that call them.
     fn remove_defaults(&mut self, functions: &[FunctionId]) {
-        let calls =
-            |relation: &&Arc<Relation>| relation.columns.iter().any(|column| column.default_calls(functions));
+        let checks = |relation: &Relation| {
+            let mut called = relation.rules().checks.iter().flat_map(|check| &check.functions);
+            called.any(|id| functions.contains(id))
+        };
+        let calls = |relation: &&Arc<Relation>| {
+            checks(relation) || relation.columns.iter().any(|column| column.default_calls(functions))
+        };
         for relation in self.by_id.values().filter(calls).cloned().collect::<Vec<_>>() {
             let mut relation = relation.as_ref().clone();
+            if let RelationKind::Table { rules, .. } = &mut relation.kind {
+                rules.checks.retain(|check| !check.functions.iter().any(|id| functions.contains(id)));
+            }
             for column in relation.columns.iter_mut().filter(|column| column.default_calls(functions)) {
                 column.default = None;
             }

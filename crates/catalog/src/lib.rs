@@ -1,7 +1,8 @@
 //! What exists: relations, their columns, functions, what depends on what, and the rules of DDL.
 //!
 //! A [`Catalog`] is a value: DDL makes a new one, so that a statement sees one catalog from start to end.
-//! Invariant: nothing here runs or stores anything.
+//! Invariant: nothing here runs or stores anything. Only the counters of sequences are shared, since they take no part
+//! in transactions.
 
 mod catalog;
 mod comment;
@@ -9,12 +10,19 @@ mod dependencies;
 mod function;
 mod relation;
 mod retention;
+mod rules;
+mod sequence;
 mod stored;
 pub mod system;
 
 pub use catalog::Catalog;
 pub use comment::Commented;
+pub use dependencies::Dropped;
 pub use function::{Function, FunctionId, Parameter};
-pub use relation::{Column, Default, Relation, RelationKind};
+pub use relation::{Column, Default, DefaultKind, Relation, RelationKind};
 pub use retention::Retention;
+pub use rules::{Action, Check, ForeignKey, Index, Key, Rules};
+pub use sequence::{
+    Counter, Drawn, Position, SequenceOptions, SequenceOwner, SessionSequences, sequence_columns, type_limits,
+};
 pub use stored::{CatalogChange, Definition, Definitions};

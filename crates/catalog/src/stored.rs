@@ -9,7 +9,10 @@ use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, Result};
 
 use crate::relation::schema;
-use crate::{Catalog, Column, Commented, Function, FunctionId, Relation, RelationKind, Retention};
+use crate::{
+    Catalog, Column, Commented, Counter, Function, FunctionId, Relation, RelationKind, Retention, Rules,
+    SequenceOptions, SequenceOwner,
+};
 
 /// A relation by what its CREATE statement said of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,9 +30,22 @@ pub struct Definition {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum DefinitionKind {
-    Table { primary_key: Option<Vec<usize>>, append_only: bool },
-    View { query: String },
-    MaterializedView { query: String },
+    Table {
+        primary_key: Option<Vec<usize>>,
+        append_only: bool,
+        #[serde(default, skip_serializing_if = "Rules::is_empty")]
+        rules: Rules,
+    },
+    Sequence {
+        options: SequenceOptions,
+        owner: Option<SequenceOwner>,
+    },
+    View {
+        query: String,
+    },
+    MaterializedView {
+        query: String,
+    },
 }
 
 /// What a commit did to the catalog.
@@ -61,8 +77,13 @@ pub struct Definitions {
 impl Definition {
     fn of(relation: &Relation) -> Definition {
         let kind = match &relation.kind {
-            RelationKind::Table { primary_key, append_only } => {
-                DefinitionKind::Table { primary_key: primary_key.clone(), append_only: *append_only }
+            RelationKind::Table { primary_key, append_only, rules } => DefinitionKind::Table {
+                primary_key: primary_key.clone(),
+                append_only: *append_only,
+                rules: rules.clone(),
+            },
+            RelationKind::Sequence { options, owner, .. } => {
+                DefinitionKind::Sequence { options: options.clone(), owner: *owner }
             }
             RelationKind::View { query } => DefinitionKind::View { query: query.clone() },
             RelationKind::MaterializedView { query, .. } => {
@@ -198,9 +219,15 @@ impl Definitions {
         }
         for definition in self.relations.values() {
             match &definition.kind {
-                DefinitionKind::Table { primary_key, append_only } => {
+                DefinitionKind::Table { primary_key, append_only, rules } => {
                     let (primary_key, append_only) = (primary_key.clone(), *append_only);
-                    catalog.replace(definition.relation(RelationKind::Table { primary_key, append_only }));
+                    let kind = RelationKind::Table { primary_key, append_only, rules: rules.clone() };
+                    catalog.replace(definition.relation(kind));
+                }
+                DefinitionKind::Sequence { options, owner } => {
+                    let (options, owner, counter) =
+                        (options.clone(), *owner, Arc::new(Counter::new(options)));
+                    catalog.replace(definition.relation(RelationKind::Sequence { options, owner, counter }));
                 }
                 DefinitionKind::View { query } => {
                     catalog.replace(definition.relation(RelationKind::View { query: query.clone() }));

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::objects::Objects;
 use arrow::array::{ArrayRef, RecordBatch};
 use springtide_catalog::Catalog;
 use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
@@ -10,6 +12,8 @@ pub(crate) struct Commit {
     pub(crate) as_of: Epoch,
     /// The version of the catalog that it was bound under.
     pub(crate) catalog_version: u64,
+    /// What its writes fulfil the rules of: the catalog that it was bound under, or the one that it leaves behind.
+    pub(crate) bound_to: Arc<Catalog>,
     /// What it read: still so at the epoch of the commit, or the commit is refused.
     pub(crate) reads: ReadSet,
     /// What it writes: one consolidated delta per table.
@@ -18,6 +22,21 @@ pub(crate) struct Commit {
     pub(crate) catalog: Option<Catalog>,
     /// When it is acknowledged. DDL always waits.
     pub(crate) acknowledged: Acknowledged,
+}
+
+impl Commit {
+    /// One that changes nothing, and is acknowledged after what came before.
+    pub(crate) fn of_nothing(objects: &Objects, acknowledged: Acknowledged) -> Commit {
+        Commit {
+            as_of: 0,
+            catalog_version: objects.version,
+            bound_to: objects.catalog.clone(),
+            reads: ReadSet::default(),
+            writes: Vec::new(),
+            catalog: None,
+            acknowledged,
+        }
+    }
 }
 
 /// When a commit is acknowledged.
@@ -52,8 +71,10 @@ pub(crate) enum TableReads {
     Points(Vec<PointRead>),
 }
 
-/// A read by primary key and what it found.
+/// A read by a key and what it found.
 pub(crate) struct PointRead {
+    /// Positions of the columns of the key.
+    pub(crate) key: Vec<usize>,
     pub(crate) keys: Vec<ArrayRef>,
     pub(crate) found: RecordBatch,
 }
@@ -63,10 +84,16 @@ impl ReadSet {
         self.tables.insert(table, TableReads::All);
     }
 
-    pub(crate) fn point(&mut self, table: RelationId, keys: Vec<ArrayRef>, found: RecordBatch) {
+    pub(crate) fn point(
+        &mut self,
+        table: RelationId,
+        key: Vec<usize>,
+        keys: Vec<ArrayRef>,
+        found: RecordBatch,
+    ) {
         let reads = self.tables.entry(table).or_insert_with(|| TableReads::Points(Vec::new()));
         if let TableReads::Points(points) = reads {
-            points.push(PointRead { keys, found });
+            points.push(PointRead { key, keys, found });
         }
     }
 

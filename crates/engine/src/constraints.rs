@@ -1,20 +1,23 @@
-//! NOT NULL and PRIMARY KEY.
+//! NOT NULL, PRIMARY KEY and UNIQUE.
 
 use std::collections::HashSet;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::kernels::cmp::{gt, lt};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::datatypes::DataType;
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use springtide_catalog::Relation;
+use springtide_catalog::{Key, Relation};
 use springtide_state as state;
 use springtide_types::{Result, SqlError, SqlState, SqlType, ZBatch, bytea_text, uuid_text};
 
+use crate::foreign_keys::sides;
+use crate::key_index::without_null_keys;
+use crate::objects::Objects;
+
 /// Fails with `23502` if a column that is declared NOT NULL holds a NULL.
 pub(crate) fn check_not_null(relation: &Relation, columns: &[ArrayRef]) -> Result<()> {
-    for (column, values) in relation.columns.iter().zip(columns) {
-        if column.nullable || values.null_count() == 0 {
+    for (position, (column, values)) in relation.columns.iter().zip(columns).enumerate() {
+        if values.null_count() == 0 || relation.is_nullable(position) {
             continue;
         }
         let row = (0..values.len()).find(|row| values.is_null(*row)).expect("some value is NULL");
@@ -28,26 +31,38 @@ pub(crate) fn check_not_null(relation: &Relation, columns: &[ArrayRef]) -> Resul
     Ok(())
 }
 
-/// Fails with `23505` if the table, once `delta` is applied to its newest contents, would hold a primary
-/// key twice. Costs one look-up for each inserted row.
-pub(crate) fn check_unique(relation: &Relation, contents: &state::Relation, delta: &ZBatch) -> Result<()> {
-    let Some(key) = relation.primary_key() else { return Ok(()) };
-    let zero = Int64Array::new_scalar(0);
-    let inserted = delta.filter(&gt(delta.weights(), &zero).expect("weights are Int64"));
+/// Fails with `23505` if the table, once `delta` is applied to its newest contents, would hold a key twice. Costs one
+/// look-up for each inserted row and key.
+pub(crate) fn check_unique(relation: &Relation, objects: &Objects, delta: &ZBatch) -> Result<()> {
+    if relation.keys().next().is_none() {
+        return Ok(());
+    }
+    let (inserted, deleted) = sides(delta);
     if inserted.is_empty() {
         return Ok(());
     }
-    let keys = columns(inserted.rows(), key);
+    relation.keys().try_for_each(|key| check_key(relation, objects, key, &inserted, &deleted))
+}
+
+fn check_key(
+    relation: &Relation,
+    objects: &Objects,
+    key: Key<'_>,
+    inserted: &ZBatch,
+    deleted: &ZBatch,
+) -> Result<()> {
+    let inserted = without_null_keys(inserted, key.columns);
+    if inserted.is_empty() {
+        return Ok(());
+    }
     if inserted.len() > 1 || inserted.weights().value(0) > 1 {
         check_distinct(relation, key, &inserted)?;
     }
-    let existing = contents.lookup(&keys, None).rows;
-    if existing.num_rows() == 0 {
-        return Ok(());
-    }
-    let deleted = delta.filter(&lt(delta.weights(), &zero).expect("weights are Int64"));
-    let deleted = row_keys(&columns(deleted.rows(), key)).into_iter().collect::<HashSet<_>>();
-    let existing = columns(&existing, key);
+    let keys = columns(inserted.rows(), key.columns);
+    let existing = objects.lookup(relation, key.columns, &keys, None);
+    let Some(existing) = existing.filter(|existing| existing.num_rows() > 0) else { return Ok(()) };
+    let deleted = row_keys(&columns(deleted.rows(), key.columns)).into_iter().collect::<HashSet<_>>();
+    let existing = columns(&existing, key.columns);
     match row_keys(&existing).iter().position(|row| !deleted.contains(row)) {
         None => Ok(()),
         Some(row) => Err(duplicate_key(relation, key, &existing, row)),
@@ -55,25 +70,43 @@ pub(crate) fn check_unique(relation: &Relation, contents: &state::Relation, delt
 }
 
 /// Fails with `23505` if rows, whose weights are positive, hold a key twice.
-pub(crate) fn check_distinct(relation: &Relation, key: &[usize], rows: &ZBatch) -> Result<()> {
-    let keys = columns(rows.rows(), key);
-    let first = state::first_equal(&keys, rows.len());
-    let is_again = |row: &usize| rows.weights().value(*row) > 1 || first[*row] as usize != *row;
-    match (0..rows.len()).find(is_again) {
+pub(crate) fn check_distinct(relation: &Relation, key: Key<'_>, rows: &ZBatch) -> Result<()> {
+    match first_repeated(rows, key.columns) {
         None => Ok(()),
-        Some(row) => Err(duplicate_key(relation, key, &keys, row)),
+        Some(row) => Err(duplicate_key(relation, key, &columns(rows.rows(), key.columns), row)),
     }
 }
 
+/// The first row whose key is that of another before it, or which is there more than once.
+fn first_repeated(rows: &ZBatch, key: &[usize]) -> Option<usize> {
+    let first = state::first_equal(&columns(rows.rows(), key), rows.len());
+    (0..rows.len()).find(|row| rows.weights().value(*row) > 1 || first[*row] as usize != *row)
+}
+
+/// Fails with `23505` unless a key that is new is unique among the rows that a table has.
+pub(crate) fn check_new_key(relation: &Relation, key: Key<'_>, rows: &ZBatch) -> Result<()> {
+    let rows = without_null_keys(rows, key.columns);
+    let Some(row) = first_repeated(&rows, key.columns) else { return Ok(()) };
+    let message = format!("could not create unique index \"{}\"", relation.key_name(key));
+    let keys = columns(rows.rows(), key.columns);
+    let detail = format!("Key {} is duplicated.", key_text(relation, key.columns, &keys, row));
+    Err(SqlError::new(SqlState::UNIQUE_VIOLATION, message).with_detail(detail))
+}
+
 /// The error that PostgreSQL reports for a key that is there twice.
-fn duplicate_key(relation: &Relation, key: &[usize], keys: &[ArrayRef], row: usize) -> SqlError {
-    let message = format!("duplicate key value violates unique constraint \"{}_pkey\"", relation.name);
-    let names = key.iter().map(|column| relation.columns[*column].name.as_str()).collect::<Vec<_>>();
-    let detail = format!("Key ({})=({}) already exists.", names.join(", "), values_text(keys, row));
+fn duplicate_key(relation: &Relation, key: Key<'_>, keys: &[ArrayRef], row: usize) -> SqlError {
+    let message = format!("duplicate key value violates unique constraint \"{}\"", relation.key_name(key));
+    let detail = format!("Key {} already exists.", key_text(relation, key.columns, keys, row));
     SqlError::new(SqlState::UNIQUE_VIOLATION, message).with_detail(detail)
 }
 
-/// The columns of a primary key.
+/// A key as messages have it: `(a, b)=(1, x)`.
+pub(crate) fn key_text(relation: &Relation, key: &[usize], keys: &[ArrayRef], row: usize) -> String {
+    let names = key.iter().map(|column| relation.columns[*column].name.as_str()).collect::<Vec<_>>();
+    format!("({})=({})", names.join(", "), values_text(keys, row))
+}
+
+/// The columns of a key.
 pub(crate) fn columns(rows: &RecordBatch, key: &[usize]) -> Vec<ArrayRef> {
     key.iter().map(|column| rows.column(*column).clone()).collect()
 }
@@ -92,7 +125,8 @@ pub(crate) fn first_of_each_key(keys: &[ArrayRef]) -> UInt32Array {
     (0_u32..).zip(first).filter(|(row, first)| row == first).map(|(row, _)| row).collect()
 }
 
-fn values_text(columns: &[ArrayRef], row: usize) -> String {
+/// The values of a row as messages have them.
+pub(crate) fn values_text(columns: &[ArrayRef], row: usize) -> String {
     let options = FormatOptions::new().with_null("null");
     let values = columns.iter().map(|column| match ArrayFormatter::try_new(column, &options) {
         _ if *column.data_type() == DataType::Binary && column.is_valid(row) => {

@@ -49,6 +49,7 @@ pub(crate) enum Control {
     },
     ResetAll,
     DiscardAll,
+    DiscardSequences,
     Show {
         name: String,
     },
@@ -153,11 +154,12 @@ pub(crate) fn control(statement: &Statement) -> Result<Option<Control>> {
                 words => Control::Show { name: show_name(words) },
             }
         }
+        Statement::Call(call) if is_about_data(call) => return Ok(None),
         Statement::Call(call) => return control_call(call).map(Some),
         Statement::Discard { object_type } => match object_type {
             DiscardObject::ALL => Control::DiscardAll,
             DiscardObject::PLANS => Control::Ignore { tag: "DISCARD PLANS" },
-            DiscardObject::SEQUENCES => Control::Ignore { tag: "DISCARD SEQUENCES" },
+            DiscardObject::SEQUENCES => Control::DiscardSequences,
             DiscardObject::TEMP => Control::Ignore { tag: "DISCARD TEMP" },
         },
         _ => return Ok(None),
@@ -208,6 +210,12 @@ fn is_all(name: &Ident) -> bool {
 
 fn syntax_error(near: &str) -> SqlError {
     SqlError::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{near}\""))
+}
+
+/// Whether a procedure is a statement that takes part in transactions.
+fn is_about_data(call: &Function) -> bool {
+    let name = call.name.to_string();
+    ["springtide.create_sequence", "springtide.alter_sequence"].contains(&name.as_str())
 }
 
 /// The procedures, which have statements of their own as well: `CHECKPOINT` is `CALL springtide.checkpoint()`.

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
-use springtide_catalog::{RelationKind, system};
+use springtide_catalog::{RelationKind, SessionSequences, system};
 use springtide_sql::Planner;
-use springtide_types::{Epoch, Result, SqlError, SqlState, ZBatch};
+use springtide_types::{Epoch, Result, SqlError, SqlState};
 
 use crate::checkpoint::Checkpoints;
-use crate::commit::{Acknowledged, CommitError};
+use crate::commit::{Acknowledged, Commit, CommitError};
 use crate::location::Location;
 use crate::reads::Reads;
 use crate::recovery::{Recovered, recover};
 use crate::sequencer::Sequencer;
 use crate::session::Session;
-use crate::statement::Target;
+use crate::statement::{Target, follow};
 use crate::transaction::Transaction;
 use crate::turns::{Turn, Turns};
 
@@ -118,9 +118,10 @@ impl Database {
             let message = format!("the rows do not have the schema of table \"{table}\"");
             return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
         }
-        let relation = Target::new(relation);
-        let rows = relation.rows(rows.columns().to_vec())?;
-        transaction.write(&relation, ZBatch::inserts(rows), false)?;
+        let relation = Target::new(&self.shared.planner, transaction.visible_catalog(), relation)?;
+        let rows = relation.rows(&self.shared.planner, rows.columns().to_vec()).await?;
+        relation.insert(&mut transaction, rows, false)?;
+        follow(&self.shared.planner, &mut transaction).await?;
         let epoch = transaction.epoch();
         let turn = self.shared.turns.together();
         match self.shared.commit(transaction, &turn, Acknowledged::Durable).await {
@@ -194,6 +195,22 @@ impl Shared {
     pub(crate) fn snapshots(&self) -> Arc<[system::Snapshot]> {
         let kept = self.checkpoints.iter().flat_map(Checkpoints::snapshots);
         kept.map(|kept| system::Snapshot { name: kept.name, at: kept.epoch, created: kept.created }).collect()
+    }
+
+    /// Has the numbers written down that a session took from sequences, as far as they were not.
+    pub(crate) async fn note_numbers(
+        &self,
+        sequences: &SessionSequences,
+        acknowledged: Acknowledged,
+    ) -> Result<()> {
+        if !sequences.take_unnoted() {
+            return Ok(());
+        }
+        match self.sequencer.commit(Commit::of_nothing(&self.reads.objects(), acknowledged)).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Failed(error)) => Err(error),
+            Err(CommitError::Conflict) => Err(SqlError::internal("nothing is in conflict with nothing")),
+        }
     }
 
     /// Commits a transaction. `None` if it changed nothing.

@@ -53,6 +53,11 @@ impl Reads {
         }
     }
 
+    /// Puts objects in the place of those that were shown, before anybody has seen them.
+    pub(crate) fn replace_objects(&self, objects: Arc<Objects>) {
+        self.current.lock().objects = objects;
+    }
+
     /// The epoch of the newest commit.
     pub(crate) fn committed(&self) -> Epoch {
         self.current.lock().committed

@@ -1,5 +1,6 @@
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use springtide_types::{Result, SqlType};
 use std::sync::Arc;
@@ -75,6 +76,32 @@ impl Response {
             columns: vec![Column { name: name.to_owned(), sql_type: SqlType::Text }],
             batches: stream::iter([Ok(batch)]).boxed(),
             tag: RowsTag::Fixed(tag),
+        }
+    }
+
+    /// The same rows, each batch once something is done after it was computed.
+    pub(crate) fn after_each(
+        self,
+        act: impl Fn() -> BoxFuture<'static, Result<()>> + Send + 'static,
+    ) -> Response {
+        let after = move |batches: BoxStream<'static, Result<RecordBatch>>| {
+            let batches = batches.then(move |batch| {
+                let acted = act();
+                async move {
+                    acted.await?;
+                    batch
+                }
+            });
+            batches.boxed()
+        };
+        match self {
+            Response::Rows { columns, batches, tag } => {
+                Response::Rows { columns, batches: after(batches), tag }
+            }
+            Response::CopyOut { columns, batches, format } => {
+                Response::CopyOut { columns, batches: after(batches), format }
+            }
+            other => other,
         }
     }
 

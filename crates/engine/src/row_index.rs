@@ -30,11 +30,6 @@ impl RowIndex {
         RowIndex { key, batches: Vec::new(), rows: HashTable::new() }
     }
 
-    /// Another of the same key, without changes.
-    pub(crate) fn emptied(&self) -> RowIndex {
-        RowIndex::new(self.key.clone())
-    }
-
     /// Adds changes.
     pub(crate) fn push(&mut self, delta: ZBatch) {
         let hashes = hash_columns(&columns(delta.rows(), &self.key), delta.len());

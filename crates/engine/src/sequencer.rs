@@ -14,19 +14,22 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arrow::datatypes::Schema;
-use springtide_catalog::{Catalog, CatalogChange, Relation, RelationKind};
+use springtide_catalog::{Catalog, CatalogChange, Counter, Position, Relation, RelationKind};
 use springtide_dataflow::{Beginning, CreateView, Freeze, Workers};
+use springtide_state::consolidate;
 use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
 use tokio::sync::oneshot;
 
-use crate::commit::{Acknowledged, Commit, CommitError, TableReads};
+use crate::commit::{Acknowledged, Commit, CommitError, PointRead, TableReads};
 use crate::constraints::check_unique;
+use crate::foreign_keys;
 use crate::log::Log;
 use crate::moment::now;
 use crate::objects::Objects;
 use crate::past::Past;
 use crate::reads::{ReadPoint, Reads};
 use crate::recovery::{Durable, Happened, Tail};
+use crate::sequence_rows;
 
 /// Commits in one group, at most.
 const MAX_GROUP: usize = 1024;
@@ -212,9 +215,25 @@ impl State {
         beginnings: HashMap<RelationId, Beginning>,
         tail: Option<Tail>,
     ) -> Result<(), SqlError> {
+        self.objects.create_indexes(&self.table_frontier, self.last_epoch)?;
         self.resume_views(beginnings);
         if let Some(tail) = tail {
             self.log = Some(tail.replay(|happened| self.repeat(happened))?);
+        }
+        self.resume_sequences()?;
+        self.reads.replace_objects(Arc::new(self.objects.clone()));
+        Ok(())
+    }
+
+    /// Lets the sequences go on from what was written down of them.
+    fn resume_sequences(&self) -> Result<(), SqlError> {
+        for sequence in &self.objects.sequences {
+            let rows = self.objects.contents[&sequence.id].snapshot(self.last_epoch)?;
+            if let Some((_, counter)) = sequence_rows::parts(sequence)
+                && let Some(position) = sequence_rows::position(&rows)
+            {
+                counter.resume(position);
+            }
         }
         Ok(())
     }
@@ -227,8 +246,9 @@ impl State {
         let before = self.objects.catalog.clone();
         let ddl = happened.ddl.map(|(change, catalog)| {
             self.note_catalog_change(happened.epoch, &change);
-            self.adopt(catalog, happened.epoch)
+            self.adopt(catalog, happened.epoch).map_err(|error| error.to_string())
         });
+        let ddl = ddl.transpose()?;
         for (table, delta) in &happened.writes {
             let contents = self.objects.contents.get(table).ok_or(format!("there is no table {table}"))?;
             if !have_same_types(&contents.schema(), &delta.schema()) {
@@ -299,10 +319,32 @@ impl State {
     }
 
     fn shut_down(mut self) {
+        self.note_exact_positions();
         if let Some(log) = &mut self.log {
             log.sync();
         }
         self.workers.shutdown();
+    }
+
+    /// Writes down where sequences stand, so that after an orderly end no number is left out.
+    fn note_exact_positions(&mut self) {
+        if self.log.as_ref().is_none_or(|log| log.check().is_err()) {
+            return;
+        }
+        let mut group = self.begin_group();
+        for sequence in self.objects.sequences.clone() {
+            let Some((_, counter)) = sequence_rows::parts(&sequence) else { continue };
+            let position = counter.position();
+            let noted = self.objects.contents[&sequence.id].snapshot(group.epoch);
+            if noted.is_ok_and(|rows| sequence_rows::position(&rows) != Some(position)) {
+                self.put_position(&sequence, position, &mut group);
+            }
+        }
+        group.acknowledged = Acknowledged::Durable;
+        let deltas = group.take_deltas();
+        if let Err(error) = self.write_log(&group, &deltas, None) {
+            tracing::warn!("sequences will leave out numbers: {error}");
+        }
     }
 
     /// Everything that is committed, and cuts through these views right after it.
@@ -356,7 +398,7 @@ impl State {
             return self.begin_group();
         }
         let acknowledged = commit.acknowledged;
-        match self.validate(&commit).and_then(|()| self.apply_writes(commit.writes, &mut group)) {
+        match self.validate(&commit).and_then(|()| self.apply_writes(commit, &mut group)) {
             Ok(()) => {
                 if acknowledged == Acknowledged::Durable {
                     group.acknowledged = acknowledged;
@@ -379,34 +421,72 @@ impl State {
                 continue;
             }
             let TableReads::Points(points) = reads else { return Err(CommitError::Conflict) };
-            let contents = self.objects.contents.get(&table).ok_or(CommitError::Conflict)?;
-            if points.iter().any(|point| contents.lookup(&point.keys, None).rows != point.found) {
+            let relation = self.objects.catalog.by_id(table).ok_or(CommitError::Conflict)?;
+            let has_changed = |point: &PointRead| {
+                let found = self.objects.lookup(relation, &point.key, &point.keys, None);
+                found.as_ref() != Some(&point.found)
+            };
+            if points.iter().any(has_changed) {
                 return Err(CommitError::Conflict);
             }
         }
         Ok(())
     }
 
-    fn apply_writes(
-        &mut self,
-        writes: Vec<(RelationId, ZBatch)>,
-        group: &mut Group,
-    ) -> Result<(), CommitError> {
+    fn apply_writes(&mut self, commit: Commit, group: &mut Group) -> Result<(), CommitError> {
+        let writes = commit.writes;
         for (table, delta) in &writes {
             let relation = self.objects.catalog.by_id(*table).ok_or(CommitError::Conflict)?;
-            let contents = self.objects.contents.get(table).ok_or(CommitError::Conflict)?;
-            if !have_same_types(&relation.schema(), &delta.schema()) {
+            let bound = commit.bound_to.by_id(*table);
+            let has_new_rules = bound.is_some_and(|bound| !has_same_rules(bound, relation));
+            if has_new_rules || !have_same_types(&relation.schema(), &delta.schema()) {
                 return Err(CommitError::Conflict);
             }
-            check_unique(relation, contents, delta).map_err(CommitError::Failed)?;
+            check_unique(relation, &self.objects, delta).map_err(CommitError::Failed)?;
+        }
+        // The statements saw to foreign keys as of the epoch that they read at. What is violated now, others have done since.
+        if foreign_keys::are_violated(&self.objects, &writes) {
+            return Err(CommitError::Conflict);
         }
         self.apply(writes, group);
         Ok(())
     }
 
+    /// Writes down where the sequences are whose numbers were handed out, before anything that depends on them. Returns
+    /// those.
+    fn note_sequences(&mut self, group: &mut Group) -> Vec<Arc<Counter>> {
+        let mut noted = Vec::new();
+        for sequence in self.objects.sequences.clone() {
+            if let Some((options, counter)) = sequence_rows::parts(&sequence)
+                && let Some(position) = counter.note(options)
+            {
+                self.put_position(&sequence, position, group);
+                noted.push(counter.clone());
+            }
+        }
+        noted
+    }
+
+    /// Puts a row in the place of that of a sequence.
+    fn put_position(&mut self, sequence: &Relation, position: Position, group: &mut Group) {
+        let contents = &self.objects.contents[&sequence.id];
+        let row = sequence_rows::row(sequence, position, 0);
+        let before = contents.snapshot(group.epoch).unwrap_or_default();
+        let mut change = before.iter().map(ZBatch::negate).collect::<Vec<_>>();
+        change.push(row);
+        let change = consolidate(&ZBatch::concat(contents.schema(), &change));
+        if !change.is_empty() {
+            contents.apply(0, group.epoch, &change);
+            group.deltas.entry(sequence.id).or_default().push(change);
+        }
+    }
+
     fn apply(&mut self, writes: Vec<(RelationId, ZBatch)>, group: &mut Group) {
         for (table, delta) in writes {
             self.objects.contents[&table].apply(0, group.epoch, &delta);
+            for index in self.objects.indexes.get(&table).into_iter().flatten() {
+                index.apply(group.epoch, &delta);
+            }
             self.last_change.insert(table, group.epoch);
             group.deltas.entry(table).or_default().push(delta);
         }
@@ -417,6 +497,7 @@ impl State {
         if group.acknowledgements.is_empty() && group.deltas.is_empty() {
             return;
         }
+        let noted = self.note_sequences(&mut group);
         let deltas = group.take_deltas();
         if let Err(error) = self.write_log(&group, &deltas, None) {
             for reply in group.acknowledgements {
@@ -424,6 +505,7 @@ impl State {
             }
             return;
         }
+        noted.iter().for_each(|counter| counter.keep());
         self.send(group.epoch, deltas);
         self.publish(group.epoch, None);
         for reply in group.acknowledgements {
@@ -442,6 +524,11 @@ impl State {
         match &mut self.log {
             Some(log) if ddl.is_some() || !deltas.is_empty() => {
                 log.append(group.epoch, ddl, deltas, group.acknowledged)
+            }
+            // Numbers that somebody waits for may have been written down with a commit that nobody waited for.
+            Some(log) if group.acknowledged == Acknowledged::Durable => {
+                log.sync();
+                log.check()
             }
             _ => Ok(()),
         }
@@ -465,25 +552,30 @@ impl State {
         self.validate(&commit)?;
         let catalog = commit.catalog.take().expect("DDL brings a catalog");
         let before = self.objects.clone();
-        let created = self.adopt(catalog, group.epoch);
-        if let Err(error) = self.apply_writes(commit.writes, group) {
-            self.objects = before;
-            return Err(error);
-        }
+        let adopted = self.adopt(catalog, group.epoch).map_err(CommitError::Failed);
+        let applied = adopted.and_then(|created| self.apply_writes(commit, group).map(|()| created));
+        let created = match applied {
+            Ok(created) => created,
+            Err(error) => {
+                self.objects = before;
+                return Err(error);
+            }
+        };
         let change = CatalogChange::between(&before.catalog, &self.objects.catalog);
         Ok(Ddl { before, created, change })
     }
 
     /// Makes a catalog the one that holds, and gives what is new in it contents, whose changes are kept from their
     /// beginning.
-    fn adopt(&mut self, catalog: Catalog, epoch: Epoch) -> Vec<Arc<Relation>> {
+    fn adopt(&mut self, catalog: Catalog, epoch: Epoch) -> Result<Vec<Arc<Relation>>, SqlError> {
         self.objects.catalog = Arc::new(catalog);
         self.objects.version += 1;
         let created = self.objects.create_contents(&self.table_frontier, self.worker_count);
         if self.past.is_some() {
             created.iter().for_each(|relation| self.objects.contents[&relation.id].record_changes(epoch - 1));
         }
-        created
+        self.objects.create_indexes(&self.table_frontier, epoch)?;
+        Ok(created)
     }
 
     fn note_catalog_change(&self, epoch: Epoch, change: &CatalogChange) {
@@ -497,6 +589,8 @@ impl State {
             before.relations().filter(|relation| self.objects.catalog.by_id(relation.id).is_none())
         {
             self.objects.contents.remove(&relation.id);
+            self.objects.indexes.remove(&relation.id);
+            self.objects.primary.remove(&relation.id);
             self.last_change.remove(&relation.id);
             if self.views.remove(&relation.id).is_some() {
                 self.workers.drop_view(relation.id);
@@ -506,11 +600,13 @@ impl State {
 
     /// Nothing is dropped before that is durable: if it can't be made so, readers go on with what existed before.
     fn finish_ddl(&mut self, mut group: Group, ddl: Ddl, reply: oneshot::Sender<Result<Epoch, CommitError>>) {
+        let noted = self.note_sequences(&mut group);
         let deltas = group.take_deltas();
         if let Err(error) = self.write_log(&group, &deltas, Some(&ddl.change)) {
             self.objects = ddl.before;
             return answer(reply, Err(CommitError::Failed(error)));
         }
+        noted.iter().for_each(|counter| counter.keep());
         self.drop_missing(&ddl.before.catalog);
         self.note_catalog_change(group.epoch, &ddl.change);
         self.send(group.epoch, deltas);
@@ -562,6 +658,7 @@ impl State {
         if self.groups.is_multiple_of(GROUPS_PER_TRIM) {
             let since = self.reads.since();
             self.objects.contents.values().for_each(|contents| contents.set_since(since));
+            self.objects.indexes.values().flatten().for_each(|index| index.set_since(since));
         }
     }
 }
@@ -572,6 +669,14 @@ fn have_same_types(one: &Schema, other: &Schema) -> bool {
     let types =
         |schema: &Schema| schema.fields().iter().map(|field| field.data_type().clone()).collect::<Vec<_>>();
     types(one) == types(other)
+}
+
+/// Whether rows that fulfil what the one definition of a table asks of a row fulfil that of the other.
+fn has_same_rules(one: &Relation, other: &Relation) -> bool {
+    let nullable = |table: &Relation| {
+        (0..table.columns.len()).map(|column| table.is_nullable(column)).collect::<Vec<_>>()
+    };
+    one.rules() == other.rules() && nullable(one) == nullable(other)
 }
 
 /// A client that went away needs no answer.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use arrow::array::Array;
 use datafusion::common::ScalarValue;
 use futures::future::BoxFuture;
-use springtide_catalog::Catalog;
 use springtide_catalog::system::SessionFacts;
+use springtide_catalog::{Catalog, SessionSequences};
 use springtide_sql::sqlparser::ast;
 use springtide_sql::{Planner, Statement};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
@@ -40,6 +40,7 @@ pub struct Session {
     state: State,
     settings: Settings,
     requests: Arc<Requests>,
+    sequences: Arc<SessionSequences>,
     statements: Statements,
     cursors: Cursors,
     notices: Vec<Notice>,
@@ -53,6 +54,7 @@ impl Session {
             state: State::Idle,
             settings: Settings::new(),
             requests: Arc::default(),
+            sequences: Arc::default(),
             statements: Statements::default(),
             cursors: Cursors::default(),
             notices: Vec::new(),
@@ -135,7 +137,8 @@ impl Session {
 
     /// The planner, for queries that ask for what the session knows of itself too.
     fn planner(&self) -> Planner {
-        session_planner(&self.shared, &self.settings, &self.requests, &self.statements, &self.cursors)
+        let shared_with_queries = (&self.requests, &self.sequences);
+        session_planner(&self.shared, &self.settings, shared_with_queries, &self.statements, &self.cursors)
     }
 
     /// Runs a prepared statement. An error inside a transaction block makes it fail as a whole.
@@ -147,12 +150,30 @@ impl Session {
         // Boxed, as the other ways into the engine, so that they are compiled here and not in each crate that waits for them.
         Box::pin(async move {
             self.take_requests();
-            let response = self.dispatch(prepared, parameters).await;
+            let response = match self.dispatch(prepared, parameters).await {
+                Ok(response) => self.with_numbers_noted(response, prepared).await,
+                Err(error) => Err(error),
+            };
             if response.is_err() {
                 self.fail_transaction();
             }
             response
         })
+    }
+
+    /// Waits until the numbers that a statement took from sequences can't be handed out again after a crash. Those that are
+    /// taken as rows are computed are waited for with the rows.
+    async fn with_numbers_noted(&mut self, response: Response, prepared: &Prepared) -> Result<Response> {
+        self.shared.note_numbers(&self.sequences, self.settings.acknowledged()).await?;
+        if !prepared.bound.draws() {
+            return Ok(response);
+        }
+        let (shared, sequences) = (self.shared.clone(), self.sequences.clone());
+        let acknowledged = self.settings.acknowledged();
+        Ok(response.after_each(move || {
+            let (shared, sequences) = (shared.clone(), sequences.clone());
+            Box::pin(async move { shared.note_numbers(&sequences, acknowledged).await })
+        }))
     }
 
     async fn dispatch(&mut self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Response> {
@@ -267,7 +288,7 @@ impl Session {
 fn session_planner(
     shared: &Shared,
     settings: &Settings,
-    requests: &Arc<Requests>,
+    (requests, sequences): (&Arc<Requests>, &Arc<SessionSequences>),
     statements: &Statements,
     cursors: &Cursors,
 ) -> Planner {
@@ -277,6 +298,7 @@ fn session_planner(
         cursors: cursors.facts().clone(),
         snapshots: shared.snapshots(),
         requests: Some(requests.clone()),
+        sequences: sequences.clone(),
     })
 }
 

@@ -1,19 +1,22 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array};
-use arrow::compute::kernels::cmp::gt;
-use springtide_catalog::{Catalog, Relation};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::row::OwnedRow;
+use springtide_catalog::{Catalog, Key, Relation};
 use springtide_sql::{Scan, Time};
 use springtide_state::consolidate;
 use springtide_types::{Epoch, RelationId, Result, ZBatch};
 
 use crate::commit::{Acknowledged, Commit, ReadSet};
-use crate::constraints;
+use crate::key_index::without_null_keys;
 use crate::moment::{Moment, epoch_at};
 use crate::objects::{Objects, base_tables, with_views_unfolded};
 use crate::overlay::overlay;
 use crate::reads::{ReadPoint, Reads};
+use crate::row_index::RowIndex;
 use crate::write_set::{WriteMark, WriteSet};
+use crate::{constraints, foreign_keys, sequence_rows};
 
 /// A transaction in progress: it reads everything at one epoch, sees its own writes on top, and remembers
 /// what it read so that the sequencer can tell whether it is still true.
@@ -23,8 +26,17 @@ pub(crate) struct Transaction {
     own_catalog: Option<Arc<Catalog>>,
     writes: WriteSet,
     reads: ReadSet,
+    /// What the statement that runs has changed in tables that foreign keys lead to or from.
+    changes: Vec<Change>,
     /// The moment that statements see instead of the present.
     as_of: Option<Moment>,
+}
+
+/// Rows that a statement changed: each old row and the new one that took its place, or one of the two.
+pub(crate) struct Change {
+    pub(crate) table: RelationId,
+    pub(crate) old: Option<RecordBatch>,
+    pub(crate) new: Option<RecordBatch>,
 }
 
 /// What a transaction has done up to some moment.
@@ -40,6 +52,7 @@ impl Transaction {
             own_catalog: None,
             writes: WriteSet::default(),
             reads: ReadSet::default(),
+            changes: Vec::new(),
             as_of: None,
         }
     }
@@ -183,6 +196,12 @@ impl Transaction {
 
     /// Every row of a stored relation.
     pub(crate) async fn rows(&mut self, relation: RelationId) -> Result<Vec<ZBatch>> {
+        if let Some(sequence) = self.visible_catalog().by_id(relation)
+            && let Some((_, counter)) = sequence_rows::parts(sequence)
+        {
+            // Where it stands now: a sequence takes no part in transactions.
+            return Ok(vec![sequence_rows::row(sequence, counter.position(), counter.ahead())]);
+        }
         self.present(relation);
         let deltas = self.writes.deltas(relation);
         if !self.point.objects.contents.contains_key(&relation) {
@@ -191,47 +210,115 @@ impl Transaction {
         Ok(overlay(self.point.snapshot(relation).await?, deltas))
     }
 
-    /// The rows of a table that have one of these primary keys.
-    pub(crate) fn rows_by_key(&mut self, table: RelationId, keys: Vec<ArrayRef>) -> Vec<ZBatch> {
-        let own = self.writes.deltas_by_key(table, &keys);
-        let Some(contents) = self.point.objects.contents.get(&table) else {
-            return own.map_or_else(Vec::new, |delta| overlay(Vec::new(), &[delta]));
+    /// The rows of a table that have one of these keys: in its primary key, or in columns that are unique.
+    pub(crate) fn rows_by_key(
+        &mut self,
+        table: RelationId,
+        key: &[usize],
+        keys: Vec<ArrayRef>,
+    ) -> Result<Vec<ZBatch>> {
+        let own = self.writes.deltas_by_key(table, key, &keys);
+        let found = self.committed_by_key(table, key, &keys)?;
+        let Some(found) = found else {
+            return Ok(own.map_or_else(Vec::new, |delta| overlay(Vec::new(), &[delta])));
         };
-        let found = contents.lookup(&keys, Some(self.point.epoch)).rows;
-        self.reads.point(table, keys, found.clone());
+        self.reads.point(table, key.to_vec(), keys, found.clone());
         let found = ZBatch::inserts(found);
-        match own {
+        Ok(match own {
             Some(delta) => overlay(vec![found], &[delta]),
             None => vec![found],
-        }
+        })
     }
 
-    /// Adds a change to a table. `check_keys`: that the rows, all inserted, leave the primary key unique is
-    /// checked as far as this transaction can see; the sequencer checks it again.
+    /// What a table that was there when the transaction began held then of these keys.
+    fn committed_by_key(
+        &self,
+        table: RelationId,
+        key: &[usize],
+        keys: &[ArrayRef],
+    ) -> Result<Option<RecordBatch>> {
+        let objects = &self.point.objects;
+        let Some(relation) = objects.catalog.by_id(table) else { return Ok(None) };
+        let found = objects.lookup(relation, key, keys, Some(self.point.epoch));
+        if found.is_some() || !objects.contents.contains_key(&table) {
+            return Ok(found);
+        }
+        // The key is one that this transaction has declared: its index is there once that is committed.
+        let rows = objects.contents[&table].snapshot(self.point.epoch)?;
+        let mut index = RowIndex::new(key.to_vec());
+        rows.into_iter().for_each(|rows| index.push(rows));
+        let found = index.find(keys);
+        Ok(Some(
+            found.map_or_else(|| RecordBatch::new_empty(relation.schema()), |found| found.rows().clone()),
+        ))
+    }
+
+    /// How many rows a table has of each of these keys in the columns `key`. That it is so at the commit is for the
+    /// sequencer to see to.
+    pub(crate) fn count_by_key(
+        &mut self,
+        table: &Relation,
+        key: &[usize],
+        keys: &[ArrayRef],
+    ) -> Result<HashMap<OwnedRow, i64>> {
+        let mut counts = HashMap::new();
+        let objects = &self.point.objects;
+        let known = objects.catalog.by_id(table.id);
+        let found = known.and_then(|known| objects.lookup_keys(known, key, keys, Some(self.point.epoch)));
+        if let Some(found) = found {
+            foreign_keys::count(&mut counts, &found, |_| 1);
+        } else if let Some(found) = self.committed_by_key(table.id, key, keys)? {
+            foreign_keys::count(&mut counts, &constraints::columns(&found, key), |_| 1);
+        }
+        if let Some(delta) = self.writes.deltas_by_key(table.id, key, keys) {
+            let written = constraints::columns(delta.rows(), key);
+            foreign_keys::count(&mut counts, &written, |row| delta.weights().value(row));
+        }
+        Ok(counts)
+    }
+
+    /// Adds a change to a table. `check_keys`: that the rows, all inserted, leave the keys unique is checked as far as
+    /// this transaction can see; the sequencer checks it again.
     pub(crate) fn write(&mut self, table: &Relation, delta: ZBatch, check_keys: bool) -> Result<()> {
         if check_keys {
-            self.check_unique(table, &delta)?;
+            table.keys().try_for_each(|key| self.check_unique(table, key, &delta))?;
         }
-        self.writes.push(table.id, table.primary_key(), delta);
+        self.writes.push(table.id, delta);
         Ok(())
     }
 
+    /// Notes what a statement has written, for foreign keys.
+    pub(crate) fn note_change(&mut self, change: Change) {
+        let catalog = self.visible_catalog();
+        let table = catalog.by_id(change.table);
+        let references = table.is_some_and(|table| !table.rules().foreign_keys.is_empty());
+        if references || catalog.referencing(change.table).next().is_some() {
+            self.changes.push(change);
+        }
+    }
+
+    /// What was noted since this was asked last.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
     /// Fails with `23505` at the statement that writes a key twice, as PostgreSQL does.
-    fn check_unique(&mut self, table: &Relation, delta: &ZBatch) -> Result<()> {
-        let Some(key) = table.primary_key() else { return Ok(()) };
-        let keys = constraints::columns(delta.rows(), key);
+    fn check_unique(&mut self, table: &Relation, key: Key<'_>, delta: &ZBatch) -> Result<()> {
+        let delta = &without_null_keys(delta, key.columns);
+        if delta.is_empty() {
+            return Ok(());
+        }
+        let keys = constraints::columns(delta.rows(), key.columns);
         let mut rows = vec![delta.clone()];
-        if let Some(contents) = self.point.objects.contents.get(&table.id) {
-            let found = contents.lookup(&keys, Some(self.point.epoch)).rows;
+        if let Some(found) = self.committed_by_key(table.id, key.columns, &keys)? {
             rows.extend((found.num_rows() > 0).then(|| ZBatch::inserts(found)));
         }
-        rows.extend(self.writes.deltas_by_key(table.id, &keys));
+        rows.extend(self.writes.deltas_by_key(table.id, key.columns, &keys));
         if rows.len() == 1 && delta.is_insert_only() {
             return constraints::check_distinct(table, key, delta);
         }
         let after = consolidate(&ZBatch::concat(delta.schema(), &rows));
-        let zero = Int64Array::new_scalar(0);
-        let after = after.filter(&gt(after.weights(), &zero).expect("weights are Int64"));
+        let (after, _) = foreign_keys::sides(&after);
         constraints::check_distinct(table, key, &after)
     }
 
@@ -257,12 +344,13 @@ impl Transaction {
             return None;
         }
         let writes = self.writes.into_deltas().into_iter();
-        let catalog = self.own_catalog.map(Arc::unwrap_or_clone);
+        let catalog = self.own_catalog.as_deref().cloned();
         let exists =
             |table: &RelationId| catalog.as_ref().is_none_or(|catalog| catalog.by_id(*table).is_some());
         Some(Commit {
             as_of: self.point.epoch,
             catalog_version: self.point.objects.version,
+            bound_to: self.own_catalog.unwrap_or_else(|| self.point.objects.catalog.clone()),
             reads: self.reads,
             writes: writes.filter(|(table, _)| exists(table)).collect(),
             catalog,

@@ -16,11 +16,15 @@ pub(crate) struct WriteMark(BTreeMap<RelationId, usize>);
 
 struct TableWrites {
     deltas: Vec<ZBatch>,
-    /// By primary key, so that a statement finds the rows that earlier ones wrote. Kept up only as far as
-    /// somebody has looked: most transactions never do.
-    by_key: Option<RowIndex>,
-    /// How many of the deltas `by_key` holds.
-    indexed: usize,
+    /// By key, so that a statement finds the rows that earlier ones wrote. Kept up only as far as somebody has
+    /// looked: most transactions never do.
+    by_key: BTreeMap<Vec<usize>, Indexed>,
+}
+
+struct Indexed {
+    rows: RowIndex,
+    /// How many of the deltas it holds.
+    deltas: usize,
 }
 
 impl WriteSet {
@@ -32,17 +36,13 @@ impl WriteSet {
         self.tables.keys().copied().collect()
     }
 
-    /// Adds a change to a table, whose primary key is `key` if it has one.
-    pub(crate) fn push(&mut self, table: RelationId, key: Option<&[usize]>, delta: ZBatch) {
+    /// Adds a change to a table.
+    pub(crate) fn push(&mut self, table: RelationId, delta: ZBatch) {
         if delta.is_empty() {
             return;
         }
-        let writes = self.tables.entry(table).or_insert_with(|| TableWrites {
-            deltas: Vec::new(),
-            by_key: key.map(|key| RowIndex::new(key.to_vec())),
-            indexed: 0,
-        });
-        writes.deltas.push(delta);
+        let none = || TableWrites { deltas: Vec::new(), by_key: BTreeMap::new() };
+        self.tables.entry(table).or_insert_with(none).deltas.push(delta);
     }
 
     /// How much has been written by now.
@@ -64,13 +64,22 @@ impl WriteSet {
         self.tables.get(&table).map_or(&[], |writes| writes.deltas.as_slice())
     }
 
-    /// The changes to the rows of a table that have one of these primary keys; `None` if there are none.
-    pub(crate) fn deltas_by_key(&mut self, table: RelationId, keys: &[ArrayRef]) -> Option<ZBatch> {
+    /// The changes to the rows of a table that have one of these keys in the columns `key`; `None` if there are none.
+    pub(crate) fn deltas_by_key(
+        &mut self,
+        table: RelationId,
+        key: &[usize],
+        keys: &[ArrayRef],
+    ) -> Option<ZBatch> {
         let writes = self.tables.get_mut(&table)?;
-        let index = writes.by_key.as_mut()?;
-        writes.deltas[writes.indexed..].iter().for_each(|delta| index.push(delta.clone()));
-        writes.indexed = writes.deltas.len();
-        index.find(keys)
+        if !writes.by_key.contains_key(key) {
+            let indexed = Indexed { rows: RowIndex::new(key.to_vec()), deltas: 0 };
+            writes.by_key.insert(key.to_vec(), indexed);
+        }
+        let index = writes.by_key.get_mut(key)?;
+        writes.deltas[index.deltas..].iter().for_each(|delta| index.rows.push(delta.clone()));
+        index.deltas = writes.deltas.len();
+        index.rows.find(keys)
     }
 
     /// One consolidated delta per table, in order of identity.
@@ -92,9 +101,6 @@ impl WriteSet {
 impl TableWrites {
     fn truncate(&mut self, kept: usize) {
         self.deltas.truncate(kept);
-        if self.indexed > kept {
-            self.by_key = self.by_key.as_ref().map(RowIndex::emptied);
-            self.indexed = 0;
-        }
+        self.by_key.retain(|_, index| index.deltas <= kept);
     }
 }

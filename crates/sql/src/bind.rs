@@ -45,6 +45,8 @@ pub(crate) struct Names<'a> {
     /// The same, once something in the plan needs it.
     shared_catalog: OnceCell<Arc<Catalog>>,
     beyond_catalog: Cell<bool>,
+    /// Whether a function is called that takes numbers of sequences, in views too.
+    draws: Rc<Cell<bool>>,
     depends_on: RefCell<BTreeSet<RelationId>>,
     functions: RefCell<BTreeSet<FunctionId>>,
     moments: Rc<Moments>,
@@ -63,6 +65,7 @@ impl<'a> Names<'a> {
             catalog,
             shared_catalog: OnceCell::new(),
             beyond_catalog: Cell::new(false),
+            draws: Rc::default(),
             depends_on: RefCell::default(),
             functions: RefCell::default(),
             moments: Rc::default(),
@@ -79,6 +82,7 @@ impl<'a> Names<'a> {
             moments: self.moments.clone(),
             present: moment,
             depth: self.depth.clone(),
+            draws: self.draws.clone(),
             ..Names::new(self.planner, self.catalog)
         }
     }
@@ -105,6 +109,11 @@ impl<'a> Names<'a> {
     /// Whether a run-time parameter or the named snapshots were asked for.
     pub(crate) fn beyond_catalog(&self) -> bool {
         self.beyond_catalog.get()
+    }
+
+    /// Whether numbers of sequences may be taken.
+    pub(crate) fn draws(&self) -> bool {
+        self.draws.get()
     }
 
     fn catalog_facts(&self) -> Facts {
@@ -235,6 +244,7 @@ impl ContextProvider for Names<'_> {
         let own = self.catalog.functions(name);
         if let Some(system) = system::function(name, || self.catalog_facts()) {
             self.beyond_catalog.set(self.beyond_catalog.get() || SETTING_FUNCTIONS.contains(&name));
+            self.draws.set(self.draws.get() || system::is_volatile(name));
             return Some(system);
         }
         match functions.scalar.get(name) {

@@ -1,7 +1,7 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 use springtide_catalog::{Column, FunctionId};
 use springtide_types::{RelationId, SqlType};
 
@@ -23,6 +23,7 @@ pub struct BoundQuery {
     pub(crate) functions: Vec<FunctionId>,
     pub(crate) parameters: Vec<SqlType>,
     beyond_catalog: bool,
+    draws: bool,
     schema: SchemaRef,
     /// Compiled when it first runs over few rows; `None` inside if it is not of the kind.
     pipeline: Arc<OnceLock<Option<Pipeline>>>,
@@ -53,6 +54,7 @@ impl BoundQuery {
             depends_on: names.depends_on(),
             functions: names.functions(),
             beyond_catalog: names.beyond_catalog(),
+            draws: names.draws(),
             parameters,
             schema,
             pipeline: Arc::default(),
@@ -66,11 +68,6 @@ impl BoundQuery {
 
     pub(crate) fn pipeline(&self) -> Option<&Pipeline> {
         self.pipeline.get_or_init(|| Pipeline::compile(&self.plan, &self.parameters)).as_ref()
-    }
-
-    /// Whether the output columns come out otherwise each time.
-    pub fn is_volatile(&self) -> bool {
-        self.plan.expressions().iter().any(Expr::is_volatile)
     }
 
     /// The output columns. Batches have exactly the Arrow types of these.
@@ -107,6 +104,11 @@ impl BoundQuery {
     /// Whether the plan holds run-time parameters or named snapshots as they were when the query was bound.
     pub fn beyond_catalog(&self) -> bool {
         self.beyond_catalog
+    }
+
+    /// Whether it may take numbers of sequences.
+    pub fn draws(&self) -> bool {
+        self.draws
     }
 
     /// The types of the parameters `$1`, `$2`, …; text where nothing says otherwise.

@@ -7,7 +7,8 @@ use springtide_types::{Result, SqlError, SqlState};
 use crate::asof::with_match_conditions;
 use crate::copy_options::{CopyOption, cut_off};
 use crate::dialect::Postgres;
-use crate::procedures::as_calls;
+use crate::procedures::{as_calls, is, literal};
+use crate::sequences::{Overriding, with_ordered_options, without_overriding};
 
 /// A parsed statement with its own source text.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Statement {
     pub text: String,
     /// The options of a COPY, which `ast` does not have.
     pub copy_options: Vec<CopyOption>,
+    /// What an INSERT says of identities, which `ast` does not have.
+    pub overriding: Overriding,
 }
 
 /// Parses a string of statements that semicolons separate. Empty statements are skipped.
@@ -30,7 +33,8 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
         .map(|((first, last), tokens)| {
             let text = sql[lines.offset(first.span.start)..lines.offset(last.span.end)].to_owned();
             let (tokens, copy_options) = cut_off(tokens.to_vec())?;
-            Ok(Statement { ast: parse_one(tokens)?, text, copy_options })
+            let (tokens, overriding) = without_overriding(tokens);
+            Ok(Statement { ast: parse_one(tokens)?, text, copy_options, overriding })
         })
         .collect()
 }
@@ -47,7 +51,8 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 }
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
-    let tokens = with_option_values(with_on_as_value(tokens));
+    let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
+    let tokens = with_like_as_column(tokens);
     let tokens = as_calls(without_other_versions(without_table_words(tokens)));
     let tokens = with_match_conditions(tokens)?;
     let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens);
@@ -106,6 +111,72 @@ fn without_table_words(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         !dropped
     });
     kept.collect()
+}
+
+/// Writes `LIKE table options` among the columns of a CREATE TABLE as `"?like?" table COMMENT 'options'`, which is a column
+/// to sqlparser, and `WITH NO DATA` at its end as LIMIT 0.
+fn with_like_as_column(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let significant = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let significant = significant.cloned().collect::<Vec<_>>();
+    if !matches!(significant.as_slice(), [create, table, ..] if is(create, "create") && is(table, "table")) {
+        return tokens;
+    }
+    if let Some(query) = query_of_table(&significant) {
+        return query;
+    }
+    let (mut written, mut depth, mut rest) = (Vec::new(), 0, significant.as_slice());
+    while let [token, after @ ..] = rest {
+        let begins = written.last().is_some_and(|before: &TokenWithSpan| {
+            depth == 1 && matches!(before.token, Token::LParen | Token::Comma)
+        });
+        if begins && is(token, "like") {
+            let end = after.iter().position(|token| matches!(token.token, Token::Comma | Token::RParen));
+            let (like, after) = after.split_at(end.unwrap_or(after.len()));
+            let is_option = |token: &TokenWithSpan| is(token, "including") || is(token, "excluding");
+            let options = like.iter().position(is_option).unwrap_or(like.len());
+            let (name, options) = like.split_at(options);
+            let words = options.iter().map(|token| token.token.to_string().to_lowercase());
+            written.push(TokenWithSpan::wrap(Token::make_word("?like?", Some('"'))));
+            written.extend(name.iter().cloned());
+            written.push(TokenWithSpan::wrap(Token::make_keyword("COMMENT")));
+            written.push(literal(&words.collect::<Vec<_>>().join(" ")));
+            rest = after;
+            continue;
+        }
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            _ => {}
+        }
+        written.push(token.clone());
+        rest = after;
+    }
+    written
+}
+
+/// `CREATE TABLE t AS (query) LIMIT 0` for `CREATE TABLE t AS query WITH NO DATA`, and the query alone for `WITH DATA`.
+fn query_of_table(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
+    let (tokens, has_data) = match tokens {
+        [tokens @ .., with, no, data] if is(with, "with") && is(no, "no") && is(data, "data") => {
+            (tokens, false)
+        }
+        [tokens @ .., with, data] if is(with, "with") && is(data, "data") => (tokens, true),
+        _ => return None,
+    };
+    let begin = tokens.iter().position(|token| is(token, "as"))? + 1;
+    if has_data {
+        return Some(tokens.to_vec());
+    }
+    let symbols = |tokens: &[Token]| tokens.iter().cloned().map(TokenWithSpan::wrap).collect::<Vec<_>>();
+    let mut written = tokens[..begin].to_vec();
+    written.extend(symbols(&[Token::LParen]));
+    written.extend(tokens[begin..].iter().cloned());
+    written.extend(symbols(&[
+        Token::RParen,
+        Token::make_keyword("LIMIT"),
+        Token::Number("0".to_owned(), false),
+    ]));
+    Some(written)
 }
 
 /// Makes a name of ON in `SET parameter = on`, which sqlparser takes for the beginning of something else.

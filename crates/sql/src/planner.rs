@@ -18,7 +18,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use springtide_catalog::system::SessionFacts;
-use springtide_catalog::{Catalog, Column, Function, Relation};
+use springtide_catalog::{Catalog, Column, Function, Relation, SessionSequences};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use crate::BoundQuery;
@@ -246,6 +246,11 @@ impl Planner {
 
     pub(crate) fn parallel(&self) -> &SessionState {
         &self.shared.parallel
+    }
+
+    /// The numbers that the session took from sequences.
+    pub fn sequences(&self) -> &SessionSequences {
+        &self.session.sequences
     }
 
     pub(crate) fn session(&self) -> &SessionFacts {

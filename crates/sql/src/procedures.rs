@@ -11,8 +11,12 @@
 //! ANALYZE [options] [relations]     CALL springtide.analyze(relations)
 //! ALTER [MATERIALIZED] VIEW         ALTER TABLE, but for ALTER VIEW ... AS
 //! ```
+//!
+//! Those about sequences are in [`sequences`].
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use crate::sequences;
 
 /// The schema of the procedures.
 const SCHEMA: &str = "springtide";
@@ -25,6 +29,9 @@ pub(crate) fn as_calls(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         words.iter().enumerate().all(|(at, word)| significant.get(at).is_some_and(|token| is(token, word)))
     };
     let rest = |skipped: usize| &significant[skipped..];
+    if let Some(call) = sequences::as_call(&significant) {
+        return call;
+    }
     if starts(&["checkpoint"]) && significant.len() == 1 {
         return call("checkpoint", &[]);
     }
@@ -139,7 +146,7 @@ fn without_options(tokens: &[TokenWithSpan]) -> Option<&[TokenWithSpan]> {
     Some(&tokens[words..])
 }
 
-fn literal(text: &str) -> TokenWithSpan {
+pub(crate) fn literal(text: &str) -> TokenWithSpan {
     TokenWithSpan::wrap(Token::SingleQuotedString(text.to_owned()))
 }
 
@@ -148,7 +155,7 @@ pub(crate) fn is(token: &TokenWithSpan, word: &str) -> bool {
     matches!(&token.token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
 }
 
-fn call(procedure: &str, arguments: &[&[TokenWithSpan]]) -> Vec<TokenWithSpan> {
+pub(crate) fn call(procedure: &str, arguments: &[&[TokenWithSpan]]) -> Vec<TokenWithSpan> {
     let start = [Token::make_keyword("CALL"), Token::make_word(SCHEMA, None), Token::Period];
     let mut tokens =
         start.into_iter().chain([Token::make_word(procedure, None), Token::LParen]).collect::<Vec<_>>();

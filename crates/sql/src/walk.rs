@@ -7,7 +7,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, Query, Select, Statement, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
+    Expr, Ident, ObjectName, Query, Select, Statement, Value, ValueWithSpan, Visit, VisitMut, Visitor,
+    VisitorMut,
 };
 use springtide_types::{Result, SqlError};
 
@@ -82,6 +83,33 @@ pub fn relations_named(query: &Query) -> usize {
     // It never stops early.
     let _ = walk(query, &mut count);
     count.0
+}
+
+/// The columns that an expression names, without their qualifiers.
+pub fn columns_named(expr: &Expr) -> Vec<Ident> {
+    let mut named = Vec::new();
+    any_expr(expr, |expr| {
+        match expr {
+            Expr::Identifier(ident) => named.push(ident.clone()),
+            Expr::CompoundIdentifier(idents) => named.extend(idents.last().cloned()),
+            _ => {}
+        }
+        false
+    });
+    named
+}
+
+/// Gives a column another name in an expression. Names are folded as [`crate::fold`] does.
+pub fn rename_column(expr: &mut Expr, from: &str, to: &Ident) {
+    change_exprs(expr, |expr| match expr {
+        Expr::Identifier(ident) if crate::fold(ident) == from => *ident = to.clone(),
+        Expr::CompoundIdentifier(idents) => {
+            if let Some(last) = idents.last_mut().filter(|last| crate::fold(last) == from) {
+                *last = to.clone();
+            }
+        }
+        _ => {}
+    });
 }
 
 /// Puts arguments in the places of the parameters `$1`, `$2`, … of a statement.

@@ -1,14 +1,14 @@
 //! Relations and their columns: `pg_class`, `pg_attribute`, `pg_attrdef`, `pg_namespace`.
 
 use super::columns::SystemColumn;
+use super::keys::{IndexFacts, indexes};
 use super::oids::{
-    self, BTREE, HEAP, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, SPRINGTIDE_CATALOG, of_default,
-    of_index, of_relation,
+    BTREE, HEAP, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, SPRINGTIDE_CATALOG, of_default, of_relation,
 };
 use super::rows::{Row, Value};
 use super::types::{Type, column_type, type_of};
 use super::{OWN_SCHEMA, Rows, SystemRelation, system_relations};
-use crate::{Catalog, Column, Relation, RelationKind, Retention};
+use crate::{Catalog, Column, DefaultKind, Relation, RelationKind, Retention};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![
@@ -51,21 +51,30 @@ pub(super) fn relations() -> Vec<SystemRelation> {
 }
 
 fn classes(catalog: &Catalog) -> Vec<Row> {
-    let own = catalog.relations().map(|relation| class(relation));
-    let indexes = catalog.relations().filter_map(|relation| index_class(relation));
-    own.chain(indexes).chain(system_relations().iter().map(system_class)).collect()
+    let own = catalog.relations().map(|relation| class(catalog, relation));
+    let of_tables = catalog.relations().flat_map(|relation| indexes(relation));
+    own.chain(of_tables.map(|index| index_class(&index)))
+        .chain(system_relations().iter().map(system_class))
+        .collect()
 }
 
-fn class(relation: &Relation) -> Row {
+fn class(catalog: &Catalog, relation: &Relation) -> Row {
     let kind = match relation.kind {
         RelationKind::Table { .. } => "r",
+        RelationKind::Sequence { .. } => "S",
         RelationKind::View { .. } => "v",
         RelationKind::MaterializedView { .. } => "m",
     };
     let row = any_class(of_relation(relation), &relation.name, PUBLIC, kind, relation.columns.len());
-    row.set("relam", if relation.is_stored() { HEAP } else { 0 })
-        .set("relhasindex", relation.primary_key().is_some())
-        .set("relreplident", if relation.is_stored() { "d" } else { "n" })
+    let keeps_rows = relation.is_stored() && kind != "S";
+    let rules = relation.rules();
+    // What foreign keys do is done by triggers in PostgreSQL.
+    let triggers = !rules.foreign_keys.is_empty() || catalog.referencing(relation.id).next().is_some();
+    row.set("relam", if keeps_rows { HEAP } else { 0 })
+        .set("relhasindex", !indexes(relation).is_empty())
+        .set("relchecks", rules.checks.len() as i64)
+        .set("relhastriggers", triggers)
+        .set("relreplident", if keeps_rows { "d" } else { "n" })
         .set("reloptions", options(relation))
 }
 
@@ -78,10 +87,9 @@ fn options(relation: &Relation) -> Option<Vec<String>> {
     (!options.is_empty()).then_some(options)
 }
 
-fn index_class(relation: &Relation) -> Option<Row> {
-    let key = relation.primary_key()?;
-    let row = any_class(of_index(relation), &oids::key_name(relation), PUBLIC, "i", key.len());
-    Some(row.set("relam", BTREE).set("relreplident", "n"))
+fn index_class(index: &IndexFacts<'_>) -> Row {
+    let row = any_class(index.oid, &index.name, PUBLIC, "i", index.columns.len());
+    row.set("relam", BTREE).set("relreplident", "n")
 }
 
 fn system_class(relation: &SystemRelation) -> Row {
@@ -110,13 +118,17 @@ fn any_class(oid: i64, name: &str, namespace: i64, kind: &str, columns: usize) -
 fn attributes(catalog: &Catalog) -> Vec<Row> {
     let own = catalog.relations().flat_map(|relation| {
         let columns = relation.columns.iter().enumerate();
-        columns.map(|(position, column)| attribute(of_relation(relation), position, column, true))
+        columns.map(|(position, column)| {
+            let nullable = relation.is_nullable(position);
+            attribute(of_relation(relation), position, column, true).set("attnotnull", !nullable)
+        })
     });
     let keys = catalog.relations().flat_map(|relation| {
-        let key = relation.primary_key().unwrap_or_default().iter().enumerate();
-        key.map(|(position, column)| {
-            attribute(of_index(relation), position, &relation.columns[*column], false)
-        })
+        let columns = indexes(relation).into_iter().flat_map(|index| {
+            let columns = index.columns.iter().enumerate();
+            columns.map(move |(position, column)| (index.oid, position, *column))
+        });
+        columns.map(|(index, position, column)| attribute(index, position, &relation.columns[column], false))
     });
     let system = system_relations().iter().flat_map(|relation| {
         let columns = relation.columns.iter().enumerate();
@@ -131,8 +143,17 @@ fn attribute(relation: i64, position: usize, column: &Column, of_table: bool) ->
     let row = any_attribute(relation, position, &column.name, type_of(oid));
     row.set("atttypid", oid)
         .set("atttypmod", i64::from(column.sql_type.modifier()))
-        .set("attnotnull", of_table && !column.nullable)
-        .set("atthasdef", of_table && column.default.is_some())
+        .set("atthasdef", of_table && column.declared_default().is_some())
+        .set("attidentity", if of_table { identity(column) } else { "" })
+}
+
+/// How a column is an identity, as `pg_attribute` has it.
+fn identity(column: &Column) -> &'static str {
+    match column.identity() {
+        Some(DefaultKind::Always) => "a",
+        Some(_) => "d",
+        None => "",
+    }
 }
 
 fn system_attribute(relation: &SystemRelation, position: usize, column: &SystemColumn) -> Option<Row> {
@@ -162,7 +183,7 @@ fn defaults(catalog: &Catalog) -> Vec<Row> {
     let of_columns = |relation: &Relation| {
         let columns = relation.columns.iter().enumerate();
         let rows = columns.filter_map(|(position, column)| {
-            let default = column.default.as_ref()?;
+            let default = column.declared_default()?;
             Some(
                 Row::zero()
                     .set("oid", of_default(relation, position))

@@ -1,9 +1,9 @@
-//! Primary keys, as indexes and as constraints: `pg_index`, `pg_constraint`.
+//! Indexes and constraints: `pg_index`, `pg_constraint`.
 
-use super::oids::{PUBLIC, key_name, of_constraint, of_index, of_relation};
+use super::keys::{ConstraintFacts, ConstraintKind, IndexFacts, constraints, indexes};
+use super::oids::{PUBLIC, of_relation};
 use super::rows::Row;
 use super::{Rows, SystemRelation};
-use crate::{Catalog, Relation};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![
@@ -15,7 +15,9 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                  indisclustered bool, indisvalid bool, indcheckxmin bool, indisready bool, indislive bool, \
                  indisreplident bool, indkey int2vector, indcollation oidvector, indclass oidvector, \
                  indoption int2vector, indexprs pg_node_tree, indpred pg_node_tree",
-            Rows::Catalog(|catalog| keys(catalog, index)),
+            Rows::Catalog(|catalog| {
+                catalog.relations().flat_map(|relation| indexes(relation)).map(|it| index(&it)).collect()
+            }),
         ),
         SystemRelation::new(
             "pg_constraint",
@@ -26,51 +28,60 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                  coninhcount int4, connoinherit bool, conkey int2[], confkey int2[], conpfeqop oid[], \
                  conppeqop oid[], conffeqop oid[], confdelsetcols int2[], conexclop oid[], conbin \
                  pg_node_tree",
-            Rows::Catalog(|catalog| keys(catalog, constraint)),
+            Rows::Catalog(|catalog| {
+                let all = catalog.relations().flat_map(|relation| constraints(catalog, relation));
+                all.map(|it| constraint(&it)).collect()
+            }),
         ),
     ]
 }
 
-fn keys(catalog: &Catalog, row: impl Fn(&Relation, Vec<i64>) -> Row) -> Vec<Row> {
-    let row = |relation: &Relation| {
-        let key = relation.primary_key()?;
-        Some(row(relation, key.iter().map(|position| *position as i64 + 1).collect()))
-    };
-    catalog.relations().filter_map(|relation| row(relation)).collect()
+/// Positions as they are counted from 1.
+fn numbers(columns: &[usize]) -> Vec<i64> {
+    columns.iter().map(|position| *position as i64 + 1).collect()
 }
 
-fn index(relation: &Relation, key: Vec<i64>) -> Row {
-    let width = key.len();
+fn index(index: &IndexFacts<'_>) -> Row {
+    let width = index.columns.len();
     Row::zero()
-        .set("indexrelid", of_index(relation))
-        .set("indrelid", of_relation(relation))
+        .set("indexrelid", index.oid)
+        .set("indrelid", of_relation(index.table))
         .set("indnatts", width as i64)
         .set("indnkeyatts", width as i64)
-        .set("indisunique", true)
-        .set("indisprimary", true)
+        .set("indisunique", index.unique)
+        .set("indisprimary", index.primary)
         .set("indimmediate", true)
         .set("indisvalid", true)
         .set("indisready", true)
         .set("indislive", true)
-        .set("indkey", key)
+        .set("indkey", numbers(index.columns))
         .set("indcollation", vec![0_i64; width])
         .set("indclass", vec![0_i64; width])
         .set("indoption", vec![0_i64; width])
 }
 
-fn constraint(relation: &Relation, key: Vec<i64>) -> Row {
-    Row::zero()
-        .set("oid", of_constraint(relation))
-        .set("conname", key_name(relation))
+fn constraint(constraint: &ConstraintFacts<'_>) -> Row {
+    let row = Row::zero()
+        .set("oid", constraint.oid)
+        .set("conname", constraint.name.as_str())
         .set("connamespace", PUBLIC)
-        .set("contype", "p")
+        .set("contype", constraint.kind.letter())
         .set("convalidated", true)
-        .set("conrelid", of_relation(relation))
-        .set("conindid", of_index(relation))
-        .set("confupdtype", " ")
-        .set("confdeltype", " ")
-        .set("confmatchtype", " ")
+        .set("conrelid", of_relation(constraint.table))
+        .set("conindid", constraint.index)
         .set("conislocal", true)
-        .set("connoinherit", true)
-        .set("conkey", key)
+        .set("connoinherit", !matches!(constraint.kind, ConstraintKind::Check(_)))
+        .set("conkey", numbers(constraint.columns));
+    match &constraint.kind {
+        ConstraintKind::Foreign(key, referenced) => row
+            .set("confrelid", of_relation(referenced))
+            .set("confkey", numbers(&key.referenced))
+            .set("confupdtype", key.on_update.letter())
+            .set("confdeltype", key.on_delete.letter())
+            .set("confmatchtype", "s"),
+        kind => {
+            let row = if let ConstraintKind::Check(expr) = kind { row.set("conbin", *expr) } else { row };
+            row.set("confupdtype", " ").set("confdeltype", " ").set("confmatchtype", " ")
+        }
+    }
 }

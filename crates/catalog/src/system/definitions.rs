@@ -1,30 +1,31 @@
 //! Objects as the SQL that would make them.
 
+use super::keys::IndexFacts;
 use super::names::quoted;
-use super::oids::key_name;
 use super::type_name;
 use crate::{Function, Relation, RelationKind};
 
 /// The query of a view, as it was written.
 pub(super) fn view_definition(relation: &Relation) -> Option<String> {
     match &relation.kind {
-        RelationKind::Table { .. } => None,
+        RelationKind::Table { .. } | RelationKind::Sequence { .. } => None,
         RelationKind::View { query } | RelationKind::MaterializedView { query, .. } => {
             Some(format!(" {};", query.trim().trim_end_matches(';')))
         }
     }
 }
 
-/// The columns of the primary key, with commas between them.
-pub(super) fn key_columns(table: &Relation) -> String {
-    let key = table.primary_key().unwrap_or_default().iter();
-    key.map(|column| quoted(&table.columns[*column].name)).collect::<Vec<_>>().join(", ")
+/// Columns of a relation by their positions, with commas between them.
+pub(super) fn column_names(table: &Relation, columns: &[usize]) -> String {
+    let names = columns.iter().map(|column| quoted(&table.columns[*column].name));
+    names.collect::<Vec<_>>().join(", ")
 }
 
-/// CREATE INDEX for the primary key.
-pub(super) fn index_definition(table: &Relation) -> String {
-    let (index, name) = (quoted(&key_name(table)), quoted(&table.name));
-    format!("CREATE UNIQUE INDEX {index} ON public.{name} USING btree ({})", key_columns(table))
+/// CREATE INDEX.
+pub(super) fn index_definition(index: &IndexFacts<'_>) -> String {
+    let (unique, name) = (if index.unique { "UNIQUE " } else { "" }, quoted(&index.name));
+    let (table, columns) = (quoted(&index.table.name), column_names(index.table, index.columns));
+    format!("CREATE {unique}INDEX {name} ON public.{table} USING btree ({columns})")
 }
 
 /// The parameters of a function, as in its declaration.

@@ -41,13 +41,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             Rows::Never,
         ),
         SystemRelation::new(
-            "pg_depend",
-            2_608,
-            "classid oid, objid oid, objsubid int4, refclassid oid, refobjid oid, refobjsubid int4, \
-                 deptype char",
-            Rows::Never,
-        ),
-        SystemRelation::new(
             "pg_enum",
             3_501,
             "oid oid, enumtypid oid, enumsortorder real, enumlabel name",
@@ -181,21 +174,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             "pg_rules",
             12_023,
             "schemaname name, tablename name, rulename name, definition text",
-            Rows::Never,
-        ),
-        SystemRelation::new(
-            "pg_sequence",
-            2_224,
-            "seqrelid oid, seqtypid oid, seqstart int8, seqincrement int8, seqmax int8, seqmin int8, \
-                 seqcache int8, seqcycle bool",
-            Rows::Never,
-        ),
-        SystemRelation::new(
-            "pg_sequences",
-            12_048,
-            "schemaname name, sequencename name, sequenceowner name, data_type regtype, start_value \
-                 int8, min_value int8, max_value int8, increment_by int8, cycle bool, cache_size int8, \
-                 last_value int8",
             Rows::Never,
         ),
         SystemRelation::new(

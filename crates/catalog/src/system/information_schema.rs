@@ -3,11 +3,12 @@
 use springtide_types::SqlType;
 
 use super::definitions::view_definition;
-use super::oids::{key_name, of_function};
+use super::keys::{ConstraintFacts, ConstraintKind, constraints, index_of};
+use super::oids::of_function;
 use super::rows::Row;
 use super::types::{column_type, format_type};
 use super::{DATABASE, ROLE, Rows, SystemRelation, class, system_relations, type_name};
-use crate::{Catalog, Column, Function, Relation, RelationKind};
+use crate::{Catalog, Column, DefaultKind, Function, Relation, RelationKind};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![
@@ -76,6 +77,28 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             Rows::Catalog(constraint_columns),
         ),
         SystemRelation::new(
+            "information_schema.check_constraints",
+            13_304,
+            "constraint_catalog name, constraint_schema name, constraint_name name, check_clause text",
+            Rows::Catalog(check_constraints),
+        ),
+        SystemRelation::new(
+            "information_schema.referential_constraints",
+            13_353,
+            "constraint_catalog name, constraint_schema name, constraint_name name, \
+                 unique_constraint_catalog name, unique_constraint_schema name, unique_constraint_name name, \
+                 match_option text, update_rule text, delete_rule text",
+            Rows::Catalog(referential_constraints),
+        ),
+        SystemRelation::new(
+            "information_schema.sequences",
+            13_387,
+            "sequence_catalog name, sequence_schema name, sequence_name name, data_type text, \
+                 numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, start_value text, \
+                 minimum_value text, maximum_value text, increment text, cycle_option text",
+            Rows::Catalog(sequences),
+        ),
+        SystemRelation::new(
             "information_schema.routines",
             13_377,
             "specific_catalog name, specific_schema name, specific_name name, routine_catalog name, \
@@ -127,9 +150,12 @@ fn about(schema: &str, relation: &str) -> Row {
     row.set("table_schema", schema).set("table_name", relation)
 }
 
-/// Tables and plain views: the standard knows no materialized ones, and PostgreSQL does not list them either.
+/// Tables and plain views: the standard knows no materialized ones, and PostgreSQL does not list them either. Sequences
+/// are listed apart.
 fn standard(catalog: &Catalog) -> impl Iterator<Item = &Relation> {
-    let known = |relation: &&Relation| !matches!(relation.kind, RelationKind::MaterializedView { .. });
+    let known = |relation: &&Relation| {
+        matches!(relation.kind, RelationKind::Table { .. } | RelationKind::View { .. })
+    };
     catalog.relations().map(AsRef::as_ref).filter(known)
 }
 
@@ -161,6 +187,7 @@ fn columns(catalog: &Catalog) -> Vec<Row> {
             let row = about(relation.schema, relation.name).set("column_name", found.name);
             any_column(row, position)
                 .set("is_nullable", "YES")
+                .set("is_identity", "NO")
                 .set("is_updatable", "NO")
                 .set("data_type", known.map(|known| format_type(known.oid, None)))
                 .set("udt_name", known.map(|known| known.name))
@@ -172,9 +199,14 @@ fn columns(catalog: &Catalog) -> Vec<Row> {
 fn column(relation: &Relation, position: usize, column: &Column) -> Row {
     let row = about("public", &relation.name).set("column_name", column.name.as_str());
     let row = any_column(row, position)
-        .set("column_default", column.default.as_ref().map(|default| default.expr.as_str()))
-        .set("is_nullable", yes_or_no(column.nullable))
+        .set("column_default", column.declared_default().map(|default| default.expr.as_str()))
+        .set("is_nullable", yes_or_no(relation.is_nullable(position)))
         .set("is_updatable", yes_or_no(is_table(relation)));
+    let row = match column.identity() {
+        Some(DefaultKind::Always) => row.set("is_identity", "YES").set("identity_generation", "ALWAYS"),
+        Some(_) => row.set("is_identity", "YES").set("identity_generation", "BY DEFAULT"),
+        None => row.set("is_identity", "NO"),
+    };
     typed(row, column.sql_type)
 }
 
@@ -184,7 +216,6 @@ fn any_column(row: Row, position: usize) -> Row {
         .set("udt_catalog", DATABASE)
         .set("udt_schema", "pg_catalog")
         .set("is_self_referencing", "NO")
-        .set("is_identity", "NO")
         .set("identity_cycle", "NO")
         .set("is_generated", "NEVER")
 }
@@ -250,46 +281,131 @@ fn views(catalog: &Catalog) -> Vec<Row> {
     of_kind.map(row).collect()
 }
 
-fn keyed(catalog: &Catalog) -> impl Iterator<Item = (&Relation, &[usize])> {
-    let relations = catalog.relations().map(AsRef::as_ref);
-    relations.filter_map(|relation: &Relation| Some((relation, relation.primary_key()?)))
+fn all_constraints(catalog: &Catalog) -> impl Iterator<Item = ConstraintFacts<'_>> {
+    catalog.relations().flat_map(|relation| constraints(catalog, relation))
 }
 
-fn constraint(relation: &Relation) -> Row {
-    about("public", &relation.name)
+fn constraint(constraint: &ConstraintFacts<'_>) -> Row {
+    about("public", &constraint.table.name)
         .set("constraint_catalog", DATABASE)
         .set("constraint_schema", "public")
-        .set("constraint_name", key_name(relation))
+        .set("constraint_name", constraint.name.as_str())
 }
 
 fn table_constraints(catalog: &Catalog) -> Vec<Row> {
-    let row = |(relation, _): (&Relation, &[usize])| {
-        constraint(relation)
-            .set("constraint_type", "PRIMARY KEY")
+    let row = |row: Row, kind: &str| {
+        row.set("constraint_type", kind)
             .set("is_deferrable", "NO")
             .set("initially_deferred", "NO")
             .set("enforced", "YES")
     };
-    keyed(catalog).map(row).collect()
+    let declared = all_constraints(catalog).map(|it| {
+        let nulls = matches!(it.kind, ConstraintKind::Unique).then_some("YES");
+        row(constraint(&it), it.kind.words()).set("nulls_distinct", nulls)
+    });
+    declared.collect()
 }
 
 fn key_columns(catalog: &Catalog) -> Vec<Row> {
-    let rows = keyed(catalog).flat_map(|(relation, key)| {
-        key.iter().enumerate().map(|(position, column)| {
-            constraint(relation)
-                .set("column_name", relation.columns[*column].name.as_str())
-                .set("ordinal_position", position as i64 + 1)
-        })
+    let rows = all_constraints(catalog).flat_map(|it| {
+        let is_key = !matches!(it.kind, ConstraintKind::Check(_));
+        let columns = if is_key { it.columns } else { &[] };
+        let rows = columns.iter().enumerate().map(|(position, column)| {
+            let row = constraint(&it)
+                .set("column_name", it.table.columns[*column].name.as_str())
+                .set("ordinal_position", position as i64 + 1);
+            row.set("position_in_unique_constraint", position_in_referenced(&it.kind, position))
+        });
+        rows.collect::<Vec<_>>()
     });
     rows.collect()
 }
 
+/// Where in the key that it references the column of a foreign key stands.
+fn position_in_referenced(kind: &ConstraintKind<'_>, position: usize) -> Option<i64> {
+    let ConstraintKind::Foreign(key, referenced) = kind else { return None };
+    let index = index_of(referenced, &key.referenced)?;
+    let column = key.referenced.get(position)?;
+    index.columns.iter().position(|known| known == column).map(|position| position as i64 + 1)
+}
+
 fn constraint_columns(catalog: &Catalog) -> Vec<Row> {
-    let rows = keyed(catalog).flat_map(|(relation, key)| {
-        let columns = key.iter().map(|column| relation.columns[*column].name.as_str());
-        columns.map(|column| constraint(relation).set("column_name", column))
+    let rows = all_constraints(catalog).flat_map(|it| {
+        // A foreign key is said to use what it references.
+        let (table, columns) = match &it.kind {
+            ConstraintKind::Foreign(key, referenced) => (*referenced, key.referenced.as_slice()),
+            _ => (it.table, it.columns),
+        };
+        let rows = columns.iter().map(|column| {
+            let row = constraint(&it).set("column_name", table.columns[*column].name.as_str());
+            row.set("table_name", table.name.as_str())
+        });
+        rows.collect::<Vec<_>>()
     });
     rows.collect()
+}
+
+fn check_constraints(catalog: &Catalog) -> Vec<Row> {
+    let row = |constraint: ConstraintFacts<'_>| match constraint.kind {
+        ConstraintKind::Check(expr) => Some(
+            Row::null()
+                .set("constraint_catalog", DATABASE)
+                .set("constraint_schema", "public")
+                .set("constraint_name", constraint.name.as_str())
+                .set("check_clause", format!("(({expr}))")),
+        ),
+        _ => None,
+    };
+    all_constraints(catalog).filter_map(row).collect()
+}
+
+fn referential_constraints(catalog: &Catalog) -> Vec<Row> {
+    let row = |constraint: ConstraintFacts<'_>| match constraint.kind {
+        ConstraintKind::Foreign(key, referenced) => Some(
+            Row::null()
+                .set("constraint_catalog", DATABASE)
+                .set("constraint_schema", "public")
+                .set("constraint_name", constraint.name.as_str())
+                .set("unique_constraint_catalog", DATABASE)
+                .set("unique_constraint_schema", "public")
+                .set("unique_constraint_name", index_of(referenced, &key.referenced).map(|index| index.name))
+                .set("match_option", "NONE")
+                .set("update_rule", key.on_update.words())
+                .set("delete_rule", key.on_delete.words()),
+        ),
+        _ => None,
+    };
+    all_constraints(catalog).filter_map(row).collect()
+}
+
+fn sequences(catalog: &Catalog) -> Vec<Row> {
+    let row = |relation: &Relation| {
+        let RelationKind::Sequence { options, owner, .. } = &relation.kind else { return None };
+        if owner.is_some_and(|owner| owner.identity) {
+            return None;
+        }
+        let bits = match options.sql_type {
+            SqlType::Int2 => 16,
+            SqlType::Int4 => 32,
+            _ => 64,
+        };
+        Some(
+            Row::null()
+                .set("sequence_catalog", DATABASE)
+                .set("sequence_schema", "public")
+                .set("sequence_name", relation.name.as_str())
+                .set("data_type", type_name(options.sql_type))
+                .set("numeric_precision", bits)
+                .set("numeric_precision_radix", 2)
+                .set("numeric_scale", 0)
+                .set("start_value", options.start.to_string())
+                .set("minimum_value", options.min.to_string())
+                .set("maximum_value", options.max.to_string())
+                .set("increment", options.increment.to_string())
+                .set("cycle_option", yes_or_no(options.cycle)),
+        )
+    };
+    catalog.relations().filter_map(|relation| row(relation)).collect()
 }
 
 fn routine(function: &Function) -> Row {

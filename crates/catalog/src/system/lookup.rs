@@ -6,14 +6,14 @@ use std::sync::LazyLock;
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::comments::description;
-use super::definitions::{
-    function_arguments, function_definition, index_definition, key_columns, view_definition,
-};
+use super::definitions::{function_arguments, function_definition, index_definition, view_definition};
+use super::keys::{self, IndexFacts, constraint_definition};
 use super::names::quoted;
 use super::oids::{self, OWNER};
+use super::sequences;
 use super::types::format_type;
 use super::{Facts, Named, ROLE, UTF8, system_relations, type_name};
-use crate::{Catalog, Relation};
+use crate::Catalog;
 
 /// A type of arguments and results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +60,8 @@ pub struct Lookup {
     pub required: usize,
     /// The type of its result.
     pub returns: Kind,
+    /// Whether it gives something else each time that it is called.
+    pub volatile: bool,
     /// What it does. It is called when the required arguments are not NULL.
     pub call: fn(&Facts, &[Argument]) -> Result<Argument>,
 }
@@ -94,7 +96,8 @@ fn all() -> impl Iterator<Item = Lookup> {
     let sizes =
         SIZES.iter().map(|name| function(name, &[Kind::Either, Text], 1, Int, |_, _| Ok(Argument::Null)));
     let all = functions().into_iter().chain(visible).chain(privileges);
-    all.chain(nothing).chain(sizes).chain(descriptions())
+    let of_sequences = of_sequences().into_iter().map(|lookup| Lookup { volatile: true, ..lookup });
+    all.chain(nothing).chain(sizes).chain(descriptions()).chain(of_sequences)
 }
 
 use Kind::{Bool, Either, Int, Text};
@@ -135,11 +138,10 @@ const SIZES: [&str; 6] = [
 ];
 
 /// About what does not exist.
-const NOTHING: [(&str, &[Kind]); 7] = [
+const NOTHING: [(&str, &[Kind]); 6] = [
     ("pg_get_function_sqlbody", &[Int]),
     ("pg_get_partkeydef", &[Int]),
     ("pg_get_statisticsobjdef_columns", &[Int]),
-    ("pg_get_serial_sequence", &[Text, Text]),
     ("inet_server_addr", &[]),
     ("inet_client_addr", &[]),
     ("pg_get_function_arg_default", &[Int, Int]),
@@ -152,7 +154,7 @@ fn function(
     returns: Kind,
     call: fn(&Facts, &[Argument]) -> Result<Argument>,
 ) -> Lookup {
-    Lookup { name, parameters, required, returns, call }
+    Lookup { name, parameters, required, returns, volatile: false, call }
 }
 
 /// Comments, and what is said of what does not exist.
@@ -194,11 +196,12 @@ fn functions() -> Vec<Lookup> {
             Ok(oids::relation(&facts.catalog, oid).and_then(view_definition).into())
         }),
         function("pg_get_indexdef", &[Int, Int, Bool], 1, Text, |facts, args| {
-            Ok(oids::keyed(&facts.catalog, int(args, 0)).and_then(|table| index_part(table, args)).into())
+            Ok(oids::index(&facts.catalog, int(args, 0)).and_then(|index| index_part(&index, args)).into())
         }),
         function("pg_get_constraintdef", &[Int, Bool], 1, Text, |facts, args| {
-            let table = oids::keyed(&facts.catalog, int(args, 0));
-            Ok(table.map(|table| format!("PRIMARY KEY ({})", key_columns(table))).into())
+            let pretty = args.get(1) == Some(&Argument::Bool(true));
+            let constraint = keys::constraint(&facts.catalog, int(args, 0));
+            Ok(constraint.map(|constraint| constraint_definition(&constraint, pretty)).into())
         }),
         function("pg_get_functiondef", &[Int], 1, Text, |facts, args| {
             Ok(oids::function(&facts.catalog, int(args, 0)).map(function_definition).into())
@@ -255,6 +258,46 @@ fn functions() -> Vec<Lookup> {
     ]
 }
 
+/// What takes numbers from sequences, and asks for those that were taken.
+fn of_sequences() -> Vec<Lookup> {
+    fn sequence<'a>(facts: &'a Facts, args: &[Argument]) -> Result<&'a crate::Relation> {
+        sequences::find(facts, named(&facts.catalog, Named::Class, &args[0])?)
+    }
+    vec![
+        function("nextval", &[Either], 1, Int, |facts, args| {
+            Ok(facts.session.sequences.next(sequence(facts, args)?)?.into())
+        }),
+        function("currval", &[Either], 1, Int, |facts, args| {
+            Ok(facts.session.sequences.current(sequence(facts, args)?)?.into())
+        }),
+        function("lastval", &[], 0, Int, |facts, _| {
+            Ok(facts.session.sequences.last(|id| facts.catalog.by_id(id).is_some())?.into())
+        }),
+        function("setval", &[Either, Int, Bool], 2, Int, |facts, args| {
+            let called = match args.get(2) {
+                Some(Argument::Null) => return Ok(Argument::Null),
+                Some(Argument::Bool(called)) => *called,
+                _ => true,
+            };
+            facts.session.sequences.set(sequence(facts, args)?, int(args, 1), called)?;
+            Ok(int(args, 1).into())
+        }),
+        function("pg_sequence_last_value", &[Either], 1, Int, |facts, args| {
+            match &sequence(facts, args)?.kind {
+                crate::RelationKind::Sequence { counter, .. } => {
+                    let position = counter.position();
+                    Ok(position.called.then_some(position.last).into())
+                }
+                _ => Ok(Argument::Null),
+            }
+        }),
+        function("pg_get_serial_sequence", &[Text, Text], 2, Text, |facts, args| {
+            let table = Named::Class.oid(&facts.catalog, text(args, 0))?;
+            Ok(sequences::serial_sequence(&facts.catalog, table, text(args, 1))?.into())
+        }),
+    ]
+}
+
 fn int(args: &[Argument], position: usize) -> i64 {
     match args.get(position) {
         Some(Argument::Int(value)) => *value,
@@ -305,13 +348,14 @@ fn is_visible(catalog: &Catalog, oid: i64) -> Option<bool> {
     if let Some(system) = system_relations().iter().find(|relation| relation.oid == oid) {
         return Some(system.schema == "pg_catalog");
     }
-    oids::relation(catalog, oid).or_else(|| oids::keyed(catalog, oid)).map(|_| true)
+    let exists = oids::relation(catalog, oid).is_some() || oids::index(catalog, oid).is_some();
+    exists.then_some(true)
 }
 
 /// The definition of a whole index or, where the second argument says so, the name of one of its columns. What is
 /// printed prettily does without the schema.
-fn index_part(table: &Relation, args: &[Argument]) -> Option<String> {
-    let definition = index_definition(table);
+fn index_part(index: &IndexFacts<'_>, args: &[Argument]) -> Option<String> {
+    let definition = index_definition(index);
     match int(args, 1) {
         0 if args.get(2) == Some(&Argument::Bool(true)) => {
             Some(definition.replacen(" ON public.", " ON ", 1))
@@ -319,8 +363,8 @@ fn index_part(table: &Relation, args: &[Argument]) -> Option<String> {
         0 => Some(definition),
         position => {
             let position = usize::try_from(position).ok()?.checked_sub(1)?;
-            let column = table.primary_key()?.get(position)?;
-            Some(quoted(&table.columns[*column].name))
+            let column = index.columns.get(position)?;
+            Some(quoted(&index.table.columns[*column].name))
         }
     }
 }

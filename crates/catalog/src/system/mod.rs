@@ -12,11 +12,13 @@ mod empty;
 mod functions;
 mod information_schema;
 mod instance;
+mod keys;
 mod lookup;
 mod names;
 mod oids;
 mod overviews;
 mod rows;
+mod sequences;
 mod session;
 mod snapshots;
 mod types;
@@ -161,6 +163,7 @@ static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
         instance::relations(),
         overviews::relations(),
         snapshots::relations(),
+        sequences::relations(),
         session::relations(),
         information_schema::relations(),
         empty::relations(),

@@ -3,6 +3,7 @@
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::class::NAMESPACES;
+use super::keys::indexes;
 use super::oids::{self, ARRAY_IN, OWNER};
 use super::types::{TYPES, format_type, type_by_name, type_of};
 use super::{ROLE, system_relation, system_relations};
@@ -86,10 +87,11 @@ fn relation(catalog: &Catalog, schema: Option<&str>, name: &str) -> Option<i64> 
     let system = system_relation(schema, name).map(|relation| relation.oid);
     let public = schema.is_none_or(|schema| schema == "public");
     let relation = || catalog.find(name).map(|relation| oids::of_relation(relation));
-    let mut keyed = catalog.relations().filter(|relation| relation.primary_key().is_some());
-    let mut index =
-        || keyed.find(|relation| oids::key_name(relation) == name).map(|relation| oids::of_index(relation));
-    system.or_else(|| relation().or_else(&mut index).filter(|_| public))
+    let index = || {
+        let all = catalog.relations().flat_map(|relation| indexes(relation));
+        all.into_iter().find(|index| index.name == name).map(|index| index.oid)
+    };
+    system.or_else(|| relation().or_else(index).filter(|_| public))
 }
 
 /// The name of a relation or index, with its schema where that must be said.
@@ -101,7 +103,7 @@ fn relation_name(catalog: &Catalog, oid: i64) -> Option<String> {
         });
     }
     let name = oids::relation(catalog, oid).map(|relation| relation.name.clone());
-    let name = name.or_else(|| oids::keyed(catalog, oid).map(oids::key_name))?;
+    let name = name.or_else(|| oids::index(catalog, oid).map(|index| index.name))?;
     Some(quoted(&name))
 }
 

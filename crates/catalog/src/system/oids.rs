@@ -1,8 +1,13 @@
 //! Which OID stands for what. Those of users' objects follow from their identities, so that they stay the same.
 
+use springtide_types::RelationId;
+
+use super::keys::{IndexFacts, indexes};
 use crate::{Catalog, Function, Relation};
 
 pub(super) const PG_CATALOG: i64 = 11;
+/// The catalogue of relations.
+pub(super) const PG_CLASS: i64 = 1_259;
 pub(super) const PUBLIC: i64 = 2200;
 pub(super) const INFORMATION_SCHEMA: i64 = 13_000;
 pub(super) const SPRINGTIDE_CATALOG: i64 = 14_000;
@@ -24,6 +29,10 @@ const FIRST_USER: i64 = 16_384;
 const KINDS: i64 = 4;
 /// Past all others, since there may be one per column.
 const FIRST_DEFAULT: i64 = 1 << 30;
+/// Past those: constraints and indexes other than primary keys.
+const FIRST_RULE: i64 = 3 << 30;
+/// OIDs set apart for the constraints and indexes of a table.
+const MOST_RULES: i64 = 512;
 /// As PostgreSQL limits it.
 const MOST_COLUMNS: i64 = 1600;
 
@@ -56,23 +65,28 @@ pub(super) fn of_function(function: &Function) -> i64 {
     oid(function.id.0, 3)
 }
 
-/// The table or view of an OID.
-pub(super) fn relation(catalog: &Catalog, oid: i64) -> Option<&Relation> {
-    catalog.relations().map(AsRef::as_ref).find(|relation| of_relation(relation) == oid)
+/// The OID of the constraint of a number in a table.
+pub(super) fn of_rule(relation: &Relation, number: u64) -> i64 {
+    FIRST_RULE + relation.id.0 as i64 * MOST_RULES + 2 * number as i64
 }
 
-/// The table whose primary key an OID stands for, as an index or as a constraint.
-pub(super) fn keyed(catalog: &Catalog, oid: i64) -> Option<&Relation> {
-    let mut keyed = catalog.relations().filter(|relation| relation.primary_key().is_some());
-    keyed.find(|relation| [of_index(relation), of_constraint(relation)].contains(&oid)).map(AsRef::as_ref)
+/// The OID of the index of a number in a table.
+pub(super) fn of_rule_index(relation: &Relation, number: u64) -> i64 {
+    of_rule(relation, number) + 1
+}
+
+/// The table or view of an OID.
+pub(super) fn relation(catalog: &Catalog, oid: i64) -> Option<&Relation> {
+    let identity = u64::try_from(oid - FIRST_USER).ok().filter(|offset| offset % KINDS as u64 == 0)?;
+    catalog.by_id(RelationId(identity / KINDS as u64)).map(AsRef::as_ref)
+}
+
+/// The index of an OID.
+pub(super) fn index(catalog: &Catalog, oid: i64) -> Option<IndexFacts<'_>> {
+    catalog.relations().flat_map(|relation| indexes(relation)).find(|index| index.oid == oid)
 }
 
 /// The function of an OID.
 pub(super) fn function(catalog: &Catalog, oid: i64) -> Option<&Function> {
     catalog.all_functions().find(|function| of_function(function) == oid)
-}
-
-/// The name of the index of a primary key, which is also that of the constraint.
-pub(super) fn key_name(relation: &Relation) -> String {
-    format!("{}_pkey", relation.name)
 }

@@ -1,7 +1,7 @@
 //! Relations by kind, with names instead of OIDs: `pg_tables`, `pg_views`, `pg_matviews`, `pg_indexes`.
 
 use super::definitions::{index_definition, view_definition};
-use super::oids::key_name;
+use super::keys::{IndexFacts, indexes};
 use super::rows::Row;
 use super::{ROLE, Rows, SystemRelation, system_relations};
 use crate::{Catalog, Relation, RelationKind};
@@ -32,7 +32,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             "pg_indexes",
             12_043,
             "schemaname name, tablename name, indexname name, tablespace name, indexdef text",
-            Rows::Catalog(indexes),
+            Rows::Catalog(all_indexes),
         ),
     ]
 }
@@ -45,7 +45,7 @@ fn tables(catalog: &Catalog) -> Vec<Row> {
     let of_kind = catalog.relations().filter(|it| matches!(it.kind, RelationKind::Table { .. }));
     let own = of_kind.map(|table| {
         let row = named("public", "tablename", &table.name);
-        row.set("hasindexes", table.primary_key().is_some())
+        row.set("hasindexes", !indexes(table).is_empty())
     });
     let system = system_relations().iter().filter(|relation| relation.kind == "r");
     let system = system.map(|relation| named(relation.schema, "tablename", relation.name));
@@ -72,12 +72,12 @@ fn materialized_views(catalog: &Catalog) -> Vec<Row> {
     of_kind.map(|view| row(view)).collect()
 }
 
-fn indexes(catalog: &Catalog) -> Vec<Row> {
-    let keyed = catalog.relations().filter(|relation| relation.primary_key().is_some());
-    let row = |table: &Relation| {
-        named("public", "tablename", &table.name)
-            .set("indexname", key_name(table))
-            .set("indexdef", index_definition(table))
+fn all_indexes(catalog: &Catalog) -> Vec<Row> {
+    let all = catalog.relations().flat_map(|relation| indexes(relation));
+    let row = |index: IndexFacts<'_>| {
+        named("public", "tablename", &index.table.name)
+            .set("indexname", index.name.as_str())
+            .set("indexdef", index_definition(&index))
     };
-    keyed.map(|table| row(table)).collect()
+    all.map(row).collect()
 }

@@ -8,6 +8,7 @@ use springtide_types::{Result, SqlType};
 
 use super::rows::{Row, Value};
 use super::{Rows, Snapshot, SystemRelation, type_name};
+use crate::SessionSequences;
 
 /// A session as the queries that ask about it see it.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,8 @@ pub struct SessionFacts {
     pub snapshots: Arc<[Snapshot]>,
     /// Where `set_config` puts what it is asked for; `None` where nothing can be set.
     pub requests: Option<Arc<dyn SettingRequests>>,
+    /// The numbers that it took from sequences.
+    pub sequences: Arc<SessionSequences>,
 }
 
 /// A run-time parameter.

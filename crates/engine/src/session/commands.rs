@@ -32,7 +32,7 @@ impl Session {
             Control::Release(name) => self.release(&name),
             Control::RollbackTo(name) => self.roll_back_to(&name),
             Control::Prepare { name, types, statement: prepared } => {
-                self.prepare_named(name, &types, *prepared, &statement.text)
+                self.prepare_named(name, &types, *prepared, (&statement.text, statement.overriding))
             }
             Control::Execute(_) => Err(SqlError::internal("EXECUTE is run as what it executes")),
             Control::Deallocate(name) => self.deallocate(name.as_deref()),
@@ -68,6 +68,7 @@ impl Session {
                 self.settings.reset_all();
                 self.deallocate(None)?;
                 self.close_cursors(None)?;
+                self.sequences.forget();
                 Ok(Response::complete("DISCARD ALL"))
             }
             Control::Show { name } if name == SNAPSHOTS => {
@@ -102,6 +103,10 @@ impl Session {
                     dropped => dropped?,
                 }
                 Ok(Response::complete("DROP SNAPSHOT"))
+            }
+            Control::DiscardSequences => {
+                self.sequences.forget();
+                Ok(Response::complete("DISCARD SEQUENCES"))
             }
             Control::Ignore { tag } => Ok(Response::complete(tag)),
         }

@@ -36,12 +36,12 @@ impl Session {
     }
 
     async fn finish_copy(&mut self, copy: CopyIn) -> Result<usize> {
-        let shared = self.shared.clone();
+        let (shared, planner) = (self.shared.clone(), self.planner());
         if let State::Open(block) = &mut self.state {
-            return copy.finish(&shared.planner, &mut block.transaction).await;
+            return copy.finish(&planner, &mut block.transaction).await;
         }
         let mut transaction = Transaction::begin(&shared.reads);
-        let rows = copy.finish(&shared.planner, &mut transaction).await?;
+        let rows = copy.finish(&planner, &mut transaction).await?;
         match shared.commit(transaction, &shared.turns.together(), self.settings.acknowledged()).await {
             Ok(_) => Ok(rows),
             // Rows that are only inserted depend on nothing but their table.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use springtide_catalog::system::CursorFacts;
-use springtide_sql::Statement;
 use springtide_sql::sqlparser::ast;
+use springtide_sql::{Overriding, Statement};
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::cursor::Cursor;
@@ -89,8 +89,12 @@ impl Session {
             let message = format!("cursor \"{name}\" already exists");
             return Err(SqlError::new(SqlState::DUPLICATE_CURSOR, message));
         }
-        let query =
-            Statement { ast: ast::Statement::Query(query), text: text.to_owned(), copy_options: Vec::new() };
+        let query = Statement {
+            ast: ast::Statement::Query(query),
+            text: text.to_owned(),
+            copy_options: Vec::new(),
+            overriding: Overriding::No,
+        };
         let prepared = self.prepare_now(&query, &[])?;
         let in_block = self.require_block("DECLARE CURSOR").is_ok();
         let Response::Rows { columns, batches, .. } = self.run_prepared(&prepared, Vec::new()).await? else {

@@ -8,8 +8,8 @@ use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use springtide_catalog::Column;
 use springtide_catalog::system::StatementFacts;
-use springtide_sql::Statement;
 use springtide_sql::sqlparser::ast::{self, Expr, SelectItem};
+use springtide_sql::{Overriding, Statement};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use super::{Session, scalar};
@@ -107,10 +107,11 @@ impl Session {
         name: String,
         types: &[Option<SqlType>],
         statement: ast::Statement,
-        text: &str,
+        (text, overriding): (&str, Overriding),
     ) -> Result<Response> {
         self.statements.check_name_is_free(&name)?;
-        let statement = Statement { ast: statement, text: text.to_owned(), copy_options: Vec::new() };
+        let statement =
+            Statement { ast: statement, text: text.to_owned(), copy_options: Vec::new(), overriding };
         let prepared = self.prepare_now(&statement, types)?;
         self.statements.insert(name, Some(Arc::new(prepared)), text, true);
         Ok(Response::complete("PREPARE"))

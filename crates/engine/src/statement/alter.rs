@@ -5,16 +5,18 @@ use std::sync::Arc;
 use springtide_catalog::{Catalog, Default, Function, Relation, RelationKind};
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, Expr, Ident, ObjectName, RenameTableNameKind,
+    AlterColumnOperation, AlterTable, AlterTableOperation, DropBehavior, Expr, Ident, ObjectName,
+    RenameTableNameKind,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
-use super::{Context, ast, column_position, storage_options};
+use super::rules::{self, Declared};
+use super::{Context, ast, column_position, reshape, storage_options};
 use crate::notice::Notice;
 use crate::response::Response;
 use crate::transaction::Transaction;
 
-pub(super) fn alter(
+pub(super) async fn alter(
     context: &mut Context<'_>,
     transaction: &mut Transaction,
     alter: &AlterTable,
@@ -35,16 +37,58 @@ pub(super) fn alter(
             AlterTableOperation::RenameTable {
                 table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
             } => rename(context.planner, &mut catalog, &relation, new)?,
+            AlterTableOperation::RenameColumn { .. } if relation.kind_name() == "sequence" => {
+                let message = format!("cannot rename columns of sequence \"{name}\"");
+                return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+            }
             AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
                 rename_column(&mut catalog, &relation, old_column_name, new_column_name)?;
             }
-            AlterTableOperation::AlterColumn { column_name, op } => {
-                let default = match op {
-                    AlterColumnOperation::SetDefault { value } => Some(value),
-                    AlterColumnOperation::DropDefault => None,
-                    other => return Err(SqlError::unsupported(format!("ALTER COLUMN ... {other}"))),
-                };
-                set_default(context.planner, &mut catalog, &relation, column_name, default)?;
+            AlterTableOperation::AlterColumn { column_name, op } => match op {
+                AlterColumnOperation::SetDefault { value } => {
+                    set_default(context.planner, &mut catalog, &relation, column_name, Some(value))?;
+                }
+                AlterColumnOperation::DropDefault => {
+                    set_default(context.planner, &mut catalog, &relation, column_name, None)?;
+                }
+                AlterColumnOperation::SetNotNull => {
+                    let (mut changed, column) = table_column(&relation, column_name)?;
+                    rules::set_not_null(&mut changed, column, &transaction.rows(relation.id).await?)?;
+                    catalog.replace(changed);
+                }
+                AlterColumnOperation::DropNotNull => {
+                    drop_not_null(&mut catalog, &relation, column_name)?;
+                }
+                AlterColumnOperation::SetDataType { data_type, using, .. } => {
+                    check_is_table(&relation)?;
+                    let new = (column_name, data_type, using.as_ref());
+                    reshape::set_type(context, transaction, &mut catalog, &relation, new).await?;
+                }
+                other => return Err(SqlError::unsupported(format!("ALTER COLUMN ... {other}"))),
+            },
+            AlterTableOperation::AddColumn { if_not_exists, column_def, .. } => {
+                check_is_table(&relation)?;
+                let column = (column_def, *if_not_exists);
+                reshape::add_column(context, transaction, &mut catalog, &relation, column).await?;
+            }
+            AlterTableOperation::DropColumn { column_names, if_exists, drop_behavior, .. } => {
+                check_is_table(&relation)?;
+                let cascade = matches!(drop_behavior, Some(DropBehavior::Cascade));
+                for column in column_names {
+                    let relation = catalog.get(&name)?.clone();
+                    let column = (column, *if_exists, cascade);
+                    reshape::drop_column(context, transaction, &mut catalog, &relation, column).await?;
+                }
+            }
+            AlterTableOperation::AddConstraint { constraint, not_valid: false } => {
+                check_is_table(&relation)?;
+                let declared = Declared::of_table(constraint)?;
+                rules::add(context.planner, transaction, &mut catalog, relation.id, &declared).await?;
+            }
+            AlterTableOperation::DropConstraint { if_exists, name, drop_behavior } => {
+                check_is_table(&relation)?;
+                let cascade = matches!(drop_behavior, Some(DropBehavior::Cascade));
+                drop_constraint(context, &mut catalog, &relation, &ast::fold(name), (*if_exists, cascade))?;
             }
             other => return Err(SqlError::unsupported(format!("ALTER TABLE ... {other}"))),
         }
@@ -58,6 +102,9 @@ fn rename(planner: &Planner, catalog: &mut Catalog, relation: &Relation, new: &O
     let new = springtide_sql::object_name(new)?;
     let functions = functions_naming(catalog, relation)?;
     catalog.rename(relation, &new)?;
+    if matches!(relation.kind, RelationKind::Sequence { .. }) {
+        rename_in_defaults(catalog, relation, &new);
+    }
     let failed = |what: String, error: SqlError| {
         let message = format!("cannot rename {} because {what} names it", relation.description());
         SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
@@ -79,13 +126,97 @@ fn rename(planner: &Planner, catalog: &mut Catalog, relation: &Relation, new: &O
             }
             RelationKind::MaterializedView { query, plan } => renamed(query, &relation.name, &new)
                 .map(|query| RelationKind::MaterializedView { query, plan: plan.clone() }),
-            RelationKind::Table { .. } => continue,
+            RelationKind::Table { .. } | RelationKind::Sequence { .. } => continue,
         };
         let kind = kind.map_err(|error| failed(view.description(), error))?;
         catalog.replace(Relation { kind, ..view.as_ref().clone() });
     }
     for view in dependents.iter().rev() {
         check_unchanged(planner, catalog, view).map_err(|error| failed(view.description(), error))?;
+    }
+    Ok(())
+}
+
+/// A sequence goes on being the DEFAULT of columns under its new name.
+fn rename_in_defaults(catalog: &mut Catalog, sequence: &Relation, new: &str) {
+    let [before, after] = [&sequence.name, new].map(|name| springtide_sql::next_number(name).to_string());
+    for table in catalog.relations().cloned().collect::<Vec<_>>() {
+        if table.columns.iter().any(|column| column.draws_from(sequence.id)) {
+            let mut table = table.as_ref().clone();
+            for default in table.columns.iter_mut().filter_map(|column| column.default.as_mut()) {
+                default.expr = default.expr.replace(&before, &after);
+            }
+            catalog.replace(table);
+        }
+    }
+}
+
+/// Fails with `42809` unless a relation is a table.
+fn check_is_table(relation: &Relation) -> Result<()> {
+    if matches!(relation.kind, RelationKind::Table { .. }) {
+        return Ok(());
+    }
+    let message = format!("\"{}\" is not a table", relation.name);
+    Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message))
+}
+
+/// A table to be changed, and the position of a column of it.
+fn table_column(relation: &Relation, column: &Ident) -> Result<(Relation, usize)> {
+    check_is_table(relation)?;
+    Ok((relation.clone(), column_position(relation, column)?))
+}
+
+/// DROP NOT NULL. What a materialized view made of the column was made knowing that it holds no NULL.
+fn drop_not_null(catalog: &mut Catalog, relation: &Relation, column: &Ident) -> Result<()> {
+    let (mut changed, position) = table_column(relation, column)?;
+    let name = &relation.columns[position].name;
+    if relation.primary_key().is_some_and(|key| key.contains(&position)) {
+        let message = format!("column \"{name}\" is in a primary key");
+        return Err(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message));
+    }
+    if relation.columns[position].identity().is_some() {
+        let message = format!("column \"{name}\" of relation \"{}\" is an identity column", relation.name);
+        return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
+    }
+    if !relation.columns[position].nullable {
+        let dependents = catalog.dependents(relation.id);
+        let mut maintained = dependents.iter().rev();
+        let maintained = maintained.find(|view| matches!(view.kind, RelationKind::MaterializedView { .. }));
+        if let Some(view) = maintained {
+            let message = format!("cannot drop NOT NULL of column {name} of {}", relation.description());
+            let detail = format!("{} depends on {}", view.description(), relation.description());
+            return Err(SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
+                .with_detail(detail)
+                .with_hint("Drop the materialized views that read the table first."));
+        }
+        changed.columns[position].nullable = true;
+    }
+    if let RelationKind::Table { rules, .. } = &mut changed.kind {
+        rules.not_null.retain(|column| *column != position);
+    }
+    catalog.replace(changed);
+    Ok(())
+}
+
+fn drop_constraint(
+    context: &mut Context<'_>,
+    catalog: &mut Catalog,
+    table: &Relation,
+    name: &str,
+    (if_exists, cascade): (bool, bool),
+) -> Result<()> {
+    match rules::drop(catalog, table, name, cascade)? {
+        Some(cascaded) => {
+            let notices = cascaded.into_iter().map(|what| format!("drop cascades to {what}"));
+            context.notices.extend(notices.map(Notice::new));
+        }
+        None => {
+            let message = format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name);
+            if !if_exists {
+                return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
+            }
+            context.notices.push(Notice::new(format!("{message}, skipping")));
+        }
     }
     Ok(())
 }
@@ -146,7 +277,14 @@ fn rename_column(catalog: &mut Catalog, relation: &Relation, old: &Ident, new: &
             .with_hint("Drop these objects, rename the column, and create them again."));
     }
     let mut relation = relation.clone();
-    relation.columns[position].name = new;
+    relation.columns[position].name.clone_from(&new);
+    if let RelationKind::Table { rules, .. } = &mut relation.kind {
+        for check in rules.checks.iter_mut().filter(|check| check.columns.contains(&position)) {
+            let mut expr = ast::parse_expr(&check.expr)?;
+            springtide_sql::rename_column(&mut expr, &old, &ast::quoted(&new));
+            check.expr = expr.to_string();
+        }
+    }
     catalog.replace(relation);
     Ok(())
 }
@@ -164,8 +302,13 @@ fn set_default(
     }
     let position = column_position(relation, column)?;
     let mut relation = relation.clone();
+    let table = relation.name.clone();
     let column = &mut relation.columns[position];
-    column.default = default.map(|expr| Default { expr: expr.to_string(), functions: Vec::new() });
+    if column.identity().is_some() {
+        let message = format!("column \"{}\" of relation \"{table}\" is an identity column", column.name);
+        return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
+    }
+    column.default = default.map(|expr| Default::expression(expr.to_string()));
     super::ddl::check_defaults(planner, catalog, std::slice::from_mut(column))?;
     catalog.replace(relation);
     Ok(())

@@ -3,7 +3,8 @@
 use springtide_catalog::Column;
 use springtide_sql::parser;
 use springtide_sql::sqlparser::ast::{
-    CastKind, Expr, Ident, Query, Select, SelectItem, SetExpr, TableWithJoins, Value, ValueWithSpan,
+    CastKind, DataType, Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableWithJoins, Value,
+    ValueWithSpan,
 };
 use springtide_types::{Result, SqlError, SqlType};
 
@@ -48,6 +49,16 @@ pub(super) fn parse_expr(sql: &str) -> Result<Expr> {
     parser(sql)?.parse_expr().map_err(|error| SqlError::internal(error.to_string()))
 }
 
+/// A name, perhaps with a schema.
+pub(super) fn parse_name(sql: &str) -> Result<ObjectName> {
+    parser(sql)?.parse_object_name(false).map_err(|error| SqlError::internal(error.to_string()))
+}
+
+/// A type by its name.
+pub(super) fn parse_type(sql: &str) -> Result<DataType> {
+    parser(sql)?.parse_data_type().map_err(|error| SqlError::internal(error.to_string()))
+}
+
 /// What stands for the value of a column in an assignment: a string literal takes the column's type, as
 /// PostgreSQL's literals of unknown type do, and DEFAULT takes the column's default.
 pub(crate) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
@@ -69,9 +80,7 @@ pub(crate) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
 
 /// `expr::sql_type`
 pub(crate) fn cast_to(expr: Expr, sql_type: SqlType) -> Result<Expr> {
-    let data_type = parser(&sql_type.to_string())?
-        .parse_data_type()
-        .map_err(|error| SqlError::internal(error.to_string()))?;
+    let data_type = parse_type(&sql_type.to_string())?;
     let (kind, expr) = (CastKind::DoubleColon, Box::new(expr));
     Ok(Expr::Cast { kind, expr, data_type, array: false, format: None })
 }

@@ -29,7 +29,7 @@ pub(super) fn bind(planner: &Planner, catalog: &Catalog, statement: &Statement) 
     };
     match (source, target, *to) {
         (CopySource::Table { table_name, columns }, CopyTarget::Stdin, false) => {
-            let table = Target::find(catalog, table_name, "copy to")?;
+            let table = Target::find(planner, catalog, table_name, "copy to")?;
             let columns = match columns.as_slice() {
                 [] => (0..table.columns.len()).collect(),
                 names => super::column_positions(&table, names)?,
@@ -75,6 +75,10 @@ fn out(planner: &Planner, catalog: &Catalog, query: &Query, statement: &Statemen
 /// `SELECT columns FROM relation`, of what has rows of its own.
 fn rows_of(catalog: &Catalog, name: &ObjectName, columns: &[Ident]) -> Result<Query> {
     let relation = catalog.get(&springtide_sql::object_name(name)?)?;
+    if let RelationKind::Sequence { .. } = &relation.kind {
+        let message = format!("cannot copy from sequence \"{}\"", relation.name);
+        return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+    }
     if matches!(relation.kind, RelationKind::View { .. }) {
         let message = format!("cannot copy from view \"{}\"", relation.name);
         return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)

@@ -114,7 +114,9 @@ impl CopyIn {
         }
         self.finish_batch()?;
         let Copy { table, columns, .. } = &self.copy;
-        super::insert::write_batches(planner, transaction, table, columns, &self.batches).await
+        let rows = super::insert::write_batches(planner, transaction, table, columns, &self.batches).await?;
+        super::references::follow(planner, transaction).await?;
+        Ok(rows)
     }
 
     fn take_rows(&mut self) -> Result<()> {

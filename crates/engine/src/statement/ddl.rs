@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::new_empty_array;
-use springtide_catalog::{Catalog, Column, Default, Relation, RelationKind};
+use springtide_catalog::{Catalog, Column, DefaultKind, Relation, RelationKind, Rules};
 use springtide_sql::sqlparser::ast::{
-    ColumnDef, ColumnOption, CreateTable, CreateTableOptions, CreateView, Expr, IndexColumn, ObjectName,
-    ObjectType, Query, SetExpr, TableConstraint, ViewColumnDef,
+    CreateTable, CreateTableOptions, CreateView, ObjectName, ObjectType, Query, SetExpr, ViewColumnDef,
 };
 use springtide_sql::{BoundQuery, Planner};
 use springtide_types::{Result, SqlError, SqlState};
@@ -14,7 +13,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use super::query::Select;
 use super::storage_options::StorageOptions;
 use super::target::Target;
-use super::{Context, ast, replace_view};
+use super::{Context, ast, declaration, indexes, replace_view};
 use crate::notice::Notice;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -34,29 +33,25 @@ pub(super) async fn create_table(
     catalog.check_name_is_free(&name)?;
     refuse_unsupported(create)?;
     let options = StorageOptions::of_table(&create.table_options)?;
-    let (columns, primary_key, query) = match &create.query {
-        None => {
-            let (mut columns, primary_key) = declared_columns(&name, create)?;
-            check_defaults(context.planner, &catalog, &mut columns)?;
-            (columns, primary_key, None)
-        }
-        Some(query) => {
-            let select = Select::bind(context.planner, &transaction.query_catalog(), query, &[])?;
-            (select.table_columns(), None, Some(select))
-        }
-    };
-    check_column_names(&columns)?;
-    let kind = RelationKind::Table { primary_key, append_only: options.append_only.unwrap_or(false) };
-    let (id, history) = (catalog.next_id(), options.history.unwrap_or_default());
-    let (depends_on, functions) = (Vec::new(), Vec::new());
-    let table = catalog.create(Relation { id, name, columns, kind, depends_on, functions, history })?;
-    let Some(select) = query else {
+    let Some(query) = &create.query else {
+        let history = options.history.unwrap_or_default();
+        let declared = declaration::declared(context, &mut catalog, &name, create)?;
+        let append_only = options.append_only.unwrap_or(false);
+        declaration::create(context.planner, &mut catalog, name, declared, (append_only, history))?;
         transaction.set_catalog(catalog);
         return Ok(Response::complete("CREATE TABLE"));
     };
+    let select = Select::bind(context.planner, &transaction.query_catalog(), query, &[])?;
+    let columns = select.table_columns();
+    check_column_names(&columns)?;
+    let append_only = options.append_only.unwrap_or(false);
+    let kind = RelationKind::Table { primary_key: None, append_only, rules: Rules::default() };
+    let (id, history) = (catalog.next_id(), options.history.unwrap_or_default());
+    let (depends_on, functions) = (Vec::new(), Vec::new());
+    let table = catalog.create(Relation { id, name, columns, kind, depends_on, functions, history })?;
     let batches = select.collect(context.planner, transaction, &[]).await?;
+    let table = Target::new(context.planner, &catalog, table)?;
     transaction.set_catalog(catalog);
-    let table = Target::new(table);
     let count = super::insert::write_all(context.planner, transaction, &table, &batches).await?;
     Ok(Response::complete(format!("SELECT {count}")))
 }
@@ -166,6 +161,8 @@ pub(super) fn drop(
         ObjectType::Table => "table",
         ObjectType::View => "view",
         ObjectType::MaterializedView => "materialized view",
+        ObjectType::Sequence => "sequence",
+        ObjectType::Index => return drop_indexes(context, transaction, names, (if_exists, cascade)),
         other => return Err(SqlError::unsupported(format!("DROP {other}"))),
     };
     let mut catalog = transaction.catalog();
@@ -188,13 +185,26 @@ pub(super) fn drop(
     }
     if !ids.is_empty() {
         let dropped = catalog.drop(&ids, cascade)?;
-        for relation in dropped.iter().filter(|relation| !ids.contains(&relation.id)) {
-            let message = format!("drop cascades to {} {}", relation.kind_name(), relation.name);
-            context.notices.push(Notice::new(message));
+        for what in &dropped.cascaded {
+            context.notices.push(Notice::new(format!("drop cascades to {what}")));
         }
         transaction.set_catalog(catalog);
     }
     Ok(Response::complete(format!("DROP {}", kind.to_uppercase())))
+}
+
+fn drop_indexes(
+    context: &mut Context<'_>,
+    transaction: &mut Transaction,
+    names: &[ObjectName],
+    how: (bool, bool),
+) -> Result<Response> {
+    let mut catalog = transaction.catalog();
+    for name in names {
+        indexes::drop(context, &mut catalog, &springtide_sql::object_name(name)?, how)?;
+    }
+    transaction.set_catalog(catalog);
+    Ok(Response::complete("DROP INDEX"))
 }
 
 fn check_kind(relation: &Relation, kind: &str) -> Result<()> {
@@ -211,7 +221,7 @@ fn check_kind(relation: &Relation, kind: &str) -> Result<()> {
     Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(hint))
 }
 
-fn skipping_existing(name: &str) -> Notice {
+pub(super) fn skipping_existing(name: &str) -> Notice {
     let mut notice = Notice::new(format!("relation \"{name}\" already exists, skipping"));
     notice.error.sqlstate = SqlState::DUPLICATE_TABLE;
     notice
@@ -224,8 +234,6 @@ fn refuse_unsupported(create: &CreateTable) -> Result<()> {
         "CREATE OR REPLACE TABLE"
     } else if create.external {
         "CREATE EXTERNAL TABLE"
-    } else if create.like.is_some() {
-        "CREATE TABLE ... LIKE"
     } else if create.inherits.is_some() {
         "CREATE TABLE ... INHERITS"
     } else if create.partition_by.is_some() || create.partition_of.is_some() {
@@ -238,73 +246,7 @@ fn refuse_unsupported(create: &CreateTable) -> Result<()> {
     Err(SqlError::unsupported(construct))
 }
 
-fn declared_columns(table: &str, create: &CreateTable) -> Result<(Vec<Column>, Option<Vec<usize>>)> {
-    let mut columns = Vec::new();
-    let mut keys = Vec::new();
-    for (position, definition) in create.columns.iter().enumerate() {
-        let (column, is_key) = declared_column(definition)?;
-        columns.push(column);
-        if is_key {
-            keys.push(vec![position]);
-        }
-    }
-    for constraint in &create.constraints {
-        keys.push(table_key(constraint, &columns)?);
-    }
-    if keys.len() > 1 {
-        let message = format!("multiple primary keys for table \"{table}\" are not allowed");
-        return Err(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message));
-    }
-    let key = keys.pop();
-    for column in key.iter().flatten() {
-        columns[*column].nullable = false;
-    }
-    Ok((columns, key))
-}
-
-fn declared_column(definition: &ColumnDef) -> Result<(Column, bool)> {
-    let name = ast::fold(&definition.name);
-    let sql_type = springtide_sql::sql_type(&definition.data_type)?;
-    let mut column = Column { name, sql_type, nullable: true, default: None };
-    let mut is_key = false;
-    for option in &definition.options {
-        match &option.option {
-            ColumnOption::Null => {}
-            ColumnOption::NotNull => column.nullable = false,
-            ColumnOption::Default(expr) => {
-                column.default = Some(Default { expr: expr.to_string(), functions: Vec::new() });
-            }
-            ColumnOption::PrimaryKey(_) => is_key = true,
-            other => return Err(SqlError::unsupported(format!("the column constraint {other}"))),
-        }
-    }
-    Ok((column, is_key))
-}
-
-fn table_key(constraint: &TableConstraint, columns: &[Column]) -> Result<Vec<usize>> {
-    let TableConstraint::PrimaryKey(key) = constraint else {
-        return Err(SqlError::unsupported(format!("the table constraint {constraint}")));
-    };
-    let mut positions = Vec::new();
-    for IndexColumn { column, .. } in &key.columns {
-        let Expr::Identifier(ident) = &column.expr else {
-            return Err(SqlError::unsupported("a PRIMARY KEY on an expression"));
-        };
-        let name = ast::fold(ident);
-        let position = columns.iter().position(|column| column.name == name).ok_or_else(|| {
-            let message = format!("column \"{name}\" named in key does not exist");
-            SqlError::new(SqlState::UNDEFINED_COLUMN, message)
-        })?;
-        if positions.contains(&position) {
-            let message = format!("column \"{name}\" appears twice in primary key constraint");
-            return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
-        }
-        positions.push(position);
-    }
-    Ok(positions)
-}
-
-fn check_column_names(columns: &[Column]) -> Result<()> {
+pub(super) fn check_column_names(columns: &[Column]) -> Result<()> {
     for (position, column) in columns.iter().enumerate() {
         if columns[..position].iter().any(|other| other.name == column.name) {
             let message = format!("column \"{}\" specified more than once", column.name);
@@ -328,6 +270,7 @@ fn check_default_type(bound: &BoundQuery, column: &Column) -> Result<()> {
 /// that it calls.
 pub(super) fn check_defaults(planner: &Planner, catalog: &Catalog, columns: &mut [Column]) -> Result<()> {
     for column in columns {
+        name_sequences(catalog, column)?;
         let bound = super::insert::bind_default(planner, catalog, column)?;
         let Some(bound) = bound else { continue };
         check_default_type(&bound, column)?;
@@ -335,5 +278,28 @@ pub(super) fn check_defaults(planner: &Planner, catalog: &Catalog, columns: &mut
             default.functions = bound.functions().to_vec();
         }
     }
+    Ok(())
+}
+
+/// Notes which sequences a DEFAULT takes numbers of.
+fn name_sequences(catalog: &Catalog, column: &mut Column) -> Result<()> {
+    let Some(default) = column.default.as_mut().filter(|default| !default.kind.is_identity()) else {
+        return Ok(());
+    };
+    let mut expr = ast::parse_expr(&default.expr)?;
+    let names = springtide_sql::name_sequences(&mut expr);
+    if names.is_empty() {
+        return Ok(());
+    }
+    default.sequences.clear();
+    for name in &names {
+        let name = springtide_sql::object_name(&ast::parse_name(name)?)?;
+        let sequence = catalog.get(&name)?;
+        default.sequences.push(sequence.id);
+    }
+    if springtide_sql::is_next_number(&expr) {
+        default.kind = DefaultKind::Next;
+    }
+    default.expr = expr.to_string();
     Ok(())
 }

@@ -1,16 +1,17 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
-use arrow::compute::concat;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
+use arrow::compute::concat_batches;
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use springtide_catalog::{Catalog, Column, Relation};
+use springtide_catalog::{Catalog, Column, Default, DefaultKind, Relation};
 use springtide_sql::sqlparser::ast::{
     Expr, Insert as InsertAst, Query, SelectItem, SetExpr, TableObject, UnaryOperator, Value, ValueWithSpan,
     Values,
 };
-use springtide_sql::{BoundQuery, Planner};
-use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
+use springtide_sql::{BoundQuery, Overriding, Planner};
+use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
 use super::ast;
 use super::query::Select;
@@ -27,6 +28,8 @@ pub(crate) struct Insert {
     /// The table's columns that the source gives, in its order.
     columns: Vec<usize>,
     source: Source,
+    /// Those of the columns whose values are not taken, since OVERRIDING USER VALUE says so.
+    overridden: Vec<usize>,
     upsert: Option<Upsert>,
     returning: Option<Returning>,
     /// Types of the parameters, in order.
@@ -37,7 +40,7 @@ pub(crate) struct Insert {
 enum Source {
     /// VALUES of literals and parameters: needs no query.
     Constants(Vec<Vec<Cell>>),
-    Query(Select),
+    Query(Box<Select>),
     /// DEFAULT VALUES
     Defaults,
 }
@@ -56,6 +59,7 @@ impl Insert {
         planner: &Planner,
         catalog: &Catalog,
         insert: &InsertAst,
+        overriding: Overriding,
         parameters: &[Option<SqlType>],
     ) -> Result<Insert> {
         if insert.replace_into || insert.overwrite {
@@ -64,9 +68,10 @@ impl Insert {
         let TableObject::TableName(name) = &insert.table else {
             return Err(SqlError::unsupported("INSERT into anything but a table"));
         };
-        let table = Target::find(catalog, name, "insert into")?;
+        let table = Target::find(planner, catalog, name, "insert into")?;
         let mut columns = target_columns(&table, insert)?;
         let (source, mut hints) = bind_source(planner, catalog, &table, &mut columns, insert, parameters)?;
+        let overridden = overridden(&table, &columns, insert.source.as_deref(), overriding)?;
         let qualifier = match &insert.table_alias {
             Some(alias) => alias.alias.clone(),
             None => ast::quoted(&table.name),
@@ -84,7 +89,7 @@ impl Insert {
             Some(returning) => returning.parameters(),
             None => hints.into_iter().map(|known| known.unwrap_or(SqlType::Text)).collect(),
         };
-        Ok(Insert { table, columns, source, upsert, returning, parameters })
+        Ok(Insert { table, columns, source, overridden, upsert, returning, parameters })
     }
 
     pub(crate) fn scanned(&self) -> &[RelationId] {
@@ -111,13 +116,16 @@ impl Insert {
         let mut written = Vec::new();
         for (values, rows) in self.source.values(planner, transaction, self, parameters).await? {
             let catalog = transaction.visible_catalog();
-            let rows = table_rows(planner, catalog, &self.table, &self.columns, &values, rows).await?;
+            let given = self.columns.iter().copied().zip(values);
+            let given = given.filter(|(column, _)| !self.overridden.contains(column));
+            let (columns, values) = given.unzip::<_, _, Vec<usize>, Vec<ArrayRef>>();
+            let rows = table_rows(planner, catalog, &self.table, &columns, &values, rows).await?;
             match &self.upsert {
                 Some(upsert) => {
                     written.extend(upsert.write(planner, transaction, &self.table, rows, parameters).await?);
                 }
                 None => {
-                    transaction.write(&self.table, ZBatch::inserts(rows.clone()), true)?;
+                    self.table.insert(transaction, rows.clone(), true)?;
                     written.push(rows);
                 }
             }
@@ -184,7 +192,7 @@ fn bind_source(
     let select = Select::bind(planner, catalog, &query, &hints)?;
     check_width(columns, Some(select.columns().len()), !insert.columns.is_empty())?;
     let hints = select.parameters().into_iter().map(Some).collect();
-    Ok((Source::Query(select), hints))
+    Ok((Source::Query(Box::new(select)), hints))
 }
 
 /// Whole rows of `table` from values for some of its columns: assignment casts, and defaults for the rest.
@@ -205,7 +213,7 @@ async fn table_rows(
             None => default_values(planner, catalog, column, rows).await?,
         });
     }
-    table.rows(arrays)
+    table.rows(planner, arrays).await
 }
 
 /// Inserts batches that give every column of a table.
@@ -231,13 +239,13 @@ pub(super) async fn write_batches(
     for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
         let catalog = transaction.visible_catalog();
         let rows = table_rows(planner, catalog, table, columns, batch.columns(), batch.num_rows()).await?;
-        inserted.push(ZBatch::inserts(rows));
+        inserted.push(rows);
     }
     // As one, so that keys are compared once and not with those of each batch before.
-    let Some(schema) = inserted.first().map(ZBatch::schema) else { return Ok(0) };
-    let inserted = ZBatch::concat(schema, &inserted);
-    let rows = inserted.len();
-    transaction.write(table, inserted, true)?;
+    let Some(schema) = inserted.first().map(RecordBatch::schema) else { return Ok(0) };
+    let inserted = concat_batches(&schema, &inserted).map_err(super::internal)?;
+    let rows = inserted.num_rows();
+    table.insert(transaction, inserted, true)?;
     Ok(rows)
 }
 
@@ -257,45 +265,92 @@ pub(super) fn bind_default(
     Ok(Some(bound))
 }
 
-async fn default_values(
+/// The values of a column in rows that give none for it.
+pub(super) async fn default_values(
     planner: &Planner,
     catalog: &Catalog,
     column: &Column,
     rows: usize,
 ) -> Result<ArrayRef> {
-    let Some(bound) = bind_default(planner, catalog, column)? else {
+    let Some(default) = &column.default else {
         return Ok(new_null_array(&column.sql_type.arrow(), rows));
     };
-    if rows > 1 && bound.is_volatile() {
-        return volatile_defaults(planner, catalog, column, rows).await;
+    if let Some(sequence) = default.next_of().and_then(|id| catalog.by_id(id)) {
+        let numbers = (0..rows).map(|_| planner.sequences().next(sequence));
+        let numbers: ArrayRef = Arc::new(numbers.collect::<Result<Int64Array>>()?);
+        return Ok(springtide_sql::assign(&[numbers], &[column])?.remove(0));
     }
+    let bound = default_query(planner, catalog, column, default, rows)?;
     let stream = planner.execute(&bound, &HashMap::new(), &[]).await?;
     let batches: Vec<RecordBatch> = stream.try_collect().await?;
-    let one = batches.first().ok_or_else(|| SqlError::internal("a DEFAULT has a value"))?;
-    let one = springtide_sql::assign(one.columns(), &[column])?;
-    ScalarValue::try_from_array(&one[0], 0)
-        .and_then(|value| value.to_array_of_size(rows))
-        .map_err(|error| springtide_plan::sql_error(&error))
+    let first = batches.first().ok_or_else(|| SqlError::internal("a DEFAULT has a value"))?;
+    let values = concat_batches(&first.schema(), &batches).map_err(super::internal)?;
+    Ok(springtide_sql::assign(values.columns(), &[column])?.remove(0))
 }
 
-/// The values of a DEFAULT that is another one for each row.
-async fn volatile_defaults(
+/// The query that computes the DEFAULT of a column for some rows, for each of its own.
+fn default_query(
     planner: &Planner,
     catalog: &Catalog,
     column: &Column,
+    default: &Default,
     rows: usize,
-) -> Result<ArrayRef> {
-    let mut query = ast::parse_query(&format!("SELECT NULL FROM generate_series(1, {rows})"))?;
-    if let Some(select) = ast::body(&mut query) {
-        let default = column.default.as_ref().map_or("NULL", |default| default.expr.as_str());
-        select.projection = vec![SelectItem::UnnamedExpr(ast::assigned(&ast::parse_expr(default)?, column)?)];
+) -> Result<BoundQuery> {
+    let expr = ast::assigned(&ast::parse_expr(&default.expr)?, column)?;
+    let mut query = ast::parse_query(&format!("SELECT 1 FROM generate_series(1, {rows})"))?;
+    let select = ast::body(&mut query).ok_or_else(|| SqlError::internal("a SELECT has a body"))?;
+    if rows == 1 {
+        select.from.clear();
     }
-    let bound = planner.bind(&query, catalog, &[])?;
-    let stream = planner.execute(&bound, &HashMap::new(), &[]).await?;
-    let batches: Vec<RecordBatch> = stream.try_collect().await?;
-    let values = batches.iter().map(|batch| batch.column(0).as_ref()).collect::<Vec<_>>();
-    let values = concat(&values).map_err(|error| springtide_plan::arrow_error(&error))?;
-    Ok(springtide_sql::assign(&[values], &[column])?.remove(0))
+    select.projection = vec![SelectItem::UnnamedExpr(expr)];
+    planner.bind(&query, catalog, &[])
+}
+
+/// The columns whose values OVERRIDING USER VALUE leaves out. Fails with `428C9` if a value is given for a column that is
+/// GENERATED ALWAYS, and nothing says that this is meant.
+fn overridden(
+    table: &Relation,
+    columns: &[usize],
+    source: Option<&Query>,
+    overriding: Overriding,
+) -> Result<Vec<usize>> {
+    let identities = columns.iter().enumerate();
+    let identities = identities
+        .filter_map(|(at, column)| table.columns[*column].identity().map(|kind| (at, *column, kind)));
+    let mut left_out = Vec::new();
+    for (at, column, kind) in identities {
+        match overriding {
+            Overriding::System => {}
+            Overriding::User => left_out.push(column),
+            Overriding::No
+                if kind == DefaultKind::Always && !source.is_some_and(|it| is_default_at(it, at)) =>
+            {
+                let name = &table.columns[column].name;
+                let message = format!("cannot insert a non-DEFAULT value into column \"{name}\"");
+                return Err(
+                    generated_always(message, name).with_hint("Use OVERRIDING SYSTEM VALUE to override.")
+                );
+            }
+            Overriding::No => {}
+        }
+    }
+    Ok(left_out)
+}
+
+/// Whether all rows of VALUES say DEFAULT at a position.
+fn is_default_at(source: &Query, at: usize) -> bool {
+    match source.body.as_ref() {
+        SetExpr::Values(values) => {
+            values.rows.iter().all(|row| row.content.get(at).is_some_and(ast::is_default))
+        }
+        _ => false,
+    }
+}
+
+/// The error about a column that only its sequence may fill.
+pub(super) fn generated_always(message: String, column: &str) -> SqlError {
+    SqlError::new(SqlState::GENERATED_ALWAYS, message)
+        .with_detail(format!("Column \"{column}\" is an identity column defined as GENERATED ALWAYS."))
 }
 
 fn target_columns(table: &Relation, insert: &InsertAst) -> Result<Vec<usize>> {

@@ -2,18 +2,26 @@
 
 mod alter;
 mod ast;
+mod checks;
 mod comment;
 mod copy;
 mod copy_in;
 mod ddl;
+mod declaration;
 mod explain;
+mod foreign_key;
 mod function;
+mod indexes;
 mod insert;
 mod modify;
 mod point_key;
 mod query;
+mod references;
 mod replace_view;
+mod reshape;
 mod returning;
+mod rules;
+mod sequence;
 mod storage_options;
 mod target;
 mod upsert;
@@ -31,6 +39,7 @@ use crate::transaction::Transaction;
 
 pub(crate) use ast::{assigned, cast_to, fold, parse_query, select};
 pub(crate) use copy_in::CopyIn;
+pub(crate) use references::follow;
 pub(crate) use target::Target;
 
 /// A statement bound under one catalog.
@@ -90,6 +99,15 @@ impl Bound {
         }
     }
 
+    /// Whether rows that it returns may hold numbers of sequences, taken as they are computed.
+    pub(crate) fn draws(&self) -> bool {
+        match self {
+            Bound::Query(select) => select.draws(),
+            Bound::CopyOut(copy) => copy.select.draws(),
+            _ => false,
+        }
+    }
+
     /// Whether it is known to do nothing but read.
     pub(crate) fn only_reads(&self) -> bool {
         matches!(self, Bound::Query(_) | Bound::CopyOut(_))
@@ -131,7 +149,8 @@ pub(crate) fn bind(
             Bound::Query(query::Select::bind(planner, catalog, query, parameters)?)
         }
         sql::Statement::Insert(insert) => {
-            Bound::Insert(Box::new(insert::Insert::bind(planner, catalog, insert, parameters)?))
+            let bound = insert::Insert::bind(planner, catalog, insert, statement.overriding, parameters)?;
+            Bound::Insert(Box::new(bound))
         }
         sql::Statement::Update(update) => {
             Bound::Update(modify::Update::bind(planner, catalog, update, parameters)?)
@@ -153,18 +172,22 @@ pub(crate) async fn run(
     parameters: &[ScalarValue],
 ) -> Result<Response> {
     let planner = context.planner;
-    match bound {
-        Bound::Query(select) => select.respond(planner, transaction, parameters).await,
-        Bound::Insert(insert) => insert.run(planner, transaction, parameters).await,
-        Bound::Update(update) => update.run(planner, transaction, parameters).await,
-        Bound::Delete(delete) => delete.run(planner, transaction, parameters).await,
-        Bound::Copy(copy) => Ok(Response::CopyIn { columns: copy.columns(), binary: copy.is_binary() }),
+    // Those of a statement that failed in the middle, from which the transaction has gone back.
+    transaction.take_changes();
+    let response = match bound {
+        Bound::Query(select) => select.respond(planner, transaction, parameters).await?,
+        Bound::Insert(insert) => insert.run(planner, transaction, parameters).await?,
+        Bound::Update(update) => update.run(planner, transaction, parameters).await?,
+        Bound::Delete(delete) => delete.run(planner, transaction, parameters).await?,
+        Bound::Copy(copy) => Response::CopyIn { columns: copy.columns(), binary: copy.is_binary() },
         Bound::CopyOut(copy) => {
             let batches = copy.select.stream(planner, transaction, parameters).await?;
-            Ok(Response::CopyOut { columns: copy.select.columns(), batches, format: copy.format.clone() })
+            Response::CopyOut { columns: copy.select.columns(), batches, format: copy.format.clone() }
         }
-        Bound::Text => run_text(context, transaction, statement).await,
-    }
+        Bound::Text => run_text(context, transaction, statement).await?,
+    };
+    references::follow(planner, transaction).await?;
+    Ok(response)
 }
 
 async fn run_text(
@@ -178,10 +201,12 @@ async fn run_text(
         sql::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
             ddl::drop(context, transaction, object_type, *if_exists, names, *cascade)
         }
-        sql::Statement::AlterTable(alter) => alter::alter(context, transaction, alter),
+        sql::Statement::AlterTable(alter) => alter::alter(context, transaction, alter).await,
         sql::Statement::CreateFunction(create) => function::create(context, transaction, create),
         sql::Statement::DropFunction(drop) => function::drop(context, transaction, drop),
-        sql::Statement::Truncate(truncate) => modify::truncate(transaction, truncate).await,
+        sql::Statement::Truncate(truncate) => modify::truncate(context, transaction, truncate).await,
+        sql::Statement::Call(call) => sequence::run(context, transaction, call),
+        sql::Statement::CreateIndex(create) => indexes::create(context, transaction, create).await,
         sql::Statement::Explain { statement, analyze, format, options, .. } => {
             let options = options.as_deref().unwrap_or_default();
             let options = explain::Options::new(*analyze, format.as_ref(), options)?;
@@ -208,6 +233,15 @@ fn column_position(table: &Relation, name: &sql::Ident) -> Result<usize> {
     let name = ast::fold(name);
     table.columns.iter().position(|column| column.name == name).ok_or_else(|| {
         let message = format!("column \"{name}\" of relation \"{}\" does not exist", table.name);
+        SqlError::new(SqlState::UNDEFINED_COLUMN, message)
+    })
+}
+
+/// Position of a column that an index is to be over, or `42703`.
+fn column_position_of_key(table: &Relation, name: &sql::Ident) -> Result<usize> {
+    let name = ast::fold(name);
+    table.columns.iter().position(|column| column.name == name).ok_or_else(|| {
+        let message = format!("column \"{name}\" does not exist");
         SqlError::new(SqlState::UNDEFINED_COLUMN, message)
     })
 }

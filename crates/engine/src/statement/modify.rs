@@ -3,19 +3,21 @@
 
 use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
-use springtide_catalog::{Catalog, Relation};
+use springtide_catalog::{Catalog, DefaultKind, Relation};
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
-    Assignment, AssignmentTarget, Delete as DeleteAst, Expr, FromTable, Ident, ObjectName, SelectItem,
-    TableFactor, TableWithJoins, Truncate, Update as UpdateAst, UpdateTableFromKind,
+    Assignment, AssignmentTarget, CascadeOption, Delete as DeleteAst, Expr, FromTable, Ident, ObjectName,
+    SelectItem, TableFactor, TableWithJoins, Truncate, TruncateIdentityOption, Update as UpdateAst,
+    UpdateTableFromKind,
 };
-use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
+use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
 use super::query::Select;
 use super::returning::{Returning, answer};
 use super::target::Target;
-use super::{ast, internal};
+use super::{Context, ast, internal};
 use crate::constraints::{columns, first_of_each_key};
+use crate::notice::Notice;
 use crate::response::{Column as ResultColumn, Response};
 use crate::transaction::Transaction;
 
@@ -40,7 +42,7 @@ impl Update {
         parameters: &[Option<SqlType>],
     ) -> Result<Update> {
         let (name, qualifier) = target(&update.table)?;
-        let table = Target::find(catalog, name, "update")?;
+        let table = Target::find(planner, catalog, name, "update")?;
         let mut from = vec![update.table.clone()];
         let others = match &update.from {
             Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => {
@@ -85,7 +87,7 @@ impl Update {
         let mut written = Vec::new();
         if let Some(matched) = matched {
             let matched = if self.may_repeat { self.first_matches(&matched)? } else { matched };
-            written.push(self.table.replace(transaction, &self.columns, &matched)?);
+            written.push(self.table.replace(planner, transaction, &self.columns, &matched).await?);
         }
         answer(self.returning.as_ref(), planner, &self.table, written, "UPDATE", parameters).await
     }
@@ -118,7 +120,7 @@ impl Delete {
             return Err(SqlError::unsupported("DELETE from several tables"));
         };
         let (name, qualifier) = target(from)?;
-        let table = Target::find(catalog, name, "delete from")?;
+        let table = Target::find(planner, catalog, name, "delete from")?;
         let selection = match &delete.using {
             None => delete.selection.clone(),
             Some(using) => Some(exists(using.clone(), delete.selection.clone())?),
@@ -150,9 +152,7 @@ impl Delete {
     ) -> Result<Response> {
         let mut deleted = Vec::new();
         for rows in self.matching.collect(planner, transaction, parameters).await? {
-            let rows = self.table.rows(rows.columns().to_vec())?;
-            transaction.write(&self.table, ZBatch::deletes(rows.clone()), false)?;
-            deleted.push(rows);
+            deleted.push(self.table.delete(transaction, rows.columns().to_vec())?);
         }
         answer(self.returning.as_ref(), planner, &self.table, deleted, "DELETE", parameters).await
     }
@@ -185,6 +185,10 @@ pub(super) fn replacement(
             let message = format!("multiple assignments to same column \"{}\"", target.name);
             return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
         }
+        if target.identity() == Some(DefaultKind::Always) && !ast::is_default(&value) {
+            let message = format!("column \"{}\" can only be updated to DEFAULT", target.name);
+            return Err(super::insert::generated_always(message, &target.name));
+        }
         ast::hint_parameter(hints, &value, target);
         items.push(aliased(ast::assigned(&value, target)?, format!("new{}", assigned.len())));
         assigned.push(column);
@@ -193,14 +197,51 @@ pub(super) fn replacement(
 }
 
 /// TRUNCATE: deletes every row.
-pub(super) async fn truncate(transaction: &mut Transaction, truncate: &Truncate) -> Result<Response> {
-    for target in &truncate.table_names {
-        let table = Target::find(&transaction.catalog(), &target.name, "truncate")?;
+pub(super) async fn truncate(
+    context: &mut Context<'_>,
+    transaction: &mut Transaction,
+    truncate: &Truncate,
+) -> Result<Response> {
+    let mut catalog = transaction.catalog();
+    let targets = truncate.table_names.iter();
+    let targets = targets.map(|target| Target::find(context.planner, &catalog, &target.name, "truncate"));
+    let mut targets = targets.collect::<Result<Vec<_>>>()?;
+    let cascades = matches!(truncate.cascade, Some(CascadeOption::Cascade));
+    let mut next = 0;
+    while next < targets.len() {
+        let others = catalog.referencing(targets[next].id).map(|(other, _)| other.clone());
+        for other in others.collect::<Vec<_>>() {
+            if targets.iter().any(|target| target.id == other.id) {
+                continue;
+            }
+            if !cascades {
+                return Err(still_referenced(&targets[next], &other));
+            }
+            context.notices.push(Notice::new(format!("truncate cascades to table \"{}\"", other.name)));
+            targets.push(Target::new(context.planner, &catalog, other)?);
+        }
+        next += 1;
+    }
+    for table in &targets {
         for rows in transaction.rows(table.id).await? {
-            transaction.write(&table, rows.negate(), false)?;
+            transaction.write(table, rows.negate(), false)?;
         }
     }
+    if matches!(truncate.identity, Some(TruncateIdentityOption::Restart)) {
+        targets.iter().for_each(|table| super::sequence::restart_owned(&mut catalog, table.id));
+        transaction.set_catalog(catalog);
+    }
     Ok(Response::complete("TRUNCATE TABLE"))
+}
+
+fn still_referenced(table: &Relation, other: &Relation) -> SqlError {
+    let message = "cannot truncate a table referenced in a foreign key constraint";
+    SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+        .with_detail(format!("Table \"{}\" references \"{}\".", other.name, table.name))
+        .with_hint(format!(
+            "Truncate table \"{}\" at the same time, or use TRUNCATE ... CASCADE.",
+            other.name
+        ))
 }
 
 /// The table that a statement changes, and what qualifies its columns.

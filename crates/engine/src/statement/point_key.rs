@@ -1,6 +1,6 @@
 use arrow::array::{ArrayRef, StringArray};
 use datafusion::common::ScalarValue;
-use springtide_catalog::{Catalog, Relation, RelationKind};
+use springtide_catalog::{Catalog, Relation};
 use springtide_sql::relations_named;
 use springtide_sql::sqlparser::ast::{
     BinaryOperator, Expr, Query, SetExpr, TableFactor, UnaryOperator, Value, ValueWithSpan,
@@ -9,11 +9,12 @@ use springtide_types::{RelationId, SqlType};
 
 use super::ast;
 
-/// The primary key that a query's WHERE pins to one value, so that at most one row of its table can
-/// qualify: the table is then looked up instead of scanned. The query still applies its whole WHERE.
+/// The key that a query's WHERE pins to one value, so that at most one row of its table can qualify: the table is then looked up instead of scanned. The query still applies its whole WHERE.
 #[derive(Clone)]
 pub(super) struct PointKey {
     pub(super) relation: RelationId,
+    /// Positions of the columns of the key.
+    pub(super) key: Vec<usize>,
     values: Vec<KeyValue>,
 }
 
@@ -33,10 +34,12 @@ impl PointKey {
             return None;
         }
         let table = catalog.find(&springtide_sql::object_name(name).ok()?)?;
-        let RelationKind::Table { primary_key: Some(key), .. } = &table.kind else { return None };
         let equalities = equalities(select.selection.as_ref()?);
-        let values = key.iter().map(|column| pinned(table, *column, &equalities)).collect::<Option<_>>()?;
-        Some(PointKey { relation: table.id, values })
+        table.keys().find_map(|key| {
+            let values = key.columns.iter().map(|column| pinned(table, *column, &equalities));
+            let values = values.collect::<Option<_>>()?;
+            Some(PointKey { relation: table.id, key: key.columns.to_vec(), values })
+        })
     }
 
     /// The key, one column of one row each; `None` if a parameter is not of the column's type.

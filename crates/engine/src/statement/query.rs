@@ -48,6 +48,11 @@ impl Select {
         self.query.beyond_catalog()
     }
 
+    /// Whether it may take numbers of sequences.
+    pub(crate) fn draws(&self) -> bool {
+        self.query.draws()
+    }
+
     /// The columns as a table that keeps the rows would have them.
     pub(crate) fn table_columns(&self) -> Vec<springtide_catalog::Column> {
         self.query.columns()
@@ -86,8 +91,9 @@ impl Select {
         for scan in self.query.scans() {
             let point = self.point.as_ref().filter(|point| point.relation == scan.relation);
             let point = point.filter(|_| transaction.sees_present(*scan));
-            let rows = match point.and_then(|point| point.keys(parameters)) {
-                Some(keys) => transaction.rows_by_key(scan.relation, keys),
+            let keys = point.and_then(|point| Some((point.key.clone(), point.keys(parameters)?)));
+            let rows = match keys {
+                Some((key, keys)) => transaction.rows_by_key(scan.relation, &key, keys)?,
                 None => transaction.scan(*scan, &moments).await?,
             };
             contents.insert(*scan, rows);

@@ -4,27 +4,36 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use springtide_catalog::{Catalog, Relation, RelationKind};
+use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::ObjectName;
 use springtide_types::{Result, SqlError, SqlState, ZBatch};
 
+use super::checks::Checks;
 use super::internal;
 use crate::constraints::check_not_null;
-use crate::transaction::Transaction;
+use crate::transaction::{Change, Transaction};
 
 /// A table that a statement writes to.
 #[derive(Clone)]
 pub(crate) struct Target {
     table: Arc<Relation>,
     schema: SchemaRef,
+    checks: Checks,
 }
 
 impl Target {
-    pub(crate) fn new(table: Arc<Relation>) -> Target {
-        Target { schema: table.schema(), table }
+    pub(crate) fn new(planner: &Planner, catalog: &Catalog, table: Arc<Relation>) -> Result<Target> {
+        let checks = Checks::bind(planner, catalog, &table)?;
+        Ok(Target { schema: table.schema(), table, checks })
     }
 
     /// The table of this name. `verb` is what the messages say: `insert into`.
-    pub(super) fn find(catalog: &Catalog, name: &ObjectName, verb: &str) -> Result<Target> {
+    pub(super) fn find(
+        planner: &Planner,
+        catalog: &Catalog,
+        name: &ObjectName,
+        verb: &str,
+    ) -> Result<Target> {
         let relation = catalog.get(&springtide_sql::object_name(name)?)?;
         let refuse = |kind: &str, hint: &str| {
             let message = format!("cannot {verb} {kind} \"{}\"", relation.name);
@@ -34,23 +43,59 @@ impl Target {
             RelationKind::Table { append_only: true, .. } if !["insert into", "copy to"].contains(&verb) => {
                 refuse("append-only table", "Create the table without append_only to change its rows.")
             }
-            RelationKind::Table { .. } => Ok(Target::new(relation.clone())),
+            RelationKind::Table { .. } => Target::new(planner, catalog, relation.clone()),
+            RelationKind::Sequence { .. } => {
+                let message = format!("cannot change sequence \"{}\"", relation.name);
+                Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message))
+            }
             RelationKind::View { .. } | RelationKind::MaterializedView { .. } => {
                 refuse(relation.kind_name(), "Write to the tables that it is computed from.")
             }
         }
     }
 
-    /// Rows of the table from its columns. A NULL where the table has none is reported as such.
-    pub(crate) fn rows(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    /// Rows of the table from its columns. What they must fulfil on their own is checked.
+    pub(crate) async fn rows(&self, planner: &Planner, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
         check_not_null(&self.table, &columns)?;
+        let rows = self.batch(columns)?;
+        self.checks.check(planner, &self.table, &rows).await?;
+        Ok(rows)
+    }
+
+    /// Rows of the table that were in it already.
+    fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
         RecordBatch::try_new(self.schema.clone(), columns).map_err(internal)
+    }
+
+    /// Writes new rows. `check_keys`: fails with `23505` if they leave a key not unique.
+    pub(crate) fn insert(
+        &self,
+        transaction: &mut Transaction,
+        rows: RecordBatch,
+        check_keys: bool,
+    ) -> Result<()> {
+        transaction.write(self, ZBatch::inserts(rows.clone()), check_keys)?;
+        transaction.note_change(Change { table: self.id, old: None, new: Some(rows) });
+        Ok(())
+    }
+
+    /// Deletes rows, given by their columns. Returns them.
+    pub(super) fn delete(
+        &self,
+        transaction: &mut Transaction,
+        columns: Vec<ArrayRef>,
+    ) -> Result<RecordBatch> {
+        let rows = self.batch(columns)?;
+        transaction.write(self, ZBatch::deletes(rows.clone()), false)?;
+        transaction.note_change(Change { table: self.id, old: Some(rows.clone()), new: None });
+        Ok(rows)
     }
 
     /// Writes rows that take the place of others. Each row of `matched` is an old row, followed by new values for
     /// `columns`. Returns the new rows.
-    pub(super) fn replace(
+    pub(super) async fn replace(
         &self,
+        planner: &Planner,
         transaction: &mut Transaction,
         columns: &[usize],
         matched: &RecordBatch,
@@ -62,11 +107,12 @@ impl Target {
         for (column, value) in columns.iter().zip(values) {
             new[*column] = value;
         }
-        let (old, new) = (self.rows(old.to_vec())?, self.rows(new)?);
-        let changes_key =
-            self.primary_key().is_some_and(|key| key.iter().any(|column| columns.contains(column)));
-        transaction.write(self, ZBatch::deletes(old), false)?;
+        let (old, new) = (self.batch(old.to_vec())?, self.rows(planner, new).await?);
+        let mut keys = self.keys().flat_map(|key| key.columns);
+        let changes_key = keys.any(|column| columns.contains(column));
+        transaction.write(self, ZBatch::deletes(old.clone()), false)?;
         transaction.write(self, ZBatch::inserts(new.clone()), changes_key)?;
+        transaction.note_change(Change { table: self.id, old: Some(old), new: Some(new.clone()) });
         Ok(new)
     }
 }

@@ -1,13 +1,13 @@
-//! INSERT ... ON CONFLICT. The rows whose key is there already are joined with those that have it, by a query in
+//! INSERT ... ON CONFLICT. The rows of which a key is there already are joined with those that have it, by a query in
 //! which the new ones are called `excluded`.
 
 use std::collections::{HashMap, HashSet};
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use springtide_catalog::{Catalog, Column, Relation, RelationKind, Retention};
+use springtide_catalog::{Catalog, Column, Index, Relation, RelationKind, Retention, Rules};
 use springtide_sql::sqlparser::ast::{
     ConflictTarget, DoUpdate, Ident, ObjectName, OnConflict, OnConflictAction, OnInsert,
 };
@@ -17,6 +17,7 @@ use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
 use super::target::Target;
 use super::{ast, internal, modify};
 use crate::constraints::{columns, row_keys};
+use crate::key_index::without_null_keys;
 use crate::transaction::Transaction;
 
 /// What the rows in conflict are called.
@@ -25,6 +26,8 @@ const EXCLUDED: &str = "excluded";
 /// A bound ON CONFLICT.
 #[derive(Clone)]
 pub(super) struct Upsert {
+    /// The keys that rows may be in conflict about: the one that is named, or all.
+    keys: Vec<Vec<usize>>,
     /// `None` stands for DO NOTHING.
     update: Option<ConflictUpdate>,
 }
@@ -51,19 +54,21 @@ impl Upsert {
         let OnInsert::OnConflict(OnConflict { conflict_target, action }) = on else {
             return Err(SqlError::unsupported("ON DUPLICATE KEY UPDATE").with_hint("Use ON CONFLICT."));
         };
-        if let Some(target) = conflict_target {
-            check_target(table, target)?;
-        }
+        let keys = match conflict_target {
+            Some(target) => vec![conflict_key(table, target)?],
+            None => table.keys().map(|key| key.columns.to_vec()).collect(),
+        };
         match action {
-            OnConflictAction::DoNothing => Ok(Upsert { update: None }),
+            OnConflictAction::DoNothing => Ok(Upsert { keys, update: None }),
             OnConflictAction::DoUpdate(_) if conflict_target.is_none() => {
                 let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
                 Err(SqlError::new(SqlState::SYNTAX_ERROR, message)
                     .with_hint("For example, ON CONFLICT (column_name)."))
             }
             OnConflictAction::DoUpdate(update) => {
-                let update = ConflictUpdate::bind(planner, catalog, table, names, update, parameters)?;
-                Ok(Upsert { update: Some(update) })
+                let key = &keys[0];
+                let update = ConflictUpdate::bind(planner, catalog, (table, key), names, update, parameters)?;
+                Ok(Upsert { keys, update: Some(update) })
             }
         }
     }
@@ -82,43 +87,85 @@ impl Upsert {
         rows: RecordBatch,
         parameters: &[ScalarValue],
     ) -> Result<Vec<RecordBatch>> {
-        let Some(key) = table.primary_key() else {
-            transaction.write(table, ZBatch::inserts(rows.clone()), false)?;
-            return Ok(vec![rows]);
-        };
-        let keys = columns(&rows, key);
-        let existing = transaction.rows_by_key(table.id, keys.clone());
-        let existing = existing.iter().map(ZBatch::rows).collect::<Vec<_>>();
-        let existing = concat_batches(&rows.schema(), existing).map_err(internal)?;
-        let there = row_keys(&columns(&existing, key)).into_iter().collect::<HashSet<_>>();
-        let mut seen = HashSet::new();
-        let (mut fresh, mut conflicting) = (Vec::new(), Vec::new());
-        for (row, row_key) in (0_u32..).zip(row_keys(&keys)) {
-            let is_there = there.contains(&row_key);
-            let is_first = seen.insert(row_key);
-            match &self.update {
-                Some(_) if !is_first => return Err(affected_twice()),
-                Some(_) if is_there => conflicting.push(row),
-                _ if is_there || !is_first => {}
-                _ => fresh.push(row),
-            }
+        let mut places = vec![Place::Fresh; rows.num_rows()];
+        let mut conflicts = None;
+        for key in &self.keys {
+            let existing = existing_rows(transaction, table, key, &rows)?;
+            self.place(key, &rows, &existing, &mut places)?;
+            conflicts.get_or_insert(existing);
         }
-        let fresh = take_record_batch(&rows, &UInt32Array::from(fresh)).map_err(internal)?;
-        transaction.write(table, ZBatch::inserts(fresh.clone()), false)?;
+        let at = |wanted: Place| {
+            let rows = (0_u32..).zip(&places).filter(|(_, place)| **place == wanted).map(|(row, _)| row);
+            UInt32Array::from_iter_values(rows)
+        };
+        let fresh = take_record_batch(&rows, &at(Place::Fresh)).map_err(internal)?;
+        // About the keys that were looked at, there is nothing to be found.
+        let has_other_keys = table.keys().count() > self.keys.len();
+        table.insert(transaction, fresh.clone(), has_other_keys)?;
         let mut written = vec![fresh];
-        if let (Some(update), false) = (&self.update, conflicting.is_empty()) {
-            let excluded = take_record_batch(&rows, &UInt32Array::from(conflicting)).map_err(internal)?;
+        let conflicting = at(Place::Conflicting);
+        if let (Some(update), Some(existing), 1..) = (&self.update, conflicts, conflicting.len()) {
+            let excluded = take_record_batch(&rows, &conflicting).map_err(internal)?;
             written.extend(update.run(planner, transaction, table, existing, excluded, parameters).await?);
         }
         Ok(written)
     }
+
+    /// Finds out what becomes of rows, as far as one key decides that.
+    fn place(
+        &self,
+        key: &[usize],
+        rows: &RecordBatch,
+        existing: &RecordBatch,
+        places: &mut [Place],
+    ) -> Result<()> {
+        let keys = columns(rows, key);
+        let there = row_keys(&columns(existing, key)).into_iter().collect::<HashSet<_>>();
+        let mut seen = HashSet::new();
+        for (row, row_key) in row_keys(&keys).into_iter().enumerate() {
+            // Nothing is equal to NULL. What is left out already is not there for others to be in conflict with.
+            if places[row] != Place::Fresh || keys.iter().any(|column| column.is_null(row)) {
+                continue;
+            }
+            let is_there = there.contains(&row_key);
+            let is_first = seen.insert(row_key);
+            places[row] = match &self.update {
+                Some(_) if !is_first => return Err(affected_twice()),
+                Some(_) if is_there => Place::Conflicting,
+                _ if is_there || !is_first => Place::LeftOut,
+                _ => Place::Fresh,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// What becomes of a row that is to be inserted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Fresh,
+    Conflicting,
+    LeftOut,
+}
+
+/// The rows that a table has of the keys of other rows.
+fn existing_rows(
+    transaction: &mut Transaction,
+    table: &Target,
+    key: &[usize],
+    rows: &RecordBatch,
+) -> Result<RecordBatch> {
+    let asked = without_null_keys(&ZBatch::inserts(rows.clone()), key);
+    let existing = transaction.rows_by_key(table.id, key, columns(asked.rows(), key))?;
+    let existing = existing.iter().map(ZBatch::rows).collect::<Vec<_>>();
+    concat_batches(&rows.schema(), existing).map_err(internal)
 }
 
 impl ConflictUpdate {
     fn bind(
         planner: &Planner,
         catalog: &Catalog,
-        table: &Target,
+        (table, key): (&Target, &[usize]),
         (name, qualifier): (&ObjectName, &Ident),
         update: &DoUpdate,
         parameters: &[Option<SqlType>],
@@ -130,14 +177,13 @@ impl ConflictUpdate {
             id: excluded,
             name: EXCLUDED.to_owned(),
             columns: table.columns.iter().map(nullable).collect(),
-            kind: RelationKind::Table { primary_key: None, append_only: false },
+            kind: RelationKind::Table { primary_key: None, append_only: false, rules: Rules::default() },
             depends_on: Vec::new(),
             functions: Vec::new(),
             history: Retention::default(),
         })?;
         let mut hints = parameters.to_vec();
         let (columns, items) = modify::replacement(table, qualifier, &update.assignments, &mut hints)?;
-        let key = table.primary_key().expect("a conflict target names the primary key");
         let pairs = key.iter().map(|column| {
             let column = ast::quoted(&table.columns[*column].name);
             format!("{qualifier}.{column} = {EXCLUDED}.{column}")
@@ -171,27 +217,28 @@ impl ConflictUpdate {
         let matched: Vec<RecordBatch> = matched.try_collect().await?;
         let mut written = Vec::new();
         for matched in matched.iter().filter(|matched| matched.num_rows() > 0) {
-            written.push(table.replace(transaction, &self.columns, matched)?);
+            written.push(table.replace(planner, transaction, &self.columns, matched).await?);
         }
         Ok(written)
     }
 }
 
-/// What is in conflict must be the primary key: there is no other constraint that rows can violate together.
-fn check_target(table: &Target, target: &ConflictTarget) -> Result<()> {
-    let key = table.primary_key();
+/// The key that a conflict target stands for.
+fn conflict_key(table: &Target, target: &ConflictTarget) -> Result<Vec<usize>> {
     match target {
         ConflictTarget::Columns(names) => {
-            let mut named =
+            let named =
                 names.iter().map(|name| super::column_position(table, name)).collect::<Result<Vec<_>>>()?;
-            let mut key = key.map(<[usize]>::to_vec);
-            named.sort_unstable();
-            key.iter_mut().for_each(|key| key.sort_unstable());
-            if key == Some(named) {
-                return Ok(());
-            }
-            let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
-            Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message))
+            let is_named = |columns: &[usize]| {
+                columns.iter().all(|column| named.contains(column))
+                    && named.iter().all(|column| columns.contains(column))
+            };
+            let key = table.keys().find(|key| is_named(key.columns));
+            key.map(|key| key.columns.to_vec()).ok_or_else(|| {
+                let message =
+                    "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+                SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message)
+            })
         }
         ConflictTarget::OnConstraint(name) => {
             let name = match name.0.as_slice() {
@@ -199,11 +246,14 @@ fn check_target(table: &Target, target: &ConflictTarget) -> Result<()> {
                 _ => None,
             };
             let name = name.unwrap_or_default();
-            if key.is_some() && name == format!("{}_pkey", table.name) {
-                return Ok(());
-            }
-            let message = format!("constraint \"{name}\" for table \"{}\" does not exist", table.name);
-            Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message))
+            let is_constraint = |index: &Index| index.constraint && index.name == name;
+            let unique = table.rules().indexes.iter().find(|index| is_constraint(index));
+            let primary = table.primary_key().filter(|_| table.primary_key_name() == name);
+            let key = primary.map(<[usize]>::to_vec).or_else(|| unique.map(|index| index.columns.clone()));
+            key.ok_or_else(|| {
+                let message = format!("constraint \"{name}\" for table \"{}\" does not exist", table.name);
+                SqlError::new(SqlState::UNDEFINED_OBJECT, message)
+            })
         }
     }
 }

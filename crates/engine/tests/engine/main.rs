@@ -4,6 +4,7 @@ mod asof_model;
 mod common;
 mod durability;
 mod past_model;
+mod rules;
 mod sessions;
 mod time_travel;
 mod versions;

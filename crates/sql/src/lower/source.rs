@@ -3,6 +3,7 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::TableScan;
+use springtide_catalog::RelationKind;
 use springtide_plan::{Filter, Node, Source};
 use springtide_types::{Result, SqlError};
 
@@ -15,6 +16,9 @@ impl Lowering<'_> {
             return Err(refuse::in_view(format!("\"{}\"", scan.table_name)));
         };
         let relation = self.catalog.by_id(relation.id).unwrap_or(&relation);
+        if matches!(relation.kind, RelationKind::Sequence { .. }) {
+            return Err(refuse::in_view(format!("the sequence \"{}\"", relation.name)));
+        }
         let columns = match &scan.projection {
             // Rows that are only counted still need something to be counted by.
             Some(columns) if columns.is_empty() => vec![0],

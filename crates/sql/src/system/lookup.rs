@@ -20,7 +20,8 @@ pub(super) struct LookupFunction {
 
 impl LookupFunction {
     pub(super) fn new(lookup: &'static Lookup, facts: Facts) -> LookupFunction {
-        LookupFunction { lookup, facts, signature: Signature::user_defined(Volatility::Stable) }
+        let volatility = if lookup.volatile { Volatility::Volatile } else { Volatility::Stable };
+        LookupFunction { lookup, facts, signature: Signature::user_defined(volatility) }
     }
 }
 

@@ -84,6 +84,11 @@ fn asks_catalog(plan: &LogicalPlan) -> Result<bool> {
     Ok(found)
 }
 
+/// Whether the function of this name over the catalog gives something else each time that it is called.
+pub(crate) fn is_volatile(name: &str) -> bool {
+    springtide_catalog::system::lookup(name).is_some_and(|lookup| lookup.volatile)
+}
+
 /// Functions that need no catalog.
 pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
     arrays::functions().into_iter().chain([json::function()]).collect()

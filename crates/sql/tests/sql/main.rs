@@ -15,7 +15,7 @@ use std::sync::Arc;
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use springtide_catalog::{Catalog, Column, Function, Parameter, Relation, RelationKind, Retention};
+use springtide_catalog::{Catalog, Column, Function, Parameter, Relation, RelationKind, Retention, Rules};
 use springtide_types::{Result, SqlError, SqlType, ZBatch};
 
 use springtide_sql::sqlparser::ast;
@@ -70,7 +70,7 @@ impl Fixture {
             id: self.catalog.next_id(),
             name: name.to_owned(),
             columns: columns.iter().map(column).collect(),
-            kind: RelationKind::Table { primary_key, append_only: false },
+            kind: RelationKind::Table { primary_key, append_only: false, rules: Rules::default() },
             depends_on: vec![],
             functions: vec![],
             history: Retention::default(),
