@@ -228,12 +228,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             Rows::Never,
         ),
         SystemRelation::new(
-            "information_schema.check_constraints",
-            13_260,
-            "constraint_catalog name, constraint_schema name, constraint_name name, check_clause text",
-            Rows::Never,
-        ),
-        SystemRelation::new(
             "information_schema.parameters",
             13_334,
             "specific_catalog name, specific_schema name, specific_name name, ordinal_position int4, \
@@ -245,22 +239,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                  text, interval_precision int4, udt_catalog name, udt_schema name, udt_name name, \
                  scope_catalog name, scope_schema name, scope_name name, maximum_cardinality int4, \
                  dtd_identifier name, parameter_default text",
-            Rows::Never,
-        ),
-        SystemRelation::new(
-            "information_schema.referential_constraints",
-            13_339,
-            "constraint_catalog name, constraint_schema name, constraint_name name, \
-                 unique_constraint_catalog name, unique_constraint_schema name, unique_constraint_name \
-                 name, match_option text, update_rule text, delete_rule text",
-            Rows::Never,
-        ),
-        SystemRelation::new(
-            "information_schema.sequences",
-            13_386,
-            "sequence_catalog name, sequence_schema name, sequence_name name, data_type text, \
-                 numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, start_value \
-                 text, minimum_value text, maximum_value text, increment text, cycle_option text",
             Rows::Never,
         ),
         SystemRelation::new(
