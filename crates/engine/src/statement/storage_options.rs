@@ -48,6 +48,7 @@ impl StorageOptions {
             match ast::fold(key).as_str() {
                 "append_only" => parsed.append_only = Some(boolean("append_only", value)?),
                 "history" => parsed.history = Some(retention(value)?),
+                other if is_of_postgres(other) => {}
                 other => {
                     let message = format!("unrecognized parameter \"{other}\"");
                     return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message)
@@ -57,6 +58,12 @@ impl StorageOptions {
         }
         Ok(parsed)
     }
+}
+
+/// Whether it is a parameter by which PostgreSQL's files are tuned, and which has nothing to tune here.
+fn is_of_postgres(name: &str) -> bool {
+    matches!(name, "fillfactor" | "parallel_workers" | "toast_tuple_target" | "vacuum_truncate")
+        || name.starts_with("autovacuum_")
 }
 
 fn boolean(name: &str, value: Option<&Expr>) -> Result<bool> {

@@ -96,6 +96,10 @@ impl ScalarUDFImpl for Arithmetic {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let target = args.return_type().clone();
+        // The optimizer asks what becomes of NULLs without a type.
+        if args.args.iter().any(|arg| arg.data_type().is_null()) {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from(target)?));
+        }
         let operands = [operand(&args.args[0])?, operand(&args.args[1])?];
         let result = compute(self.op, &operands[0], &operands[1], &target)?;
         as_columnar(&args.args, result)

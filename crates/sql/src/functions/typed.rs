@@ -160,6 +160,10 @@ impl ScalarUDFImpl for Typed {
         let Some(variant) = self.decided else {
             return datafusion::common::internal_err!("the analyzer decides which {} is meant", self.name);
         };
+        // The optimizer asks what becomes of NULLs without a type.
+        if args.args.iter().any(|arg| arg.data_type().is_null()) {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from(variant.gives.arrow())?));
+        }
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let values = (variant.run)(&Args { values: &args.args, rows }).map_err(external)?;
