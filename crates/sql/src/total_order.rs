@@ -1,12 +1,15 @@
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::{Sort as SortExpr, WindowFunction};
-use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, Window, WindowFrameBound, WindowFrameUnits};
+use datafusion::logical_expr::expr::{BinaryExpr, Sort as SortExpr, WindowFunction};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{
+    Expr, JoinType, LogicalPlan, Operator, Window, WindowFrameBound, WindowFrameUnits,
+};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 /// Lets rows that tie in an ORDER BY follow each other by their other columns, wherever that decides which rows
 /// there are or what they hold: under LIMIT, and for functions of the position of a row. A query then has one
-/// result, the one of a view over it. On the way, PARTITION BY loses keys that are constant.
+/// result, the one of a view over it. On the way, PARTITION BY loses keys that are constant, or equal to others.
 #[derive(Debug)]
 pub(crate) struct TotalOrder;
 
@@ -53,9 +56,15 @@ fn complete_window(mut window: Window) -> Result<Transformed<LogicalPlan>> {
             },
             _ => continue,
         };
-        // DataFusion may lose track of what is constant, and then refuses a plan that does not sort by it.
+        // DataFusion may lose track of what is constant or equal, and then refuses a plan that does not sort by it.
         let keys = function.params.partition_by.len();
-        function.params.partition_by.retain(|key| !is_constant(key, &window.input));
+        let mut origins = Vec::new();
+        function.params.partition_by.retain(|key| {
+            let origin = origin(key, &window.input);
+            let is_new = !is_constant(key, &window.input) && !origins.contains(&origin);
+            origins.push(origin);
+            is_new
+        });
         let mut renamed = function.params.partition_by.len() < keys;
         if is_positional(function) {
             let params = &mut function.params;
@@ -71,6 +80,29 @@ fn complete_window(mut window: Window) -> Result<Transformed<LogicalPlan>> {
     }
     Window::try_new(window.window_expr, window.input)
         .map(|window| Transformed::yes(LogicalPlan::Window(window)))
+}
+
+/// What an expression over a plan's rows is, and of which plan's rows, as far down as columns only get new names: two that have the
+/// same origin are equal.
+fn origin(expr: &Expr, plan: &LogicalPlan) -> (*const LogicalPlan, Expr) {
+    let here = || (std::ptr::from_ref(plan), expr.clone());
+    let expr = match expr {
+        Expr::Alias(alias) => return origin(&alias.expr, plan),
+        Expr::Column(column) => column,
+        _ => return here(),
+    };
+    let Some(position) = plan.schema().maybe_index_of_column(expr) else { return here() };
+    let same_place = |input: &LogicalPlan| Expr::Column(input.schema().columns()[position].clone());
+    match plan {
+        LogicalPlan::Projection(projection) => origin(&projection.expr[position], &projection.input),
+        LogicalPlan::Aggregate(aggregate) => match aggregate.group_expr.get(position) {
+            Some(key) => origin(key, &aggregate.input),
+            None => here(),
+        },
+        LogicalPlan::SubqueryAlias(alias) => origin(&same_place(&alias.input), &alias.input),
+        LogicalPlan::Filter(filter) => origin(&same_place(&filter.input), &filter.input),
+        _ => here(),
+    }
 }
 
 /// Whether an expression over a plan's rows is known to have the same value for all of them.
@@ -96,10 +128,27 @@ fn is_constant_column(position: usize, plan: &LogicalPlan) -> bool {
             aggregate.group_expr.get(position).is_some_and(|key| is_constant(key, &aggregate.input))
         }
         LogicalPlan::SubqueryAlias(alias) => is_constant_column(position, &alias.input),
-        LogicalPlan::Filter(filter) => is_constant_column(position, &filter.input),
+        LogicalPlan::Filter(filter) => {
+            let column = Expr::Column(plan.schema().columns()[position].clone());
+            let equals_constant = |conjunct: &&Expr| match conjunct {
+                Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
+                    let constant = |expr| is_constant(expr, &filter.input);
+                    (**left == column && constant(right)) || (**right == column && constant(left))
+                }
+                _ => false,
+            };
+            is_constant_column(position, &filter.input)
+                || split_conjunction(&filter.predicate).iter().any(equals_constant)
+        }
         LogicalPlan::Join(join) if join.join_type == JoinType::Inner => {
             let column = Expr::Column(plan.schema().columns()[position].clone());
-            is_constant(&column, &join.left) || is_constant(&column, &join.right)
+            let equals_constant = |(left, right): &(Expr, Expr)| {
+                (*left == column && is_constant(right, &join.right))
+                    || (*right == column && is_constant(left, &join.left))
+            };
+            is_constant(&column, &join.left)
+                || is_constant(&column, &join.right)
+                || join.on.iter().any(equals_constant)
         }
         _ => false,
     }
