@@ -1,9 +1,10 @@
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{BinaryExpr, Sort as SortExpr, WindowFunction};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Expr, JoinType, LogicalPlan, Operator, Window, WindowFrameBound, WindowFrameUnits,
+    Cast, Expr, ExprSchemable, JoinType, LogicalPlan, Operator, Window, WindowFrameBound, WindowFrameUnits,
 };
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
@@ -82,12 +83,13 @@ fn complete_window(mut window: Window) -> Result<Transformed<LogicalPlan>> {
         .map(|window| Transformed::yes(LogicalPlan::Window(window)))
 }
 
-/// What an expression over a plan's rows is, and of which plan's rows, as far down as columns only get new names: two that have the
-/// same origin are equal.
+/// What an expression over a plan's rows is, and of which plan's rows, as far down as columns only get new names or wider types:
+/// where one of two of the same origin has equal values, so has the other.
 fn origin(expr: &Expr, plan: &LogicalPlan) -> (*const LogicalPlan, Expr) {
     let here = || (std::ptr::from_ref(plan), expr.clone());
     let expr = match expr {
         Expr::Alias(alias) => return origin(&alias.expr, plan),
+        Expr::Cast(cast) if is_widening(cast, plan.schema()) => return origin(&cast.expr, plan),
         Expr::Column(column) => column,
         _ => return here(),
     };
@@ -102,6 +104,16 @@ fn origin(expr: &Expr, plan: &LogicalPlan) -> (*const LogicalPlan, Expr) {
         LogicalPlan::SubqueryAlias(alias) => origin(&same_place(&alias.input), &alias.input),
         LogicalPlan::Filter(filter) => origin(&same_place(&filter.input), &filter.input),
         _ => here(),
+    }
+}
+
+/// Whether a cast to another decimal keeps different values different.
+fn is_widening(cast: &Cast, schema: &DFSchema) -> bool {
+    match (cast.expr.get_type(schema), cast.field.data_type()) {
+        (Ok(DataType::Decimal128(from, from_scale)), DataType::Decimal128(to, to_scale)) => {
+            *to_scale >= from_scale && *to as i8 - to_scale >= from as i8 - from_scale
+        }
+        _ => false,
     }
 }
 
