@@ -28,9 +28,8 @@ pub(crate) fn overlay(snapshot: Vec<ZBatch>, deltas: &[ZBatch]) -> Vec<ZBatch> {
         }
     }
     if let Some(first) = retracted.first() {
-        // A row that was retracted a thousand times is looked for once.
-        let retracted = consolidate(&ZBatch::concat(first.schema(), &retracted));
-        rows = Retractions::new(&retracted).take_from(&rows);
+        let retracted = ZBatch::concat(first.schema(), &retracted);
+        rows = Retractions::new(retracted).take_from(&rows);
     }
     rows.retain(|batch| !batch.is_empty());
     rows
@@ -50,22 +49,26 @@ struct Found {
     retracted: u32,
 }
 
-/// Rows that are to go, each of them once.
-struct Retractions<'a> {
-    rows: &'a ZBatch,
+/// Rows that are to go, each of them once: one that was retracted a thousand times is looked for once.
+struct Retractions {
+    rows: ZBatch,
     /// The hash of each row, and its position.
     by_hash: HashTable<(u64, u32)>,
     /// What is still to be taken of each row.
     remaining: Vec<i64>,
 }
 
-impl<'a> Retractions<'a> {
-    fn new(rows: &'a ZBatch) -> Retractions<'a> {
-        let hashes = hash_columns(rows.columns(), rows.len());
-        let mut by_hash = HashTable::with_capacity(rows.len());
-        for (hash, row) in in_bucket_order(&hashes, rows.len()) {
-            by_hash.insert_unique(hash, (hash, row), |entry| entry.0);
-        }
+impl Retractions {
+    fn new(rows: ZBatch) -> Retractions {
+        // Mostly no row is retracted twice, and then none has to be compared with another.
+        let (rows, by_hash) = match positions_by_hash(&rows, Repeated::Refused) {
+            Some(by_hash) => (rows, by_hash),
+            None => {
+                let rows = consolidate(&rows);
+                let by_hash = positions_by_hash(&rows, Repeated::Taken).expect("none is refused");
+                (rows, by_hash)
+            }
+        };
         let remaining = rows.weights().values().iter().map(|weight| -weight).collect();
         Retractions { rows, by_hash, remaining }
     }
@@ -124,6 +127,27 @@ impl<'a> Retractions<'a> {
         let found = at.into_iter().zip(retracted).zip(equal).filter(|(_, equal)| *equal);
         found.map(|((row, retracted), _)| Found { row, retracted }).collect()
     }
+}
+
+/// What to do about a hash that occurs twice.
+#[derive(Clone, Copy, PartialEq)]
+enum Repeated {
+    Taken,
+    Refused,
+}
+
+/// The positions of rows by their hashes; `None` at the first hash that is refused.
+fn positions_by_hash(rows: &ZBatch, repeated: Repeated) -> Option<HashTable<(u64, u32)>> {
+    let hashes = hash_columns(rows.columns(), rows.len());
+    let mut by_hash = HashTable::with_capacity(rows.len());
+    for (hash, row) in in_bucket_order(&hashes, rows.len()) {
+        let is_same = |entry: &(u64, u32)| entry.0 == hash;
+        if repeated == Repeated::Refused && by_hash.find(hash, is_same).is_some() {
+            return None;
+        }
+        by_hash.insert_unique(hash, (hash, row), |entry| entry.0);
+    }
+    Some(by_hash)
 }
 
 #[cfg(test)]
