@@ -11,8 +11,8 @@ use datafusion::logical_expr::expr::{
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Between, Expr, ExprSchemable, LogicalPlan, Operator, Union, WindowFrameBound, WindowFrameUnits,
-    WindowFunctionDefinition,
+    Between, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union, Values, WindowFrameBound,
+    WindowFrameUnits, WindowFunctionDefinition,
 };
 use datafusion::optimizer::AnalyzerRule;
 use springtide_types::{SqlError, SqlState, SqlType};
@@ -67,7 +67,24 @@ fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         let expr = expr.transform_up(|expr| Ok(Transformed::yes(analyze_expr(expr, &schema)?)))?;
         Ok(expr.update_data(|expr| name.restore(expr)))
     })?
-    .map_data(LogicalPlan::recompute_schema)
+    .map_data(|plan| match plan {
+        LogicalPlan::Values(values) => with_types_of_cells(values),
+        other => other.recompute_schema(),
+    })
+}
+
+/// VALUES whose columns have the types that their cells have now.
+fn with_types_of_cells(values: Values) -> Result<LogicalPlan> {
+    let has_changed = |row: &Vec<Expr>| {
+        row.iter().zip(values.schema.fields()).any(|(cell, field)| {
+            let given = cell.get_type(&values.schema);
+            given.is_ok_and(|given| given != *field.data_type() && !given.is_null())
+        })
+    };
+    match values.values.iter().any(has_changed) {
+        true => LogicalPlanBuilder::values(values.values)?.build(),
+        false => Ok(LogicalPlan::Values(values)),
+    }
 }
 
 /// Aggregates that the binder has not moved below a HAVING stand where they must not.
