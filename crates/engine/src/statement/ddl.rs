@@ -106,6 +106,10 @@ fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateV
     let text = springtide_sql::query_text(&query);
     let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
     let kind = if create.materialized {
+        if columns.is_empty() {
+            return Err(SqlError::unsupported("a materialized view without columns")
+                .with_hint("Count the rows instead: SELECT count(*) FROM ..."));
+        }
         let plan = Arc::new(context.planner.lower(&bound, catalog)?);
         RelationKind::MaterializedView { query: text, plan }
     } else {
