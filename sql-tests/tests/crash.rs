@@ -16,12 +16,12 @@ async fn kill(rounds: u64, bucket: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
-    kill(15, false).await;
+    kill(150, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_history_is_in_a_bucket() {
-    kill(8, true).await;
+    kill(50, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
