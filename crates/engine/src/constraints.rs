@@ -2,13 +2,11 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::row::{OwnedRow, RowConverter, SortField};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use springtide_catalog::{Key, Relation};
 use springtide_state as state;
-use springtide_types::{Result, SqlError, SqlState, SqlType, ZBatch, bytea_text, uuid_text};
+use springtide_types::{Result, SqlError, SqlState, ZBatch};
 
 use crate::foreign_keys::sides;
 use crate::key_index::without_null_keys;
@@ -127,15 +125,9 @@ pub(crate) fn first_of_each_key(keys: &[ArrayRef]) -> UInt32Array {
 
 /// The values of a row as messages have them.
 pub(crate) fn values_text(columns: &[ArrayRef], row: usize) -> String {
-    let options = FormatOptions::new().with_null("null");
-    let values = columns.iter().map(|column| match ArrayFormatter::try_new(column, &options) {
-        _ if *column.data_type() == DataType::Binary && column.is_valid(row) => {
-            bytea_text(column.as_binary::<i32>().value(row))
-        }
-        _ if *column.data_type() == SqlType::Uuid.arrow() && column.is_valid(row) => {
-            uuid_text(column.as_fixed_size_binary().value(row))
-        }
-        Ok(formatter) => formatter.value(row).to_string(),
+    let values = columns.iter().map(|column| match springtide_sql::format_text(&column.slice(row, 1)) {
+        Ok(texts) if texts.is_null(0) => "null".to_owned(),
+        Ok(texts) => texts.value(0).to_owned(),
         Err(_) => "?".to_owned(),
     });
     values.collect::<Vec<_>>().join(", ")

@@ -33,6 +33,10 @@ fn value_text(column: &ArrayRef, row: usize) -> String {
         _ if *column.data_type() == SqlType::Uuid.arrow() && column.is_valid(0) => {
             uuid_text(column.as_fixed_size_binary().value(0))
         }
+        // The text of a json.
+        _ if *column.data_type() == SqlType::Json.arrow() && column.is_valid(0) => {
+            String::from_utf8_lossy(column.as_binary::<i64>().value(0)).into_owned()
+        }
         Ok(formatter) => formatter.value(0).to_string(),
         Err(_) => return "...".to_owned(),
     };

@@ -19,7 +19,7 @@ use springtide_types::{SqlError, SqlState, SqlType};
 
 use crate::branches::{check_keys, unify_branches};
 use crate::calls::{check_aggregate, resolve_call};
-use crate::convert::{Context, Family, convertible, family};
+use crate::convert::{Context, Family, convertible, family, stands_apart};
 use crate::errors::external;
 use crate::functions::{LABELLED, arithmetic_op, cast_function, decided, negate};
 use crate::operators::{
@@ -155,16 +155,8 @@ fn plan_frame(mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Box<Wi
     let distances = has_distance(&frame.start_bound) || has_distance(&frame.end_bound);
     if frame.units == WindowFrameUnits::Range && !distances {
         let data_type = first.expr.get_type(schema)?;
-        if matches!(
-            data_type,
-            DataType::Interval(_)
-                | DataType::Boolean
-                | DataType::Binary
-                | DataType::FixedSizeBinary(_)
-                | DataType::Time64(_)
-                | DataType::LargeUtf8
-                | DataType::LargeBinary
-        ) {
+        let stands_apart = SqlType::from_arrow(&data_type).is_some_and(stands_apart);
+        if stands_apart || matches!(data_type, DataType::Interval(_) | DataType::Boolean) {
             frame.units = WindowFrameUnits::Groups;
         }
     }

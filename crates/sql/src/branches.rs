@@ -6,6 +6,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::{Join, JoinType, LogicalPlan, Projection};
 use springtide_types::{SqlError, SqlState, SqlType};
 
+use crate::convert::is_disguised;
 use crate::errors::external;
 use crate::operators::{common_of, describe, known_type, resolve};
 
@@ -45,10 +46,7 @@ pub(crate) fn check_keys(join: &Join) -> Result<()> {
     for (left, right) in &join.on {
         let types = (known_type(left, join.left.schema())?, known_type(right, join.right.schema())?);
         let (Some(left), Some(right)) = types else { continue };
-        let are_bytes = [left, right].map(|sql_type| {
-            matches!(sql_type, SqlType::Bytea | SqlType::Uuid | SqlType::Json | SqlType::Jsonb)
-        });
-        if left != right && are_bytes.contains(&true) {
+        if left != right && (is_disguised(left) || is_disguised(right)) {
             let construct = match join.join_type {
                 JoinType::LeftSemi => "INTERSECT",
                 JoinType::LeftAnti => "EXCEPT",

@@ -5,7 +5,7 @@ use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::{Expr, lit};
 use springtide_types::SqlType;
 
-use crate::convert::{Family, family};
+use crate::convert::{Family, family, is_disguised};
 use crate::errors::external;
 use crate::functions::{byte_parameters, cast_function, decide, is_cast, overload};
 use crate::operators::{as_type, known_type};
@@ -34,7 +34,7 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
         call.args = call.args.into_iter().zip(types).map(|(arg, given)| written(arg, given)).collect();
         return Ok(call);
     }
-    if !has_bytes(&types) || is_cast(&call) {
+    if !has_disguised(&types) || is_cast(&call) {
         return Ok(call);
     }
     match call.name() {
@@ -46,10 +46,8 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
     }
 }
 
-/// Whether a value is bytes or a text to DataFusion, and neither in SQL.
-fn has_bytes(types: &[Option<SqlType>]) -> bool {
-    use SqlType::{Bytea, Json, Jsonb, Uuid};
-    types.iter().any(|sql_type| matches!(sql_type, Some(Bytea | Uuid | Json | Jsonb)))
+fn has_disguised(types: &[Option<SqlType>]) -> bool {
+    types.iter().copied().flatten().any(is_disguised)
 }
 
 /// A value as clients see it: a boolean is `t` or `f`, where a cast to text makes `true` or `false` of it.
@@ -70,7 +68,7 @@ fn written(value: Expr, sql_type: Option<SqlType>) -> Expr {
 pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
     let types = argument_types(args, schema);
     let takes_any = matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
-    if takes_any || !has_bytes(&types) { Ok(()) } else { Err(external(no_function(name, &types))) }
+    if takes_any || !has_disguised(&types) { Ok(()) } else { Err(external(no_function(name, &types))) }
 }
 
 /// The types as far as SQL knows them: DataFusion's functions pass lists and the like among themselves.

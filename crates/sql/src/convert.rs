@@ -64,6 +64,16 @@ pub(crate) fn family(sql_type: SqlType) -> Family {
     }
 }
 
+/// Whether values are bytes or texts to DataFusion, and neither in SQL.
+pub(crate) fn is_disguised(sql_type: SqlType) -> bool {
+    matches!(family(sql_type), Family::Bytes | Family::Uuid | Family::Json)
+}
+
+/// Whether DataFusion finds no type that values and a string literal have in common.
+pub(crate) fn stands_apart(sql_type: SqlType) -> bool {
+    is_disguised(sql_type) || sql_type == SqlType::Time
+}
+
 /// Whether PostgreSQL has this conversion.
 pub(crate) fn convertible(from: SqlType, to: SqlType, context: Context) -> bool {
     let (source, target) = (family(from), family(to));

@@ -13,12 +13,14 @@ use datafusion::sql::sqlparser::ast::{
 };
 use springtide_types::{Result, SqlError, SqlState};
 
+use crate::convert::stands_apart;
 use crate::functions::{AVERAGE, LIKE_PATTERN, REGEXP_GROUP, SUBSCRIPT};
 use crate::names::fold;
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::scan::Time;
 use crate::scope::check_table_names;
 use crate::series::name_series;
+use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 
@@ -268,17 +270,16 @@ fn spread_float_types(values: &mut Values) {
 
 /// String literals in a column of VALUES with one of a type that DataFusion finds nothing in common with are of that type.
 fn spread_casts(values: &mut Values) {
-    let opaque = |expr: &Expr| match expr {
+    let apart = |expr: &Expr| match expr {
         Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
-            use DataType::{Bytea, JSON, JSONB, Time, Uuid};
-            matches!(data_type, Bytea | Uuid | Time(..) | JSON | JSONB).then(|| data_type.clone())
+            sql_type(data_type).is_ok_and(stands_apart).then(|| data_type.clone())
         }
         _ => None,
     };
     let width = values.rows.first().map_or(0, |row| row.content.len());
     for column in 0..width {
         let mut cells = values.rows.iter().filter_map(|row| row.content.get(column));
-        let Some(data_type) = cells.find_map(opaque) else { continue };
+        let Some(data_type) = cells.find_map(apart) else { continue };
         for cell in values.rows.iter_mut().filter_map(|row| row.content.get_mut(column)) {
             if matches!(cell, Expr::Value(literal) if literal.value.clone().into_string().is_some()) {
                 *cell = cast(cell.clone(), data_type.clone());

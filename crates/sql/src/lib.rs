@@ -10,6 +10,7 @@
 
 mod analysis;
 mod analyze;
+mod array_text;
 mod asof;
 mod assign;
 mod bind;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::common::{error, run};
+use crate::common::{copy_of, error, run};
 use springtide_engine::{Database, Location, Options};
 use springtide_storage::{FileSystem, Files, LocalFileSystem, LogFile};
 use tempfile::TempDir;
@@ -91,25 +91,6 @@ async fn functions_and_what_uses_them_come_back() {
     let database = open(&directory);
     assert_eq!(error(&mut database.session(), "SELECT twice(3)").await.sqlstate.code(), "42883");
     database.shutdown().await;
-}
-
-/// What is in the directory now, as a `kill -9` would leave it.
-fn copy_of(directory: impl AsRef<Path>) -> TempDir {
-    fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            let to = to.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
-                copy(&entry.path(), &to);
-            } else {
-                std::fs::copy(entry.path(), to).unwrap();
-            }
-        }
-    }
-    let copied = tempfile::tempdir().expect("a directory can be made");
-    copy(directory.as_ref(), copied.path());
-    copied
 }
 
 /// A random history with checkpoints in it, reopened after each of its parts, with and without a proper end and with

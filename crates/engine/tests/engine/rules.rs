@@ -1,9 +1,8 @@
 //! Sequences and constraints: across restarts and crashes, and between sessions at the same time.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use crate::common::{error, run};
+use crate::common::{copy_of, error, run};
 use springtide_engine::{Database, Options};
 use tempfile::TempDir;
 
@@ -11,25 +10,6 @@ const OPTIONS: Options = Options::new(2);
 
 fn open(directory: &TempDir) -> Database {
     Database::open_in(directory.path(), OPTIONS).expect("the database opens")
-}
-
-/// What is in a directory at this moment, as a crash would leave it.
-fn crashed(directory: &TempDir) -> TempDir {
-    fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            let to = to.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
-                copy(&entry.path(), &to);
-            } else {
-                std::fs::copy(entry.path(), to).unwrap();
-            }
-        }
-    }
-    let copied = tempfile::tempdir().unwrap();
-    copy(directory.path(), copied.path());
-    copied
 }
 
 fn numbers(answer: &str) -> Vec<i64> {
@@ -108,7 +88,7 @@ async fn no_number_is_handed_out_twice() {
                 database.checkpoint().await.unwrap();
             }
         }
-        let copied = crashed(&directory);
+        let copied = copy_of(&directory);
         database.shutdown().await;
         directory = copied;
     }
@@ -151,7 +131,7 @@ async fn constraints_hold_after_a_crash() {
         .unwrap();
     run(&mut session, "ALTER TABLE p ADD COLUMN added int NOT NULL DEFAULT 7").await.unwrap();
     run(&mut session, "ALTER TABLE c ALTER COLUMN code SET NOT NULL").await.unwrap_err();
-    let after = crashed(&directory);
+    let after = copy_of(&directory);
     database.shutdown().await;
     for directory in [directory, after] {
         let database = open(&directory);

@@ -10,6 +10,9 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use springtide_types::SqlType;
+
+use crate::convert::stands_apart;
 
 /// The functions as the binder is to see them.
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
@@ -48,18 +51,9 @@ impl ScalarUDFImpl for Undecided {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         // Next to one of these, a literal is no text.
-        let opaque = |data_type: &&DataType| {
-            matches!(
-                data_type,
-                DataType::Binary
-                    | DataType::FixedSizeBinary(_)
-                    | DataType::Time64(_)
-                    | DataType::LargeUtf8
-                    | DataType::LargeBinary
-            )
-        };
-        if let Some(opaque) = types.iter().find(opaque) {
-            return Ok(opaque.clone());
+        let apart = |data_type: &&DataType| SqlType::from_arrow(data_type).is_some_and(stands_apart);
+        if let Some(apart) = types.iter().find(apart) {
+            return Ok(apart.clone());
         }
         Ok(type_union_resolution(types).unwrap_or_else(|| types[0].clone()))
     }

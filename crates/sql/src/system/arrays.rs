@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
 use springtide_types::{SqlError, SqlState};
 
 use super::asks_catalog;
+use crate::array_text::elements;
 use crate::errors::external;
 
 /// `or_empty(array)` is the array, and an empty one instead of NULL: what `ARRAY(SELECT ...)` makes of no rows.
@@ -154,45 +155,6 @@ fn quoted(item: &str) -> String {
         format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\""))
     } else {
         item.to_owned()
-    }
-}
-
-/// The elements of an array that is written as a text; `None` for NULL.
-pub(super) fn elements(text: &str) -> springtide_types::Result<Vec<Option<String>>> {
-    let malformed = || {
-        let message = format!("malformed array literal: \"{text}\"");
-        SqlError::new(SqlState::INVALID_TEXT_REPRESENTATION, message)
-    };
-    let inner =
-        text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or_else(malformed)?;
-    let (mut items, mut item, mut was_quoted) = (Vec::new(), String::new(), false);
-    let mut letters = inner.chars();
-    let mut in_quotes = false;
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\\' => item.extend(letters.next()),
-            '"' => (in_quotes, was_quoted) = (!in_quotes, true),
-            ',' if !in_quotes => {
-                items.push(element(std::mem::take(&mut item), was_quoted));
-                was_quoted = false;
-            }
-            '{' | '}' if !in_quotes => return Err(malformed()),
-            letter => item.push(letter),
-        }
-    }
-    if in_quotes {
-        return Err(malformed());
-    }
-    if !items.is_empty() || !item.trim().is_empty() || was_quoted {
-        items.push(element(item, was_quoted));
-    }
-    Ok(items)
-}
-
-fn element(text: String, quoted: bool) -> Option<String> {
-    match quoted {
-        true => Some(text),
-        false => Some(text.trim()).filter(|text| !text.eq_ignore_ascii_case("null")).map(str::to_owned),
     }
 }
 

@@ -5,7 +5,6 @@
 mod arrays;
 mod empty;
 mod from;
-mod json;
 mod lookup;
 mod named;
 mod rewrite;
@@ -91,7 +90,7 @@ pub(crate) fn is_volatile(name: &str) -> bool {
 
 /// Functions that need no catalog.
 pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
-    arrays::functions().into_iter().chain([json::function()]).collect()
+    arrays::functions()
 }
 
 /// Aggregates that only [`rewrite`] writes.

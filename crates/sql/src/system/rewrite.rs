@@ -8,11 +8,12 @@ use datafusion::sql::sqlparser::ast::{
 };
 use springtide_types::Result;
 
-use super::arrays::{EXPANDED, SUBSCRIPTS, elements};
+use super::arrays::{EXPANDED, SUBSCRIPTS};
 use super::empty::{forget_subqueries, has_no_rows};
 use super::from::{name_functions, resolve_table_oids};
 use super::named;
 use super::subqueries::{array_of, counted, single};
+use crate::array_text::elements;
 use crate::desugar::call;
 use crate::names::fold;
 use crate::output_names::{UNNAMED_MARK, output_name};

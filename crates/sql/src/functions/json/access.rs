@@ -10,7 +10,8 @@ use serde_json::Value;
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::super::typed::Args;
-use super::{json, json_at, jsonb, path};
+use super::{json, json_at, jsonb};
+use crate::array_text::elements as elements_of;
 use crate::json::{parse, text_of};
 
 /// One step into JSON.
@@ -204,7 +205,7 @@ fn elements(args: &Args<'_>, form: impl Fn(Value) -> Result<Option<String>>) -> 
 
 fn at(args: &Args<'_>, form: impl Fn(Value) -> Result<Option<String>>) -> Result<Vec<Option<String>>> {
     let paths = args.text(1);
-    each(args, |row, text| paths.get(row).map_or(Ok(None), |steps| follow(text, &path(steps)?)), form)
+    each(args, |row, text| paths.get(row).map_or(Ok(None), |steps| follow(text, &elements_of(steps)?)), form)
 }
 
 fn extracted(args: &Args<'_>, form: impl Fn(Value) -> Result<Option<String>>) -> Result<Vec<Option<String>>> {

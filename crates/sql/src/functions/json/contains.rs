@@ -7,7 +7,8 @@ use serde_json::Value;
 use springtide_types::Result;
 
 use super::super::typed::Args;
-use super::{json_at, path};
+use super::json_at;
+use crate::array_text::elements as elements_of;
 use crate::json::{parse, text_of};
 
 /// `left @> right`
@@ -94,7 +95,7 @@ fn has_keys(args: &Args<'_>, test: impl Fn(&Value, &[Option<String>]) -> bool) -
     let (value, keys) = (args.array(0)?, args.text(1));
     let rows = (0..args.rows).map(|row| {
         let (Some(text), Some(keys)) = (json_at(&value, row), keys.get(row)) else { return Ok(None) };
-        Ok(Some(test(&parse(text)?, &path(keys)?)))
+        Ok(Some(test(&parse(text)?, &elements_of(keys)?)))
     });
     Ok(Arc::new(rows.collect::<Result<BooleanArray>>()?))
 }

@@ -13,7 +13,6 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use springtide_types::SqlType::{Boolean, Int4, Json, Jsonb, Text};
-use springtide_types::{Result, SqlError, SqlState};
 
 use super::typed::{Gives, Typed, Variant, variant};
 
@@ -154,63 +153,4 @@ fn jsonb(values: Vec<Option<String>>) -> ArrayRef {
 /// A column of `json`.
 fn json(values: Vec<Option<String>>) -> ArrayRef {
     Arc::new(LargeBinaryArray::from_iter(values))
-}
-
-/// The elements of a text such as `{a,"b c"}`: the arrays of texts that operators take as literals.
-fn path(text: &str) -> Result<Vec<Option<String>>> {
-    let malformed = || {
-        let message = format!("malformed array literal: \"{text}\"");
-        SqlError::new(SqlState::INVALID_TEXT_REPRESENTATION, message)
-    };
-    let inner =
-        text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(malformed)?;
-    let (mut elements, mut rest) = (Vec::new(), inner.trim_start());
-    if rest.is_empty() {
-        return Ok(elements);
-    }
-    loop {
-        let mut element = String::new();
-        let quoted = rest.starts_with('"');
-        let mut letters = rest[usize::from(quoted)..].char_indices();
-        let end = loop {
-            match letters.next() {
-                Some((_, '\\')) => element.push(letters.next().ok_or_else(malformed)?.1),
-                Some((at, '"')) if quoted => break at + 2,
-                Some((at, ',')) if !quoted => break at,
-                Some((_, '{' | '}' | '"')) if !quoted => return Err(malformed()),
-                Some((_, letter)) => element.push(letter),
-                None if quoted => return Err(malformed()),
-                None => break rest.len(),
-            }
-        };
-        rest = rest[end..].trim_start();
-        elements.push(match element.trim_end() {
-            _ if quoted => Some(element),
-            "" => return Err(malformed()),
-            null if null.eq_ignore_ascii_case("null") => None,
-            bare => Some(bare.to_owned()),
-        });
-        match rest.strip_prefix(',') {
-            Some(after) => rest = after.trim_start(),
-            None if rest.is_empty() => return Ok(elements),
-            None => return Err(malformed()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths() {
-        let some = |texts: &[&str]| Ok(texts.iter().map(|text| Some((*text).to_owned())).collect::<Vec<_>>());
-        assert_eq!(path("{}"), some(&[]));
-        assert_eq!(path("{a,b c , 1}"), some(&["a", "b c", "1"]));
-        assert_eq!(path(r#"{"a,b","c\"d",e\,f,""}"#), some(&["a,b", "c\"d", "e,f", ""]));
-        assert_eq!(path("{null,\"null\"}"), Ok(vec![None, Some("null".to_owned())]));
-        for wrong in ["", "a", "{a", "{a,}", "{,a}", "{\"a}", "{a}b", "{\"a\"b}", "{{a}}"] {
-            assert!(path(wrong).is_err(), "{wrong}");
-        }
-    }
 }

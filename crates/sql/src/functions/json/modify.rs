@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::super::typed::Args;
 use super::access::position;
-use super::{json_at, jsonb, path};
+use super::{json_at, jsonb};
+use crate::array_text::elements as elements_of;
 use crate::json::{parse, quoted, text_of};
 
 fn refuse<T>(message: &str) -> Result<T> {
@@ -84,7 +85,7 @@ pub(super) fn delete_path(args: &Args<'_>) -> Result<ArrayRef> {
     let paths = args.text(1);
     each(args, |row, mut value| {
         let Some(steps) = paths.get(row) else { return Ok(None) };
-        let steps = path(steps)?;
+        let steps = elements_of(steps)?;
         if !value.is_array() && !value.is_object() {
             return refuse("cannot delete path in scalar");
         }
@@ -117,7 +118,7 @@ pub(super) fn set(args: &Args<'_>) -> Result<ArrayRef> {
         if !value.is_array() && !value.is_object() {
             return refuse("cannot set path in scalar");
         }
-        let (steps, new) = (path(steps)?, parse(new)?);
+        let (steps, new) = (elements_of(steps)?, parse(new)?);
         if let Some((Some(last), before)) = steps.split_last() {
             match descend(&mut value, before) {
                 Some(Value::Object(members)) if create || members.contains_key(last) => {
