@@ -57,7 +57,8 @@ fn describe(node: &Node) -> String {
             line + if top_k.with_rank { " with rank" } else { "" }
         }
         Node::Window(window) => {
-            let functions = window.functions.iter().map(|function| function.name()).collect::<Vec<_>>();
+            let results = &window.schema.fields()[window.input.schema().fields().len()..];
+            let functions = results.iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
             let schema = window.input.schema();
             let partitions = groups(&schema, "by", &window.partition, &window.order);
             format!("Window{partitions}: {}", functions.join(", "))

@@ -9,6 +9,7 @@ mod explain;
 mod fingerprint;
 mod node;
 mod properties;
+mod window_function;
 
 pub use aggregate::{Aggregate, AggregateFunction};
 pub use error::{arrow_error, sql_error};
@@ -19,3 +20,4 @@ pub use node::{
     TopK, ViewPlan, Window,
 };
 pub use properties::{CostClass, Properties};
+pub use window_function::{Bound, Frame, Ranking, Reach, WindowFunction};

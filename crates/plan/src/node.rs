@@ -3,10 +3,9 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::window::WindowExpr;
 use springtide_types::{RelationId, SortColumn, ZBatch};
 
-use crate::Aggregate;
+use crate::{Aggregate, WindowFunction};
 
 /// The plan of one materialized view.
 #[derive(Clone, Debug)]
@@ -244,9 +243,11 @@ pub struct Window {
     pub partition: Vec<usize>,
     /// The order in each partition. Rows that tie are ordered by their other columns.
     pub order: Vec<SortColumn>,
-    /// Over the columns of the input, a partition in its order at a time.
-    pub functions: Vec<Arc<dyn WindowExpr>>,
-    /// The columns of the input, then one per function.
+    /// How many columns of the order are those of ORDER BY: rows with the same values there are peers.
+    pub peers: usize,
+    /// Over a partition in its order.
+    pub functions: Vec<WindowFunction>,
+    /// The columns of the input, then one per function, named as in the query.
     pub schema: SchemaRef,
 }
 

@@ -9,8 +9,12 @@ use crate::equality::{Location, retain_equal};
 
 /// Rows per pushed chunk at most.
 pub(crate) const MAX_CHUNK: usize = 1 << 17;
-/// A chunk of this size is not merged any more.
-const FULL_CHUNK: usize = 1 << 15;
+/// A chunk of so many rows is not merged any more,
+const FULL_ROWS: usize = 1 << 15;
+/// nor one of so many bytes, if they are not a few large rows,
+const FULL_BYTES: usize = 1 << 20;
+/// but at least so many.
+const LEAST_ROWS: usize = 1 << 9;
 /// So many chunks of one size class merge into one of the next.
 const FANOUT: usize = 8;
 
@@ -23,6 +27,23 @@ pub(crate) struct Chunk {
     pub(crate) start: u32,
     /// How many rows have a weight other than 1.
     pub(crate) odd: u32,
+    /// Whether it is merged no more.
+    full: bool,
+}
+
+impl Chunk {
+    fn new(rows: RecordBatch, start: u32, odd: u32) -> Chunk {
+        let full = rows.num_rows() >= FULL_ROWS
+            || (rows.num_rows() >= LEAST_ROWS && slice_bytes(&rows) >= FULL_BYTES);
+        Chunk { rows, start, odd, full }
+    }
+}
+
+/// Bytes of the rows alone, without those of the buffers that they are a part of.
+fn slice_bytes(rows: &RecordBatch) -> usize {
+    let columns = rows.columns().iter();
+    // Types whose size cannot be told count as nothing: their chunks are full by rows alone.
+    columns.map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
 }
 
 /// Chunks of rows. Small neighbours merge, geometrically, so that n rows lie in O(n / chunk size + log n)
@@ -65,7 +86,7 @@ impl Chunks {
         while offset < rows.num_rows() {
             let length = (rows.num_rows() - offset).min(MAX_CHUNK);
             let part = rows.slice(offset, length);
-            self.parts.push(Chunk { rows: part, start: self.len, odd: odd(offset..offset + length) });
+            self.parts.push(Chunk::new(part, self.len, odd(offset..offset + length)));
             self.len += length as u32;
             offset += length;
             while self.merge() {}
@@ -79,7 +100,7 @@ impl Chunks {
         let mut length = 0;
         let mut largest = 0;
         while let Some(part) = self.parts.iter().rev().nth(length) {
-            if part.rows.num_rows() >= FULL_CHUNK || (length > 0 && class(part) > largest) {
+            if part.full || (length > 0 && class(part) > largest) {
                 break;
             }
             largest = class(part).max(largest);
@@ -92,7 +113,7 @@ impl Chunks {
         let rows = concat_batches(&self.schema, run.iter().map(|part| &part.rows))
             .expect("chunks of one relation share a schema");
         let odd = run.iter().map(|part| part.odd).sum();
-        self.parts.push(Chunk { rows, start: run[0].start, odd });
+        self.parts.push(Chunk::new(rows, run[0].start, odd));
         true
     }
 

@@ -82,7 +82,7 @@ impl IndexedZSet {
             self.store.retain_equal_keys(keys, &mut matches.probe_rows, &mut matches.row_ids);
         }
         let weights = self.store.weights();
-        matches.weights = matches.row_ids.iter().map(|row| weights[*row as usize]).collect();
+        matches.weights = matches.row_ids.iter().map(|row| weights.get(*row)).collect();
         matches
     }
 

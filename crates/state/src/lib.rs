@@ -23,6 +23,7 @@ mod ordered_zset;
 mod relation;
 mod shard;
 mod store;
+mod weights;
 mod wide_keys;
 
 pub use buckets::in_bucket_order;

@@ -84,7 +84,18 @@ impl OrderedZSet {
     /// Positions and weights of the rows of a group, in order. Positions stay valid, also of rows that are
     /// retracted, until [`OrderedZSet::tidy`].
     pub fn rows_of(&self, group: u32) -> impl Iterator<Item = (u32, i64)> + '_ {
-        self.lists[group as usize].iter().map(|row| (*row, self.store.weights()[*row as usize]))
+        self.lists[group as usize].iter().map(|row| (*row, self.store.weights().get(*row)))
+    }
+
+    /// Whether two rows are the same in the first `columns` columns of the order.
+    pub fn tie(&self, left: u32, right: u32, columns: usize) -> bool {
+        self.words[left as usize] == self.words[right as usize]
+            && compare_rows(
+                &self.order[..columns],
+                self.store.chunks().row(left),
+                self.store.chunks().row(right),
+            )
+            .is_eq()
     }
 
     /// All columns of the given rows.
@@ -167,8 +178,7 @@ impl OrderedZSet {
             let words = self.words_of(&rows);
             self.words.extend(words);
         }
-        let mut gone =
-            changes.iter().map(|(row, _)| *row).filter(|row| self.store.weights()[*row as usize] == 0);
+        let mut gone = changes.iter().map(|(row, _)| *row).filter(|row| self.store.weights().get(*row) == 0);
         let mut gone = gone.by_ref().collect::<Vec<_>>();
         gone.sort_unstable();
         gone.dedup();
@@ -252,8 +262,11 @@ impl OrderedZSet {
         if rows < MIN_COMPACTION || dead * 2 <= rows {
             return;
         }
-        let mut weights = self.store.weights().iter();
-        self.words.retain(|_| weights.next().is_some_and(|weight| *weight != 0));
+        let mut row = 0;
+        self.words.retain(|_| {
+            row += 1;
+            self.store.weights().get(row - 1) != 0
+        });
         self.words.shrink_to_fit();
         let moved = self.store.compact(|_| false);
         self.lists.iter_mut().flatten().for_each(|row| *row = moved[*row as usize]);

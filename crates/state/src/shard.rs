@@ -163,7 +163,7 @@ impl Shard {
                 continue;
             }
             let start = part.start as usize;
-            let mut weights = self.store.weights()[start..start + length].to_vec();
+            let mut weights = self.store.weights().of(start..start + length);
             for (row, weight) in &undo.changes[from..to] {
                 weights[*row as usize - start] -= weight;
             }
@@ -194,7 +194,7 @@ impl Shard {
         for (row, weight) in &undo.changes {
             *undone.entry(*row).or_default() += weight;
         }
-        let weight = |row: u32| self.store.weights()[row as usize] - undone.get(&row).copied().unwrap_or(0);
+        let weight = |row: u32| self.store.weights().get(row) - undone.get(&row).copied().unwrap_or(0);
         let positive = |row: u32| row < undo.limit && weight(row) > 0;
         let found = at.into_iter().zip(rows).filter(|(_, row)| positive(*row));
         let (at, rows): (Vec<u32>, Vec<u32>) = found.unzip();
@@ -212,7 +212,7 @@ impl Shard {
     ) {
         let mut dead = undo.changes.iter().map(|(row, _)| *row).collect::<Vec<_>>();
         dead.dedup();
-        dead.retain(|row| self.store.weights()[*row as usize] == 0);
+        dead.retain(|row| self.store.weights().get(*row) == 0);
         if dead.is_empty() {
             return;
         }

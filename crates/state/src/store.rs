@@ -12,6 +12,7 @@ use crate::chunks::Chunks;
 use crate::consolidate::consolidate;
 use crate::frozen::{freeze_delta, thaw_delta};
 use crate::hash_index::{END, HashIndex};
+use crate::weights::Weights;
 
 /// How the rows of a [`Store`] are found again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Index {
 #[derive(Debug)]
 pub(crate) struct Store {
     chunks: Chunks,
-    weights: Vec<i64>,
+    weights: Weights,
     /// Rows of weight 0. They are in no chain.
     dead: usize,
     /// Rows of negative weight.
@@ -78,7 +79,7 @@ impl Store {
         };
         Store {
             chunks: Chunks::new(schema),
-            weights: Vec::new(),
+            weights: Weights::default(),
             dead: 0,
             negative: 0,
             by_key,
@@ -91,7 +92,7 @@ impl Store {
         &self.chunks
     }
 
-    pub(crate) fn weights(&self) -> &[i64] {
+    pub(crate) fn weights(&self) -> &Weights {
         &self.weights
     }
 
@@ -109,7 +110,7 @@ impl Store {
 
     pub(crate) fn bytes(&self) -> usize {
         let indexes = self.by_key.iter().chain(&self.by_row).map(|index| index.chains.bytes()).sum::<usize>();
-        self.chunks.bytes() + 8 * self.weights.capacity() + indexes
+        self.chunks.bytes() + self.weights.bytes() + indexes
     }
 
     /// Adds a delta. `key_hashes` are the hashes of its key columns if the caller has them already;
@@ -169,14 +170,11 @@ impl Store {
     pub(crate) fn freeze(&self) -> Vec<RecordBatch> {
         let parts = self.chunks.parts().iter().map(|part| {
             let start = part.start as usize;
-            let weights = &self.weights[start..start + part.rows.num_rows()];
-            let rows = ZBatch::new(part.rows.clone(), Int64Array::from(weights.to_vec()));
-            match part.odd > 0 && weights.contains(&0) {
-                true => {
-                    rows.filter(&weights.iter().map(|weight| Some(*weight != 0)).collect::<BooleanArray>())
-                }
-                false => rows,
-            }
+            let weights = Int64Array::from(self.weights.of(start..start + part.rows.num_rows()));
+            let dead = part.odd > 0 && weights.values().contains(&0);
+            let alive = dead.then(|| BooleanArray::from_unary(&weights, |weight| weight != 0));
+            let rows = ZBatch::new(part.rows.clone(), weights);
+            alive.map_or(rows.clone(), |alive| rows.filter(&alive))
         });
         parts.filter(|rows| !rows.is_empty()).map(|rows| freeze_delta(&rows)).collect()
     }
@@ -218,7 +216,7 @@ impl Store {
     fn push(&mut self, rows: &RecordBatch, weights: &[i64]) {
         debug_assert!(weights.iter().all(|weight| *weight != 0), "a row of weight 0");
         self.chunks.push(rows, |range| count_odd(&weights[range]));
-        self.weights.extend_from_slice(weights);
+        self.weights.extend(weights);
         self.negative += weights.iter().filter(|weight| **weight < 0).count();
     }
 
@@ -245,7 +243,7 @@ impl Store {
                     continue;
                 }
                 changes.push((*row, -taken));
-                if self.weights[*row as usize] == 0 {
+                if self.weights.get(*row) == 0 {
                     self.unlink(*row, key_hashes.as_ref().map(|h| h[at]), row_hashes.as_ref().map(|h| h[at]));
                 }
             }
@@ -266,7 +264,7 @@ impl Store {
             let mut missing = *wanted;
             let mut row = if missing == 0 { END } else { index.chains.head(*hash) };
             while row != END {
-                let weight = self.weights[row as usize];
+                let weight = self.weights.get(row);
                 if weight.signum() == -wanted.signum() {
                     at.push(position as u32);
                     rows.push(row);
@@ -284,15 +282,14 @@ impl Store {
     /// Lets `remaining` and the weight of `row`, of opposite signs, cancel out as far as they do. Returns
     /// what the row lost.
     fn take(&mut self, row: u32, remaining: &mut i64) -> i64 {
-        let weight = &mut self.weights[row as usize];
-        let old = *weight;
+        let old = self.weights.get(row);
         if old == 0 || old.signum() == remaining.signum() {
             return 0;
         }
         let taken = old.signum() * old.abs().min(remaining.abs());
-        *weight -= taken;
+        let new = old - taken;
+        self.weights.set(row, new);
         *remaining += taken;
-        let new = *weight;
         if (old != 1) != (new != 1) {
             self.chunks.mark(row, new != 1);
         }
@@ -312,7 +309,7 @@ impl Store {
     /// Lets a row of a store without indexes die.
     pub(crate) fn drop_row(&mut self, row: u32) {
         debug_assert!(self.by_key.is_none() && self.by_row.is_none(), "a row that an index leads to");
-        let weight = std::mem::take(&mut self.weights[row as usize]);
+        let weight = self.weights.set(row, 0);
         if weight == 1 {
             self.chunks.mark(row, true);
         }
@@ -322,8 +319,9 @@ impl Store {
     /// Drops the dead rows for which `keep` is false, and returns the position before which each dropped
     /// row lay, as the number of rows kept before each old position. O(rows).
     pub(crate) fn compact(&mut self, keep: impl Fn(u32) -> bool) -> Vec<u32> {
-        let kept =
-            BooleanBuffer::collect_bool(self.weights.len(), |row| self.weights[row] != 0 || keep(row as u32));
+        let kept = BooleanBuffer::collect_bool(self.weights.len(), |row| {
+            self.weights.get(row as u32) != 0 || keep(row as u32)
+        });
         let mut moved = Vec::with_capacity(self.weights.len() + 1);
         let mut count = 0;
         for bit in &kept {
@@ -331,18 +329,16 @@ impl Store {
             count += u32::from(bit);
         }
         moved.push(count);
-        let mut bits = kept.iter();
-        self.weights.retain(|_| bits.next().unwrap_or(false));
-        self.weights.shrink_to_fit();
+        self.weights.retain(|row| kept.value(row));
         let weights = &self.weights;
-        self.chunks.retain(&kept, |range| count_odd(&weights[range]));
-        self.dead = self.weights.iter().filter(|weight| **weight == 0).count();
+        self.chunks.retain(&kept, |range| weights.odd(range));
+        self.dead = (0..weights.len() as u32).filter(|row| weights.get(*row) == 0).count();
         for index in [&mut self.by_key, &mut self.by_row].into_iter().flatten() {
             index.chains = HashIndex::new(!self.append_only);
             for part in self.chunks.parts() {
                 let hashes = index.hashes(&part.rows);
-                for (hash, weight) in hashes.iter().zip(&self.weights[index.chains.len()..]) {
-                    if *weight == 0 {
+                for hash in &hashes {
+                    if self.weights.get(index.chains.len() as u32) == 0 {
                         index.chains.push_unlinked();
                     } else {
                         index.chains.push(*hash);

@@ -9,6 +9,10 @@ use springtide_sql_tests::bench::{change, past, restart};
 use springtide_sql_tests::crash::server_binary;
 use springtide_types::{Result, SqlError};
 
+/// The allocator of the server.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Maintains Nexmark views over pre-generated events, and measures one-row commits over tables of several sizes.
 #[derive(Parser)]
 struct Arguments {

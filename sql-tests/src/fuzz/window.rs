@@ -70,21 +70,40 @@ impl Generator<'_> {
     fn function(&mut self, columns: &[Column]) -> (String, Kind) {
         let argument = self.kind_of(columns);
         let text = expression(self.rng, columns, argument, 1);
-        let (call, kind) = match self.rng.u8(..8) {
+        let (call, kind) = match self.rng.u8(..12) {
             0 => ("rank()".to_owned(), Int8),
             1 => ("dense_rank()".to_owned(), Int8),
             2 => ("row_number()".to_owned(), Int8),
             3 => (format!("lag({text})"), argument),
-            4 if argument.is_number() => (format!("sum({text})"), argument.of_sum()),
-            5 if argument.has_extremes() => (format!("max({text})"), argument),
-            6 => ("count(*)".to_owned(), Int8),
+            4 => (format!("lead({text}, {})", self.rng.u8(..3)), argument),
+            5 => (format!("first_value({text})"), argument),
+            6 => (format!("last_value({text})"), argument),
+            7 | 8 if argument.is_number() => (format!("sum({text})"), argument.of_sum()),
+            9 if argument.has_extremes() => (format!("max({text})"), argument),
+            10 => ("count(*)".to_owned(), Int8),
             _ => (format!("count({text})"), Int8),
         };
-        let rows = (call.starts_with("sum") || call.starts_with("count")) && self.one_in(4);
-        let positional = rows || call.starts_with("row_number") || call.starts_with("lag");
-        let frame = if rows { " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW" } else { "" };
-        let over = self.over(columns, positional);
+        let has_frame = ["sum", "count", "max", "first", "last"].iter().any(|name| call.starts_with(name));
+        let takes_one_row = ["first", "last"].iter().any(|name| call.starts_with(name));
+        let frame = if has_frame && self.one_in(2) { self.frame() } else { String::new() };
+        let positional = ["row_number", "lag", "lead"].iter().any(|name| call.starts_with(name));
+        let over = self.over(columns, positional || takes_one_row || frame.contains("ROWS"));
         (format!("{call} OVER ({over}{frame})"), kind)
+    }
+
+    /// Which rows around the current one count.
+    fn frame(&mut self) -> String {
+        let bounds = [
+            "ROWS BETWEEN 1 PRECEDING AND CURRENT ROW",
+            "ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING",
+            "ROWS BETWEEN CURRENT ROW AND 2 FOLLOWING",
+            "ROWS BETWEEN 1 PRECEDING AND UNBOUNDED FOLLOWING",
+            "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING",
+            "RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+            "RANGE BETWEEN CURRENT ROW AND CURRENT ROW",
+            "RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
+        ];
+        format!(" {}", bounds[self.rng.usize(..bounds.len())])
     }
 
     /// The first rows of a query in some order.

@@ -36,10 +36,10 @@ pub(super) trait Accumulator: Send {
 }
 
 /// Results of some groups.
-pub(super) struct Evaluation {
-    pub(super) column: ArrayRef,
+pub(crate) struct Evaluation {
+    pub(crate) column: ArrayRef,
     /// Positions whose result cannot be represented; the column holds NULL there.
-    pub(super) errors: Vec<(usize, SqlError)>,
+    pub(crate) errors: Vec<(usize, SqlError)>,
 }
 
 impl Evaluation {

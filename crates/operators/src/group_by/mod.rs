@@ -9,4 +9,6 @@ mod operator;
 mod order_key;
 mod sum;
 
+pub(crate) use accumulator::Evaluation;
 pub use operator::GroupByOperator;
+pub(crate) use sum::{decimal_sums, integer_sums};

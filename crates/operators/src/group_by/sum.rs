@@ -151,6 +151,32 @@ fn out_of_range(message: &str) -> SqlError {
     SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
 }
 
+/// Sums of integers as a column of type bigint or numeric.
+pub(crate) fn integer_sums(sums: Vec<Option<&i128>>, output: &DataType) -> Evaluation {
+    match output {
+        DataType::Decimal128(_, _) => {
+            // 2^63 rows of 2^63 each still have fewer than 38 digits.
+            let sums = sums.into_iter().map(Option::<&i128>::copied).collect::<Decimal128Array>();
+            Evaluation::of(Arc::new(sums.with_data_type(output.clone())))
+        }
+        _ => {
+            let narrow = |sum: &i128| i64::try_from(*sum).map_err(|_| out_of_range("bigint out of range"));
+            let (sums, errors) = checked(sums, narrow);
+            Evaluation { column: Arc::new(Int64Array::from(sums)), errors }
+        }
+    }
+}
+
+/// Sums of decimals as a column of theirs.
+pub(crate) fn decimal_sums(sums: Vec<Option<&i256>>, output: &DataType) -> Evaluation {
+    let narrow = |sum: &i256| match sum.to_i128() {
+        Some(sum) if -DECIMAL_LIMIT < sum && sum < DECIMAL_LIMIT => Ok(sum),
+        _ => Err(out_of_range("numeric field overflow")),
+    };
+    let (sums, errors) = checked(sums, narrow);
+    Evaluation { column: Arc::new(Decimal128Array::from(sums).with_data_type(output.clone())), errors }
+}
+
 /// Integers, in 128 bits.
 struct Integers;
 
@@ -176,19 +202,7 @@ impl Summation for Integers {
     }
 
     fn column(sums: Vec<Option<&i128>>, output: &DataType) -> Evaluation {
-        match output {
-            DataType::Decimal128(_, _) => {
-                // 2^63 rows of 2^63 each still have fewer than 38 digits.
-                let sums = sums.into_iter().map(Option::<&i128>::copied).collect::<Decimal128Array>();
-                Evaluation::of(Arc::new(sums.with_data_type(output.clone())))
-            }
-            _ => {
-                let narrow =
-                    |sum: &i128| i64::try_from(*sum).map_err(|_| out_of_range("bigint out of range"));
-                let (sums, errors) = checked(sums, narrow);
-                Evaluation { column: Arc::new(Int64Array::from(sums)), errors }
-            }
-        }
+        integer_sums(sums, output)
     }
 
     fn encode(sum: &i128, bytes: &mut Vec<u8>) {
@@ -218,12 +232,7 @@ impl Summation for Decimals {
     }
 
     fn column(sums: Vec<Option<&i256>>, output: &DataType) -> Evaluation {
-        let narrow = |sum: &i256| match sum.to_i128() {
-            Some(sum) if -DECIMAL_LIMIT < sum && sum < DECIMAL_LIMIT => Ok(sum),
-            _ => Err(out_of_range("numeric field overflow")),
-        };
-        let (sums, errors) = checked(sums, narrow);
-        Evaluation { column: Arc::new(Decimal128Array::from(sums).with_data_type(output.clone())), errors }
+        decimal_sums(sums, output)
     }
 
     fn encode(sum: &i256, bytes: &mut Vec<u8>) {

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Array, StringBuilder};
+use arrow::array::builder::NullBufferBuilder;
+use arrow::array::{ArrayRef, Int32Array, StringArray, StringBuilder};
+use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use datafusion::logical_expr::ScalarUDF;
 use springtide_types::SqlType::{Int4, Text};
 use springtide_types::{Result, SqlError, SqlState};
@@ -46,14 +48,22 @@ const MOST_BYTES: usize = 1 << 29;
 
 /// One text per row, NULL where `value` has none.
 fn texts<'a>(rows: usize, mut value: impl FnMut(usize) -> Result<Option<&'a str>>) -> Result<ArrayRef> {
-    let mut out = StringBuilder::with_capacity(rows, rows * 8);
+    let (mut bytes, mut ends) = (Vec::with_capacity(rows * 8), Vec::with_capacity(rows));
+    let mut nulls = NullBufferBuilder::new(rows);
     for row in 0..rows {
-        match value(row)? {
-            Some(text) => out.append_value(text),
-            None => out.append_null(),
-        }
+        let text = value(row)?;
+        bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
+        ends.push(bytes.len());
+        nulls.append(text.is_some());
     }
-    Ok(Arc::new(out.finish()))
+    if bytes.len() > i32::MAX as usize {
+        let message = "the texts of one step are longer than two gigabytes";
+        return Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+    }
+    let ends = std::iter::once(0).chain(ends.into_iter().map(|end| end as i32));
+    let offsets = OffsetBuffer::new(ends.collect::<ScalarBuffer<i32>>());
+    let texts = StringArray::try_new(offsets, bytes.into(), nulls.finish());
+    texts.map(|texts| Arc::new(texts) as ArrayRef).map_err(|error| SqlError::internal(error.to_string()))
 }
 
 fn split_part(args: &Args<'_>) -> Result<ArrayRef> {
@@ -85,15 +95,38 @@ fn part<'a>(text: &'a str, delimiter: &str, number: i32) -> Result<&'a str> {
     Ok(found.unwrap_or(""))
 }
 
-/// The n-th of the parts between delimiters of one byte, from 0. Parts are short, so looking at one byte after the other
-/// costs less than to prepare a search.
+/// The n-th of the parts between delimiters of one byte, from 0.
 fn nth_part(text: &str, delimiter: u8, nth: usize) -> Option<&str> {
-    let mut delimiters = text.bytes().enumerate().filter(|(_, byte)| *byte == delimiter).map(|(at, _)| at);
     let start = match nth {
         0 => 0,
-        nth => delimiters.nth(nth - 1)? + 1,
+        nth => nth_byte(text.as_bytes(), delimiter, nth - 1)? + 1,
     };
-    Some(&text[start..delimiters.next().unwrap_or(text.len())])
+    let rest = &text[start..];
+    Some(&rest[..nth_byte(rest.as_bytes(), delimiter, 0).unwrap_or(rest.len())])
+}
+
+/// Where the n-th of these bytes is, from 0. Eight are looked at together: parts are short, and to prepare a search costs
+/// more than it saves.
+fn nth_byte(bytes: &[u8], wanted: u8, mut nth: usize) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = LOW << 7;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let different = u64::from_le_bytes(*word) ^ (LOW * u64::from(wanted));
+        // The high bit of each byte that is wanted; no carry leaves its byte.
+        let mut found = !(((different & !HIGH) + !HIGH) | different) & HIGH;
+        let count = found.count_ones() as usize;
+        if nth >= count {
+            nth -= count;
+            continue;
+        }
+        for _ in 0..nth {
+            found &= found - 1;
+        }
+        return Some(8 * place + found.trailing_zeros() as usize / 8);
+    }
+    let found = rest.iter().enumerate().filter(|(_, byte)| **byte == wanted);
+    found.map(|(at, _)| 8 * words.len() + at).nth(nth)
 }
 
 /// The position in bytes of the n-th character, from 0; the end of the text if it has no more than that.
@@ -251,4 +284,22 @@ fn strpos(args: &Args<'_>) -> Result<ArrayRef> {
         Some(text.find(pattern).map_or(0, |at| text[..at].chars().count() as i32 + 1))
     };
     Ok(Arc::new((0..args.rows).map(position).collect::<Int32Array>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nth_byte;
+
+    #[test]
+    fn the_nth_byte_is_found_wherever_it_is() {
+        let text = b"a/bc//def/\x2e\xaf/0123456789/\x00";
+        let places = text.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let places = places.collect::<Vec<_>>();
+        for start in 0..text.len() {
+            let expected = places.iter().filter(|at| **at >= start).map(|at| at - start).collect::<Vec<_>>();
+            for nth in 0..8 {
+                assert_eq!(nth_byte(&text[start..], b'/', nth), expected.get(nth).copied());
+            }
+        }
+    }
 }

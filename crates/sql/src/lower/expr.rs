@@ -66,6 +66,7 @@ pub(super) fn project_physical(
     }
     match input {
         Node::Expand(expand) => super::over_expand::project(*expand, exprs, output),
+        Node::Filter(filter) => super::common::project(*filter, exprs, output),
         input => Ok(Node::Project(Box::new(through(input, exprs, output)))),
     }
 }

@@ -8,6 +8,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use springtide_plan::{Join, JoinKind, Node};
 use springtide_types::{Result, SqlError};
 
+use super::extreme::{Keyed, equalities};
 use super::spread::spread;
 use super::{Lowering, arrow_schema, expr, refuse};
 use crate::errors::plan_error;
@@ -29,13 +30,24 @@ impl Lowering<'_> {
             JoinType::LeftAnti | JoinType::RightAnti => JoinKind::Anti,
             JoinType::LeftMark | JoinType::RightMark => JoinKind::Mark,
         };
-        let left = Side::new("left", self.lower(&join.left)?, &join.left, &condition.left_keys)?;
-        let right = Side::new("right", self.lower(&join.right)?, &join.right, &condition.right_keys)?;
+        let mut left = Side::new("left", self.lower(&join.left)?, &join.left, &condition.left_keys)?;
+        let mut right = Side::new("right", self.lower(&join.right)?, &join.right, &condition.right_keys)?;
         let from_right =
             matches!(join.join_type, JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark);
-        let (left, right) = if from_right { (right, left) } else { (left, right) };
+        if from_right {
+            std::mem::swap(&mut left, &mut right);
+        }
         let wide = left.schema.join(&right.schema).map_err(|error| plan_error(&error))?;
-        let filter = condition.filter.map(|filter| expr::physical(&filter, &wide)).transpose()?;
+        let null_equals_null = join.null_equality == NullEquality::NullEqualsNull;
+        let mut filter = condition.filter.map(|filter| expr::physical(&filter, &wide)).transpose()?;
+        if let (JoinKind::Inner, false, Some(given)) = (kind, null_equals_null, &filter) {
+            let (equal, rest) = equalities(left.keyed(), right.keyed(), given);
+            filter = rest;
+            for (left_key, right_key) in equal {
+                left.keys.push(left_key);
+                right.keys.push(right_key);
+            }
+        }
         let pairs = kind == JoinKind::Inner && left.keys.is_empty();
         let spread = if pairs { spread(&left.node, &right.node, filter.as_ref())? } else { None };
         let output = arrow_schema(&join.schema);
@@ -46,7 +58,6 @@ impl Lowering<'_> {
             JoinKind::Mark => kept.push(left.width()),
             _ => kept.extend(right.columns().map(|column| column + left.width())),
         }
-        let null_equals_null = join.null_equality == NullEquality::NullEqualsNull;
         let node = match spread {
             Some(node) => node,
             None => join_node(kind, left, right, null_equals_null, filter)?,
@@ -147,6 +158,10 @@ impl Side {
 
     fn columns(&self) -> std::ops::Range<usize> {
         0..self.own
+    }
+
+    fn keyed(&self) -> Keyed<'_> {
+        Keyed { node: &self.node, keys: &self.keys }
     }
 
     fn width(&self) -> usize {

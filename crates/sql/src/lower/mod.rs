@@ -2,8 +2,10 @@
 
 mod aggregate;
 mod case;
+mod common;
 mod constant;
 mod expr;
+mod extreme;
 mod join;
 mod optimize;
 mod over_expand;
@@ -14,6 +16,7 @@ mod spread;
 mod top_k;
 mod union;
 mod window;
+mod window_function;
 
 use std::sync::Arc;
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr, Column, Literal};
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, CastExpr, Column, IsNotNullExpr, IsNullExpr, Literal, NotExpr,
+};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use springtide_plan::{Expand, Node, Project, ScalarExpr};
@@ -102,13 +104,17 @@ impl Below<'_> {
 }
 
 /// Whether all operands of an expression are computed for every row; AND, CASE and the like skip some.
-fn computes_all(expr: &Expr) -> bool {
+pub(super) fn computes_all(expr: &Expr) -> bool {
     let expr: &dyn std::any::Any = expr.as_ref();
     if let Some(function) = expr.downcast_ref::<ScalarFunctionExpr>() {
         return !function.fun().short_circuits();
     }
     let skips = |operator: &Operator| matches!(operator, Operator::And | Operator::Or);
-    expr.is::<CastExpr>() || expr.downcast_ref::<BinaryExpr>().is_some_and(|binary| !skips(binary.op()))
+    let has_one = expr.is::<CastExpr>()
+        || expr.is::<NotExpr>()
+        || expr.is::<IsNullExpr>()
+        || expr.is::<IsNotNullExpr>();
+    has_one || expr.downcast_ref::<BinaryExpr>().is_some_and(|binary| !skips(binary.op()))
 }
 
 fn column(expr: &Expr) -> Option<usize> {

@@ -3,14 +3,15 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::execution::context::ExecutionProps;
-use datafusion::logical_expr::expr::{Sort, WindowFunctionParams};
+use datafusion::logical_expr::expr::{Sort, WindowFunction as Call, WindowFunctionParams};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, Window as LogicalWindow};
 use datafusion::physical_planner::create_window_expr;
-use springtide_plan::{Node, Window};
+use springtide_plan::{Node, Window, WindowFunction};
 use springtide_types::{Result, SortColumn};
 
 use super::refuse::in_view;
+use super::window_function::{argument, batched};
 use super::{Lowering, arrow_schema, expr};
 use crate::errors::plan_error;
 
@@ -18,28 +19,29 @@ impl Lowering<'_> {
     /// One node per PARTITION BY and ORDER BY.
     pub(super) fn window(&self, window: &LogicalWindow) -> Result<Node> {
         let schema = window.input.schema();
-        let params = window.window_expr.iter().map(params).collect::<Result<Vec<_>>>()?;
-        let read = params.iter().flat_map(|params| {
-            params.partition_by.iter().chain(params.order_by.iter().map(|sort| &sort.expr))
+        let calls = window.window_expr.iter().map(call).collect::<Result<Vec<_>>>()?;
+        let read = calls.iter().flat_map(|call| {
+            let order = call.params.order_by.iter().map(|sort| &sort.expr);
+            call.params.partition_by.iter().chain(order).chain(argument(call))
         });
         let (mut node, computed) = with_computed(self.lower(&window.input)?, schema, read)?;
         let results = &window.schema.fields()[schema.fields().len()..];
         let mut start = 0;
-        for run in params.chunk_by(|left, right| same_order(left, right)) {
-            let calls = &window.window_expr[start..start + run.len()];
-            let functions = calls.iter().map(|call| {
-                create_window_expr(call, schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
-                    .map_err(|error| plan_error(&error))
-            });
+        for run in calls.chunk_by(|left, right| same_order(&left.params, &right.params)) {
+            let exprs = &window.window_expr[start..start + run.len()];
+            let functions = exprs.iter().zip(run).map(|(expr, call)| function(expr, call, schema, &computed));
             let functions = functions.collect::<Result<Vec<_>>>()?;
             let fields = results[start..start + run.len()].iter();
             let fields = fields.map(|field| Arc::new(field.as_ref().clone().with_nullable(true)));
             let fields = node.schema().fields().iter().cloned().chain(fields).collect::<Vec<_>>();
-            let (partition, order) = places(run[0], schema, &computed)?;
+            let (partition, order) = places(&run[0].params, schema, &computed)?;
+            let ordered_by = self::order_by(&run[0].params.order_by, schema, &computed)?;
+            let is_given = |sort: &&SortColumn| ordered_by.iter().any(|given| given.column == sort.column);
             start += run.len();
             node = Node::Window(Box::new(Window {
                 input: node,
                 partition,
+                peers: order.iter().take_while(is_given).count(),
                 order,
                 functions,
                 schema: Arc::new(Schema::new(fields)),
@@ -62,12 +64,25 @@ pub(super) fn without_computed(node: Node, own: usize, output: &SchemaRef) -> Re
 }
 
 /// What a window function is called with.
-pub(super) fn params(call: &Expr) -> Result<&WindowFunctionParams> {
-    match call {
-        Expr::WindowFunction(call) => Ok(&call.params),
-        Expr::Alias(alias) => params(&alias.expr),
+pub(super) fn params(expr: &Expr) -> Result<&WindowFunctionParams> {
+    Ok(&call(expr)?.params)
+}
+
+fn call(expr: &Expr) -> Result<&Call> {
+    match expr {
+        Expr::WindowFunction(call) => Ok(call),
+        Expr::Alias(alias) => call(&alias.expr),
         other => Err(in_view(other)),
     }
+}
+
+fn function(expr: &Expr, call: &Call, schema: &DFSchema, computed: &[&Expr]) -> Result<WindowFunction> {
+    if let Some(function) = batched(call, schema, |argument| place(argument, schema, computed).ok()) {
+        return Ok(function);
+    }
+    create_window_expr(expr, schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
+        .map(WindowFunction::Other)
+        .map_err(|error| plan_error(&error))
 }
 
 fn same_order(left: &WindowFunctionParams, right: &WindowFunctionParams) -> bool {
@@ -120,8 +135,8 @@ pub(super) fn places(
     Ok((partition, order))
 }
 
-/// The columns of an ORDER BY, then all others by name, so that only equal rows tie, in a view as in a query.
-pub(super) fn order(order_by: &[Sort], schema: &DFSchema, computed: &[&Expr]) -> Result<Vec<SortColumn>> {
+/// The columns of an ORDER BY.
+fn order_by(order_by: &[Sort], schema: &DFSchema, computed: &[&Expr]) -> Result<Vec<SortColumn>> {
     let mut order: Vec<SortColumn> = Vec::new();
     for sort in order_by {
         let column = place(&sort.expr, schema, computed)?;
@@ -129,6 +144,12 @@ pub(super) fn order(order_by: &[Sort], schema: &DFSchema, computed: &[&Expr]) ->
             order.push(SortColumn { column, descending: !sort.asc, nulls_first: sort.nulls_first });
         }
     }
+    Ok(order)
+}
+
+/// The columns of an ORDER BY, then all others by name, so that only equal rows tie, in a view as in a query.
+pub(super) fn order(by: &[Sort], schema: &DFSchema, computed: &[&Expr]) -> Result<Vec<SortColumn>> {
+    let mut order = order_by(by, schema, computed)?;
     let mut others = schema.columns().into_iter().enumerate().collect::<Vec<_>>();
     others.sort_by_key(|(_, column)| column.flat_name());
     for (column, _) in others {

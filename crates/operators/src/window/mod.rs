@@ -1,0 +1,7 @@
+mod function;
+mod operator;
+mod peers;
+mod scope;
+mod sums;
+
+pub use operator::WindowOperator;
