@@ -1,5 +1,6 @@
 //! Random histories of rows, and what operators make of them.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use springtide_operators::{Input, Operator, Output, Status};
 use springtide_plan::{Node, Source};
 use springtide_state::normalize_floats;
-use springtide_types::{RelationId, SqlError, ZBatch};
+use springtide_types::{RelationId, SortColumn, SqlError, ZBatch};
 
 /// A row: `k bigint, v integer, f double precision, t text, b boolean`, the float as bits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +70,33 @@ pub(crate) fn source(append_only: bool, unique_keys: Vec<Vec<usize>>) -> Node {
     let (relation, schema) = (RelationId(1), schema());
     let columns = (0..schema.fields().len()).collect();
     Node::Source(Source { relation, name: "r".to_owned(), columns, schema, append_only, unique_keys })
+}
+
+fn value_order(left: &Row, right: &Row, column: usize) -> Ordering {
+    let float = |bits: Option<u64>| f64::from_bits(bits.unwrap_or(0));
+    match column {
+        0 => left.k.cmp(&right.k),
+        1 => left.v.cmp(&right.v),
+        2 => {
+            let (left, right) = (float(left.f), float(right.f));
+            left.is_nan().cmp(&right.is_nan()).then(left.partial_cmp(&right).unwrap_or(Ordering::Equal))
+        }
+        3 => left.t.cmp(&right.t),
+        _ => left.b.cmp(&right.b),
+    }
+}
+
+/// How two rows follow each other in a column.
+pub(crate) fn order(left: &Row, right: &Row, sort: &SortColumn) -> Ordering {
+    let is_null =
+        |row: &Row| [row.k.is_none(), row.v.is_none(), row.f.is_none(), row.t.is_none(), row.b.is_none()];
+    let (left_null, right_null) = (is_null(left)[sort.column], is_null(right)[sort.column]);
+    if left_null || right_null {
+        let nulls = left_null.cmp(&right_null);
+        return if sort.nulls_first { nulls.reverse() } else { nulls };
+    }
+    let values = value_order(left, right, sort.column);
+    if sort.descending { values.reverse() } else { values }
 }
 
 pub(crate) fn add(multiset: &mut Multiset, row: &Row, weight: i64) {

@@ -6,3 +6,4 @@ mod join;
 mod linear;
 mod set_operation;
 mod top_k;
+mod window;

@@ -37,32 +37,6 @@ fn plan(random: &mut fastrand::Rng, append_only: bool) -> TopK {
     }
 }
 
-fn value_order(left: &Row, right: &Row, column: usize) -> Ordering {
-    let float = |bits: Option<u64>| f64::from_bits(bits.unwrap_or(0));
-    match column {
-        0 => left.k.cmp(&right.k),
-        1 => left.v.cmp(&right.v),
-        2 => {
-            let (left, right) = (float(left.f), float(right.f));
-            left.is_nan().cmp(&right.is_nan()).then(left.partial_cmp(&right).unwrap_or(Ordering::Equal))
-        }
-        3 => left.t.cmp(&right.t),
-        _ => left.b.cmp(&right.b),
-    }
-}
-
-fn order(left: &Row, right: &Row, sort: &SortColumn) -> Ordering {
-    let is_null =
-        |row: &Row| [row.k.is_none(), row.v.is_none(), row.f.is_none(), row.t.is_none(), row.b.is_none()];
-    let (left_null, right_null) = (is_null(left)[sort.column], is_null(right)[sort.column]);
-    if left_null || right_null {
-        let nulls = left_null.cmp(&right_null);
-        return if sort.nulls_first { nulls.reverse() } else { nulls };
-    }
-    let values = value_order(left, right, sort.column);
-    if sort.descending { values.reverse() } else { values }
-}
-
 fn expect(plan: &TopK, rows: &Multiset) -> Contents {
     type Key = (Option<i64>, Option<bool>);
     let mut groups: BTreeMap<Key, Vec<(&Row, i64)>> = BTreeMap::new();
