@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
-use springtide_operators::{Input, Operator, WindowOperator};
+use springtide_operators::{Input, WindowOperator};
 use springtide_plan::{Bound, Frame, Ranking, Window, WindowFunction};
 use springtide_types::{SortColumn, ZBatch};
 
