@@ -136,9 +136,15 @@ impl Database {
 
     /// Waits until every view is complete up to the newest commit, or reports that one is in error.
     pub async fn wait_until_current(&self) -> Result<()> {
+        let epoch = self.shared.reads.committed();
+        self.wait_until_complete(epoch).await
+    }
+
+    /// Waits until every view is complete up to the epoch of a commit.
+    pub async fn wait_until_complete(&self, epoch: Epoch) -> Result<()> {
         let point = self.shared.reads.begin();
         for relation in point.objects.catalog.relations().filter(|relation| relation.is_stored()) {
-            point.contents_when_complete(relation.id).await?;
+            point.contents_complete_at(relation.id, epoch).await?;
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ impl Select {
         parameters: &[Option<SqlType>],
     ) -> Result<Select> {
         let bound = planner.bind(query, catalog, parameters)?;
-        let point = PointKey::find(query, catalog).filter(|_| !bound.scans_twice());
+        let point = PointKey::find(query, catalog, &bound.parameters()).filter(|_| !bound.scans_twice());
         Ok(Select { query: bound, point })
     }
 
@@ -91,9 +91,8 @@ impl Select {
         for scan in self.query.scans() {
             let point = self.point.as_ref().filter(|point| point.relation == scan.relation);
             let point = point.filter(|_| transaction.sees_present(*scan));
-            let keys = point.and_then(|point| Some((point.key.clone(), point.keys(parameters)?)));
-            let rows = match keys {
-                Some((key, keys)) => transaction.rows_by_key(scan.relation, &key, keys)?,
+            let rows = match point {
+                Some(point) => point.rows(transaction, parameters).await?,
                 None => transaction.scan(*scan, &moments).await?,
             };
             contents.insert(*scan, rows);
