@@ -108,7 +108,7 @@ impl Database {
     /// visible. The way in for sources that have their rows in columns already.
     pub async fn append(&self, table: &str, rows: RecordBatch) -> Result<Epoch> {
         let mut transaction = Transaction::begin(&self.shared.reads);
-        let relation = transaction.catalog().get(table)?.clone();
+        let relation = transaction.visible_catalog().get(table)?.clone();
         if !matches!(relation.kind, RelationKind::Table { .. }) {
             let message = format!("\"{table}\" is not a table");
             return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));

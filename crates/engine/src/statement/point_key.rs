@@ -16,8 +16,10 @@ pub(super) struct PointKey {
     pub(super) relation: RelationId,
     is_view: bool,
     /// Positions of the columns of the key.
-    key: Vec<usize>,
+    pub(super) columns: Vec<usize>,
     values: Vec<KeyValue>,
+    /// Whether the WHERE asks for nothing else.
+    pub(super) is_whole_condition: bool,
 }
 
 #[derive(Clone)]
@@ -40,13 +42,15 @@ impl PointKey {
             return None;
         }
         let relation = catalog.find(&springtide_sql::object_name(name).ok()?)?;
-        let equalities = equalities(select.selection.as_ref()?);
+        let conditions = conjuncts(select.selection.as_ref()?);
+        let equalities = equalities(&conditions);
         let keys = relation.lookup_key().into_iter().chain(relation.keys().map(|key| key.columns.to_vec()));
         let is_view = matches!(relation.kind, RelationKind::MaterializedView { .. });
-        keys.into_iter().find_map(|key| {
-            let values = key.iter().map(|column| pinned(relation, *column, &equalities, parameters));
+        keys.into_iter().find_map(|columns| {
+            let values = columns.iter().map(|column| pinned(relation, *column, &equalities, parameters));
             let values = values.collect::<Option<_>>()?;
-            Some(PointKey { relation: relation.id, is_view, key, values })
+            let is_whole_condition = conditions.len() == columns.len();
+            Some(PointKey { relation: relation.id, is_view, columns, values, is_whole_condition })
         })
     }
 
@@ -56,11 +60,16 @@ impl PointKey {
         transaction: &mut Transaction,
         parameters: &[ScalarValue],
     ) -> Result<Vec<ZBatch>> {
-        let keys = self.values.iter().map(|value| value.array(parameters)).collect::<Result<Vec<_>>>()?;
+        let keys = self.values(parameters)?;
         if self.is_view {
             return transaction.rows_of_view_by_key(self.relation, &keys).await;
         }
-        transaction.rows_by_key(self.relation, &self.key, keys)
+        transaction.rows_by_key(self.relation, &self.columns, keys)
+    }
+
+    /// The key, one column of one row each.
+    pub(super) fn values(&self, parameters: &[ScalarValue]) -> Result<Vec<ArrayRef>> {
+        self.values.iter().map(|value| value.array(parameters)).collect()
     }
 }
 
@@ -86,18 +95,26 @@ impl KeyValue {
     }
 }
 
-/// The `column = value` terms of a conjunction.
-fn equalities(expr: &Expr) -> Vec<(&Expr, &Expr)> {
+/// The terms of a conjunction.
+fn conjuncts(expr: &Expr) -> Vec<&Expr> {
     match expr {
-        Expr::Nested(inner) => equalities(inner),
+        Expr::Nested(inner) => conjuncts(inner),
         Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-            let mut found = equalities(left);
-            found.extend(equalities(right));
+            let mut found = conjuncts(left);
+            found.extend(conjuncts(right));
             found
         }
-        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => vec![(left, right), (right, left)],
-        _ => Vec::new(),
+        other => vec![other],
     }
+}
+
+/// Those of the form `column = value`, both ways round.
+fn equalities<'a>(conditions: &[&'a Expr]) -> Vec<(&'a Expr, &'a Expr)> {
+    let sides = conditions.iter().filter_map(|condition| match condition {
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => Some((left.as_ref(), right.as_ref())),
+        _ => None,
+    });
+    sides.flat_map(|(left, right)| [(left, right), (right, left)]).collect()
 }
 
 fn pinned(

@@ -9,6 +9,7 @@ use springtide_sql::{Analysis, BoundQuery, Planner, Scan, SendableStream};
 use springtide_types::{RelationId, Result, SqlType, ZBatch};
 
 use super::point_key::PointKey;
+use super::point_read::PointRead;
 use crate::response::{Column, Response};
 use crate::transaction::Transaction;
 
@@ -17,6 +18,7 @@ use crate::transaction::Transaction;
 pub(crate) struct Select {
     query: BoundQuery,
     point: Option<PointKey>,
+    read: Option<PointRead>,
 }
 
 impl Select {
@@ -28,7 +30,13 @@ impl Select {
     ) -> Result<Select> {
         let bound = planner.bind(query, catalog, parameters)?;
         let point = PointKey::find(query, catalog, &bound.parameters()).filter(|_| !bound.scans_twice());
-        Ok(Select { query: bound, point })
+        let read = point.as_ref().and_then(|key| PointRead::find(&bound, key, result_columns(&bound)));
+        Ok(Select { query: bound, point, read })
+    }
+
+    /// The read by a key that it is, and nothing else.
+    pub(crate) fn point_read(&self) -> Option<&PointRead> {
+        self.read.as_ref()
     }
 
     pub(crate) fn parameters(&self) -> Vec<SqlType> {
