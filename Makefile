@@ -30,8 +30,8 @@ check: ## Formatting, lints, tests and documentation; all that a change must pas
 fuzz: build ## Random views under random histories for SECONDS=60
 	$(BIN)/fuzz --seconds $(SECONDS)
 
-bench: build ## Nexmark, and what a commit costs under views of several sizes
-	$(BIN)/bench
+bench: build ## All benches, or one: WHAT=nexmark, change, visible, points, copy, hydrate, views, restart, past or commits; POSTGRES=url to compare with
+	$(BIN)/bench $(WHAT) $(if $(POSTGRES),--postgres "$(POSTGRES)")
 
 slt: build ## The sqllogictest files of SUITE=folder
 	$(BIN)/slt $(SUITE)

@@ -87,7 +87,7 @@ impl Client {
         let prepared = self.session.prepare(statement, &[]).await?;
         match self.session.execute(&prepared, Vec::new()).await? {
             Response::Rows { columns, batches, .. } => match batches.try_collect().await {
-                Ok(batches) => Ok(Output::Rows { columns, batches }),
+                Ok(batches) => Ok(Output::Rows { columns: columns.to_vec(), batches }),
                 Err(error) => {
                     // Rows are computed as they are taken, when the session has done its part already.
                     self.session.fail_transaction();

@@ -224,6 +224,11 @@ impl Relation {
         }
     }
 
+    /// The columns by which its contents find rows: the primary key of a table, the first key of a materialized view.
+    pub fn lookup_key(&self) -> Option<Vec<usize>> {
+        self.unique_keys().into_iter().find(|key| !key.is_empty())
+    }
+
     /// Whether its rows are stored, so that a snapshot of it can be read.
     pub fn is_stored(&self) -> bool {
         !matches!(self.kind, RelationKind::View { .. })

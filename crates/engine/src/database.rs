@@ -108,7 +108,7 @@ impl Database {
     /// visible. The way in for sources that have their rows in columns already.
     pub async fn append(&self, table: &str, rows: RecordBatch) -> Result<Epoch> {
         let mut transaction = Transaction::begin(&self.shared.reads);
-        let relation = transaction.catalog().get(table)?.clone();
+        let relation = transaction.visible_catalog().get(table)?.clone();
         if !matches!(relation.kind, RelationKind::Table { .. }) {
             let message = format!("\"{table}\" is not a table");
             return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
@@ -136,9 +136,15 @@ impl Database {
 
     /// Waits until every view is complete up to the newest commit, or reports that one is in error.
     pub async fn wait_until_current(&self) -> Result<()> {
+        let epoch = self.shared.reads.committed();
+        self.wait_until_complete(epoch).await
+    }
+
+    /// Waits until every view is complete up to the epoch of a commit.
+    pub async fn wait_until_complete(&self, epoch: Epoch) -> Result<()> {
         let point = self.shared.reads.begin();
         for relation in point.objects.catalog.relations().filter(|relation| relation.is_stored()) {
-            point.contents_when_complete(relation.id).await?;
+            point.contents_complete_at(relation.id, epoch).await?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ pub(crate) struct Objects {
     /// Counts the catalogs, so that a plan bound under another one is noticed.
     pub(crate) version: u64,
     pub(crate) contents: HashMap<RelationId, Arc<state::Relation>>,
-    /// The primary keys by which the contents find rows: those that tables had when the contents were made.
+    /// The keys by which the contents find rows: those that relations had when the contents were made.
     pub(crate) primary: HashMap<RelationId, Vec<usize>>,
     /// The rows of tables by other keys.
     pub(crate) indexes: HashMap<RelationId, Vec<Arc<KeyIndex>>>,
@@ -46,8 +46,8 @@ impl Objects {
                 _ => (0..workers).map(|_| Arc::default()).collect(),
             };
             self.contents.insert(relation.id, new_contents(relation, frontiers));
-            if let Some(key) = relation.primary_key() {
-                self.primary.insert(relation.id, key.to_vec());
+            if let Some(key) = relation.lookup_key() {
+                self.primary.insert(relation.id, key);
             }
         }
         let is_sequence = |relation: &&Arc<Relation>| matches!(relation.kind, RelationKind::Sequence { .. });
@@ -82,7 +82,7 @@ impl Objects {
         Ok(())
     }
 
-    /// The rows of a table that have one of these keys, as of an epoch or now. `None` unless the columns are its primary
+    /// The rows of a relation that have one of these keys, as of an epoch or now. `None` unless the columns are its primary
     /// key or unique.
     pub(crate) fn lookup(
         &self,
@@ -119,7 +119,7 @@ impl Objects {
 
 /// Empty contents for a relation, of one shard per frontier.
 pub(crate) fn new_contents(relation: &Relation, frontiers: Vec<Arc<AtomicU64>>) -> Arc<state::Relation> {
-    let key = relation.unique_keys().into_iter().find(|key| !key.is_empty());
+    let key = relation.lookup_key();
     // A table may lose its NOT NULL.
     let declared = relation.schema();
     let fields = declared.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));

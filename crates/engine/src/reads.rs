@@ -160,20 +160,30 @@ impl ReadPoint {
         &self,
         relation: RelationId,
     ) -> Result<&Arc<springtide_state::Relation>> {
+        self.contents_complete_at(relation, self.epoch).await
+    }
+
+    /// The contents of a relation once they are complete up to an epoch.
+    pub(crate) async fn contents_complete_at(
+        &self,
+        relation: RelationId,
+        epoch: Epoch,
+    ) -> Result<&Arc<springtide_state::Relation>> {
         let contents = self.objects.contents.get(&relation).ok_or_else(dropped)?;
         let reads = &self.hold.reads;
-        loop {
+        while contents.frontier() <= epoch {
             let notified = reads.progress.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
-            if contents.frontier() > self.epoch {
-                return Ok(contents);
+            if contents.frontier() > epoch {
+                break;
             }
             if !reads.objects().contents.contains_key(&relation) {
                 return Err(dropped());
             }
             notified.await;
         }
+        Ok(contents)
     }
 }
 

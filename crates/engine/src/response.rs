@@ -21,7 +21,7 @@ pub enum Response {
     /// Rows, computed as they are taken.
     Rows {
         /// The columns of every batch.
-        columns: Vec<Column>,
+        columns: Arc<[Column]>,
         /// The rows. An error ends the statement with that error.
         batches: BoxStream<'static, Result<RecordBatch>>,
         /// The command tag.
@@ -64,8 +64,11 @@ pub enum RowsTag {
 }
 
 impl Response {
-    pub(crate) fn rows(columns: Vec<Column>, batches: BoxStream<'static, Result<RecordBatch>>) -> Response {
-        Response::Rows { columns, batches, tag: RowsTag::Select }
+    pub(crate) fn rows(
+        columns: impl Into<Arc<[Column]>>,
+        batches: BoxStream<'static, Result<RecordBatch>>,
+    ) -> Response {
+        Response::Rows { columns: columns.into(), batches, tag: RowsTag::Select }
     }
 
     /// One text column that is known already.
@@ -73,7 +76,7 @@ impl Response {
         let array: ArrayRef = Arc::new(StringArray::from(lines));
         let batch = RecordBatch::try_from_iter([(name, array)]).expect("one column fits itself");
         Response::Rows {
-            columns: vec![Column { name: name.to_owned(), sql_type: SqlType::Text }],
+            columns: [Column { name: name.to_owned(), sql_type: SqlType::Text }].into(),
             batches: stream::iter([Ok(batch)]).boxed(),
             tag: RowsTag::Fixed(tag),
         }

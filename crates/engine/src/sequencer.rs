@@ -36,6 +36,11 @@ const MAX_GROUP: usize = 1024;
 /// Epochs sent to the workers and not yet complete in every view, at most. Timely's channels are
 /// unbounded; this bounds what they hold.
 const MAX_EPOCHS_IN_FLIGHT: usize = 64;
+/// While there are so many, commits are let gather to one group: a row costs less in it than in an epoch of its own, and
+/// views that are kept busy show what is committed after so many epochs.
+const FEW_EPOCHS_IN_FLIGHT: usize = 3;
+/// But for so long only: a view that takes its time holds up nobody for more.
+const PATIENCE: Duration = Duration::from_millis(2);
 /// Groups between two rounds of forgetting what no reader can ask for.
 const GROUPS_PER_TRIM: u64 = 16;
 
@@ -630,27 +635,28 @@ impl State {
         self.views.insert(view, as_of);
     }
 
-    /// Waits while too many epochs are in flight through the views that are up to date. A view that still
-    /// hydrates holds nobody up.
+    /// Waits while too many epochs are in flight.
     fn wait_for_room(&mut self) {
-        while self.in_flight.len() >= MAX_EPOCHS_IN_FLIGHT {
-            let complete = self.complete_frontier();
-            self.in_flight.retain(|epoch| *epoch >= complete);
-            if self.in_flight.len() >= MAX_EPOCHS_IN_FLIGHT {
+        self.wait_for_fewer(FEW_EPOCHS_IN_FLIGHT, Some(Instant::now() + PATIENCE));
+        self.wait_for_fewer(MAX_EPOCHS_IN_FLIGHT, None);
+    }
+
+    /// Waits until fewer epochs than `most` are in flight through the views that are up to date, or until a moment. A view
+    /// that still hydrates holds nobody up.
+    fn wait_for_fewer(&mut self, most: usize, until: Option<Instant>) {
+        let Some(last) = self.in_flight.len().checked_sub(most) else { return };
+        let epoch = self.in_flight[last];
+        for (view, as_of) in &self.views {
+            // The contents may have been complete from the beginning, before the operators were.
+            let lags = || (*as_of + 2..=epoch).contains(&self.objects.contents[view].frontier());
+            while lags() {
+                if until.is_some_and(|until| Instant::now() >= until) {
+                    return;
+                }
                 std::thread::park_timeout(Duration::from_millis(1));
             }
         }
-    }
-
-    fn complete_frontier(&self) -> Epoch {
-        self.views
-            .iter()
-            .map(|(view, as_of)| (self.objects.contents[view].frontier(), *as_of))
-            // The contents may have been complete from the beginning, before the operators were.
-            .filter(|(frontier, as_of)| *frontier > as_of + 1)
-            .map(|(frontier, _)| frontier)
-            .min()
-            .unwrap_or(Epoch::MAX)
+        self.in_flight.drain(..=last);
     }
 
     fn trim(&mut self) {

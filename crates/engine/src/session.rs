@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use arrow::array::Array;
 use datafusion::common::ScalarValue;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
+use futures::stream::{self, StreamExt};
 use springtide_catalog::system::SessionFacts;
 use springtide_catalog::{Catalog, SessionSequences};
 use springtide_sql::sqlparser::ast;
@@ -147,9 +148,12 @@ impl Session {
         prepared: &'a Prepared,
         parameters: Vec<ScalarValue>,
     ) -> BoxFuture<'a, Result<Response>> {
+        self.take_requests();
+        if let Some(response) = self.read_point(prepared, &parameters) {
+            return Box::pin(ready(response));
+        }
         // Boxed, as the other ways into the engine, so that they are compiled here and not in each crate that waits for them.
         Box::pin(async move {
-            self.take_requests();
             let response = match self.dispatch(prepared, parameters).await {
                 Ok(response) => self.with_numbers_noted(response, prepared).await,
                 Err(error) => Err(error),
@@ -159,6 +163,22 @@ impl Session {
             }
             response
         })
+    }
+
+    /// Answers a read by a key that is a transaction of its own, if what it reads is there; else `None`.
+    fn read_point(&self, prepared: &Prepared, parameters: &[ScalarValue]) -> Option<Result<Response>> {
+        let read = prepared.bound.point_read()?;
+        let is_query = matches!(prepared.statement.ast, ast::Statement::Query(_));
+        let is_plain = is_query && matches!(self.state, State::Idle) && self.settings.as_of().is_none();
+        if !is_plain || parameters.len() != prepared.parameters.len() {
+            return None;
+        }
+        let point = self.shared.reads.begin();
+        if prepared.catalog_version != Some(point.objects.version) {
+            return None;
+        }
+        let rows = read.rows(&point, parameters).transpose()?;
+        Some(rows.map(|rows| Response::rows(read.columns().clone(), stream::iter([Ok(rows)]).boxed())))
     }
 
     /// Waits until the numbers that a statement took from sequences can't be handed out again after a crash. Those that are

@@ -230,6 +230,18 @@ impl Transaction {
         })
     }
 
+    /// The rows of a materialized view that have one of these keys.
+    pub(crate) async fn rows_of_view_by_key(
+        &mut self,
+        view: RelationId,
+        keys: &[ArrayRef],
+    ) -> Result<Vec<ZBatch>> {
+        let epoch = self.present(view);
+        let contents = self.point.contents_when_complete(view).await?;
+        contents.check(epoch)?;
+        Ok(vec![ZBatch::inserts(contents.lookup(keys, Some(epoch)).rows)])
+    }
+
     /// What a table that was there when the transaction began held then of these keys.
     fn committed_by_key(
         &self,

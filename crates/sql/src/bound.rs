@@ -7,6 +7,7 @@ use springtide_types::{RelationId, SqlType};
 
 use crate::bind::{Names, scans};
 use crate::pipeline::Pipeline;
+use crate::plain::plain_columns;
 use crate::scan::Scan;
 
 /// A query whose names and types are resolved, ready to be executed or lowered.
@@ -62,7 +63,7 @@ impl BoundQuery {
     }
 
     /// The schema of every batch of the result.
-    pub(crate) fn schema(&self) -> &SchemaRef {
+    pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
@@ -83,6 +84,11 @@ impl BoundQuery {
     /// Whether something is scanned in several places, which may be in functions that the query calls.
     pub fn scans_twice(&self) -> bool {
         self.scans_twice
+    }
+
+    /// Positions of the columns of the one relation that is scanned which are returned, if nothing else is done but to filter.
+    pub fn plain_columns(&self) -> Option<Vec<usize>> {
+        plain_columns(&self.plan)
     }
 
     /// The stored relations that are scanned, at whatever time, once each, in ascending order.

@@ -46,6 +46,7 @@ mod overload;
 mod parameter;
 mod parse;
 mod pipeline;
+mod plain;
 mod planner;
 mod procedures;
 mod relation_table;

@@ -145,11 +145,14 @@ impl Relation {
     /// The rows of positive weight exactly as of `epoch`, which the caller knows to be complete, or the
     /// first of the errors that the relation holds then. Shares the chunks that nothing was deleted from.
     pub fn snapshot(&self, epoch: Epoch) -> Result<Vec<ZBatch>, SqlError> {
-        let errors = self.shards.iter().flat_map(|shard| shard.read().errors(epoch));
-        if let Some(error) = ErrorDelta::first(errors) {
-            return Err(error);
-        }
+        self.check(epoch)?;
         Ok(self.shards.iter().flat_map(|shard| shard.read().snapshot(epoch)).collect())
+    }
+
+    /// Fails with the first of the errors that the relation holds as of `epoch`.
+    pub fn check(&self, epoch: Epoch) -> Result<(), SqlError> {
+        let errors = self.shards.iter().flat_map(|shard| shard.read().errors(epoch));
+        ErrorDelta::first(errors).map_or(Ok(()), Err)
     }
 
     /// Rows and errors of one shard as of `epoch`.

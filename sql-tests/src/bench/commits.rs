@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::SinkExt;
 use tokio_postgres::Client;
 
-use super::median;
+use super::{Latencies, median};
 use crate::crash::process::{Data, Server};
 use crate::directory::Directory;
 use crate::server::connect;
@@ -44,17 +44,6 @@ pub fn median_of(runs: impl Iterator<Item = Throughput> + Clone) -> Throughput {
     Throughput {
         inserts: median(runs.clone().map(|run| run.inserts).collect()),
         copied: median(runs.map(|run| run.copied).collect()),
-    }
-}
-
-/// Latencies of commits, ascending.
-#[derive(Clone, Debug)]
-pub struct Latencies(Vec<Duration>);
-
-impl Latencies {
-    /// The latency that so many percent of the commits do not exceed.
-    pub fn percentile(&self, percent: usize) -> Duration {
-        self.0[(self.0.len() - 1) * percent / 100]
     }
 }
 
@@ -96,7 +85,7 @@ pub async fn throughput(url: &str, period: Duration, rows: usize) -> Result<Thro
     client.batch_execute(SCHEMA).await?;
     let started = Instant::now();
     let latencies = commit_until(url, started + period).await?;
-    let inserts = latencies.0.len() as f64 / started.elapsed().as_secs_f64();
+    let inserts = latencies.count() as f64 / started.elapsed().as_secs_f64();
     let data = lines(rows);
     let started = Instant::now();
     let mut sink = Box::pin(client.copy_in::<_, Bytes>("COPY bench_line FROM STDIN").await?);
@@ -154,8 +143,7 @@ async fn commit_while(url: String, running: Arc<AtomicBool>) -> Result<Latencies
     for session in sessions.collect::<Vec<_>>() {
         all.append(&mut session.await??);
     }
-    all.sort_unstable();
-    Ok(Latencies(all))
+    Ok(Latencies::new(all))
 }
 
 async fn insert_while(

@@ -1,11 +1,12 @@
 //! Prints how fast views are maintained.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use springtide_sql_tests::bench::commits::{self, Springtide};
-use springtide_sql_tests::bench::nexmark::{self, QUERIES, Sample};
-use springtide_sql_tests::bench::{change, past, restart};
+use springtide_sql_tests::bench::nexmark::{self, EVENTS_PER_SECOND, QUERIES, Sample};
+use springtide_sql_tests::bench::{change, copy, hydrate, past, points, restart, views, visible};
 use springtide_sql_tests::crash::server_binary;
 use springtide_types::{Result, SqlError};
 
@@ -40,7 +41,10 @@ struct Arguments {
     /// Runs of each measurement, of which the median is printed.
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// A PostgreSQL server to compare durable commits with, such as "host=/tmp user=postgres dbname=postgres". Its data should lie on
+    /// Writes the events that views are created over into this directory, a file per table.
+    #[arg(long)]
+    dump: Option<PathBuf>,
+    /// A PostgreSQL server to compare durable commits and point reads with, such as "host=/tmp user=postgres dbname=postgres". Its data should lie on
     /// the same disk as the directory for temporary files, where ours is.
     #[arg(long)]
     postgres: Option<String>,
@@ -51,13 +55,15 @@ enum What {
     All,
     Nexmark,
     Change,
+    Visible,
+    Points,
+    Copy,
+    Hydrate,
+    Views,
     Restart,
     Past,
     Commits,
 }
-
-/// Of event time, as in the reference generator.
-const EVENTS_PER_SECOND: u64 = 10_000_000;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -69,6 +75,22 @@ async fn main() -> Result<()> {
     if measures(What::Change) {
         measure_change(&arguments).await?;
     }
+    let Arguments { events, epochs, workers, queries, runs, .. } = &arguments;
+    if measures(What::Visible) {
+        visible::report(workers, *runs).await?;
+    }
+    if measures(What::Points) {
+        points::report(arguments.postgres.as_deref(), *runs).await.map_err(of_client)?;
+    }
+    if measures(What::Copy) {
+        copy::report(*events, epochs, queries, *runs).await.map_err(of_client)?;
+    }
+    if measures(What::Hydrate) {
+        hydrate::report(*events, queries, workers, *runs, arguments.dump.as_deref()).await?;
+    }
+    if measures(What::Views) {
+        views::report(workers, arguments.commits as usize).await?;
+    }
     if measures(What::Restart) {
         measure_restart(&arguments).await?;
     }
@@ -76,15 +98,19 @@ async fn main() -> Result<()> {
         measure_past(&arguments).await?;
     }
     if measures(What::Commits) {
-        let measured = measure_commits(&arguments).await;
-        measured.map_err(|error| SqlError::internal(error.to_string()))?;
+        measure_commits(&arguments).await.map_err(of_client)?;
     }
     Ok(())
 }
 
+/// What a client of a server says went wrong.
+fn of_client(error: Box<dyn std::error::Error + Send + Sync>) -> SqlError {
+    SqlError::internal(error.to_string())
+}
+
 async fn measure_nexmark(arguments: &Arguments) -> Result<()> {
-    println!("Nexmark, {} events, median of {}", arguments.events, arguments.runs);
-    println!("query  epoch    workers  events/s    events/cpu-s  wall s  cpu s  rows");
+    println!("Nexmark, {} events, held in memory, median of {}", arguments.events, arguments.runs);
+    println!("query  epoch    workers  events/s    events/cpu-s  wall s  cpu s  peak MB  rows");
     for size in &arguments.epochs {
         let epochs = nexmark::generate(arguments.events, *size, EVENTS_PER_SECOND);
         for (name, definition) in QUERIES {
@@ -105,11 +131,12 @@ async fn measure_nexmark(arguments: &Arguments) -> Result<()> {
 
 fn print_sample(name: &str, size: u64, workers: usize, sample: Sample) {
     println!(
-        "{name:<6} {size:<8} {workers:<8} {:<11.0} {:<13.0} {:<7.3} {:<6.2} {}",
+        "{name:<6} {size:<8} {workers:<8} {:<11.0} {:<13.0} {:<7.3} {:<6.2} {:<8} {}",
         sample.per_second(),
         sample.per_cpu_second(),
         sample.wall.as_secs_f64(),
         sample.cpu.as_secs_f64(),
+        sample.peak >> 20,
         sample.rows
     );
 }

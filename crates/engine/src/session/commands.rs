@@ -193,5 +193,5 @@ fn show_snapshots(snapshots: &[Snapshot]) -> Response {
 fn shown<const N: usize>(columns: Vec<Column>, arrays: [(&str, ArrayRef); N]) -> Response {
     let batch = RecordBatch::try_from_iter(arrays).expect("columns are of one length");
     let batches = stream::iter([Ok(batch)]).boxed();
-    Response::Rows { columns, batches, tag: RowsTag::Fixed("SHOW") }
+    Response::Rows { columns: columns.into(), batches, tag: RowsTag::Fixed("SHOW") }
 }

@@ -1,6 +1,7 @@
 //! A query whose rows are fetched a few at a time.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
@@ -16,7 +17,7 @@ const KEPT_BYTES: usize = 16 << 20;
 
 /// An open cursor. Rows count from 1; it stands on one, before the first (0), or after the last.
 pub(super) struct Cursor {
-    columns: Vec<Column>,
+    columns: Arc<[Column]>,
     /// The rest of the rows.
     batches: BoxStream<'static, Result<RecordBatch>>,
     ended: bool,
@@ -46,7 +47,7 @@ impl Passed {
 impl Cursor {
     /// `scroll`: whether it was said to be able to go backward.
     pub(super) fn new(
-        columns: Vec<Column>,
+        columns: Arc<[Column]>,
         batches: BoxStream<'static, Result<RecordBatch>>,
         scroll: Option<bool>,
     ) -> Cursor {
@@ -200,8 +201,6 @@ fn reversed(batch: &RecordBatch) -> Result<RecordBatch> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{ArrayRef, AsArray, Int64Array};
     use arrow::datatypes::Int64Type;
     use futures::{FutureExt, stream};
@@ -215,7 +214,7 @@ mod tests {
             let array: ArrayRef = Arc::new(Int64Array::from(chunk.to_vec()));
             Ok(RecordBatch::try_from_iter([("n", array)]).unwrap())
         });
-        Cursor::new(Vec::new(), stream::iter(batches.collect::<Vec<_>>()).boxed(), scroll)
+        Cursor::new(Arc::default(), stream::iter(batches.collect::<Vec<_>>()).boxed(), scroll)
     }
 
     fn go(cursor: &mut Cursor, motion: Motion) -> Result<Vec<i64>> {

@@ -122,7 +122,7 @@ impl Session {
             cursor.forget();
             return Ok(Response::complete(format!("MOVE {}", passed.count())));
         }
-        let columns = cursor.columns().to_vec();
+        let columns = cursor.columns().into();
         let rows = cursor.rows(&passed)?;
         cursor.forget();
         let batches = stream::iter(rows.into_iter().map(Ok)).boxed();

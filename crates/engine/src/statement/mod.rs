@@ -15,6 +15,7 @@ mod indexes;
 mod insert;
 mod modify;
 mod point_key;
+mod point_read;
 mod query;
 mod references;
 mod replace_view;
@@ -39,6 +40,7 @@ use crate::transaction::Transaction;
 
 pub(crate) use ast::{assigned, cast_to, fold, parse_query, select};
 pub(crate) use copy_in::CopyIn;
+pub(crate) use point_read::PointRead;
 pub(crate) use references::follow;
 pub(crate) use target::Target;
 
@@ -96,6 +98,14 @@ impl Bound {
             Bound::Update(update) => update.columns(),
             Bound::Delete(delete) => delete.columns(),
             Bound::Copy(_) | Bound::CopyOut(_) | Bound::Text => None,
+        }
+    }
+
+    /// The read by a key that it is, and nothing else.
+    pub(crate) fn point_read(&self) -> Option<&PointRead> {
+        match self {
+            Bound::Query(select) => select.point_read(),
+            _ => None,
         }
     }
 

@@ -9,6 +9,7 @@ use springtide_sql::{Analysis, BoundQuery, Planner, Scan, SendableStream};
 use springtide_types::{RelationId, Result, SqlType, ZBatch};
 
 use super::point_key::PointKey;
+use super::point_read::PointRead;
 use crate::response::{Column, Response};
 use crate::transaction::Transaction;
 
@@ -17,6 +18,7 @@ use crate::transaction::Transaction;
 pub(crate) struct Select {
     query: BoundQuery,
     point: Option<PointKey>,
+    read: Option<PointRead>,
 }
 
 impl Select {
@@ -27,8 +29,14 @@ impl Select {
         parameters: &[Option<SqlType>],
     ) -> Result<Select> {
         let bound = planner.bind(query, catalog, parameters)?;
-        let point = PointKey::find(query, catalog).filter(|_| !bound.scans_twice());
-        Ok(Select { query: bound, point })
+        let point = PointKey::find(query, catalog, &bound.parameters()).filter(|_| !bound.scans_twice());
+        let read = point.as_ref().and_then(|key| PointRead::find(&bound, key, result_columns(&bound)));
+        Ok(Select { query: bound, point, read })
+    }
+
+    /// The read by a key that it is, and nothing else.
+    pub(crate) fn point_read(&self) -> Option<&PointRead> {
+        self.read.as_ref()
     }
 
     pub(crate) fn parameters(&self) -> Vec<SqlType> {
@@ -91,9 +99,8 @@ impl Select {
         for scan in self.query.scans() {
             let point = self.point.as_ref().filter(|point| point.relation == scan.relation);
             let point = point.filter(|_| transaction.sees_present(*scan));
-            let keys = point.and_then(|point| Some((point.key.clone(), point.keys(parameters)?)));
-            let rows = match keys {
-                Some((key, keys)) => transaction.rows_by_key(scan.relation, &key, keys)?,
+            let rows = match point {
+                Some(point) => point.rows(transaction, parameters).await?,
                 None => transaction.scan(*scan, &moments).await?,
             };
             contents.insert(*scan, rows);

@@ -62,7 +62,7 @@ impl Returning {
         let batches = planner.execute(&self.query, &contents, parameters).await?;
         let batches: Vec<RecordBatch> = batches.try_collect().await?;
         Ok(Response::Rows {
-            columns: self.columns(),
+            columns: self.columns().into(),
             batches: stream::iter(batches.into_iter().map(Ok)).boxed(),
             tag: RowsTag::Counted(tag),
         })

@@ -4,5 +4,6 @@ mod common;
 mod copy;
 mod driver;
 mod extended_query;
+mod point_reads;
 mod robustness;
 mod simple_query;

@@ -6,4 +6,4 @@ mod run;
 mod text;
 
 pub use generator::{Epoch, generate};
-pub use run::{QUERIES, SCHEMA, Sample, append, median_of, run};
+pub use run::{EVENTS_PER_SECOND, QUERIES, Rows, SCHEMA, Sample, TABLES, append, median_of, run};

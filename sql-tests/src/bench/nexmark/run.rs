@@ -1,10 +1,11 @@
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
 use springtide_engine::{Database, Options};
 use springtide_types::Result;
 
 use super::generator::Epoch;
-use crate::bench::{cpu, median};
+use crate::bench::{cpu, median, memory};
 use crate::client::Client;
 
 /// The three streams.
@@ -22,6 +23,16 @@ pub const QUERIES: [(&str, &str); 23] = queries!(
     "q20" "q21" "q22"
 );
 
+/// Of event time, as in the reference generator.
+pub const EVENTS_PER_SECOND: u64 = 10_000_000;
+
+/// Takes the rows of one table out of an epoch.
+pub type Rows = fn(&Epoch) -> &RecordBatch;
+
+/// The tables, and what an epoch has for them.
+pub const TABLES: [(&str, Rows); 3] =
+    [("person", |epoch| &epoch.person), ("auction", |epoch| &epoch.auction), ("bid", |epoch| &epoch.bid)];
+
 /// What one run took.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
@@ -33,6 +44,8 @@ pub struct Sample {
     pub cpu: Duration,
     /// Rows of the view at the end.
     pub rows: usize,
+    /// The most bytes of memory that the process held meanwhile, the events included.
+    pub peak: u64,
 }
 
 impl Sample {
@@ -60,17 +73,18 @@ pub async fn run(name: &str, definition: &str, epochs: &[Epoch], workers: usize)
     let mut client = Client::new(&database);
     client.run(SCHEMA).await?;
     client.run(definition).await?;
+    memory::forget_peak();
     let (cpu, start) = (cpu::time(), Instant::now());
     for epoch in epochs {
         append(&database, epoch).await?;
     }
     // Any row will do: a SELECT waits until the view is complete.
     client.query(&format!("SELECT * FROM {name} LIMIT 1")).await?;
-    let (wall, cpu) = (start.elapsed(), cpu::time() - cpu);
+    let (wall, cpu, peak) = (start.elapsed(), cpu::time() - cpu, memory::peak());
     let (_, batches) = client.query(&format!("SELECT * FROM {name}")).await?;
     let rows = batches.iter().map(|batch| batch.num_rows()).sum();
     database.shutdown().await;
-    Ok(Sample { events: epochs.iter().map(|epoch| epoch.events).sum(), wall, cpu, rows })
+    Ok(Sample { events: epochs.iter().map(|epoch| epoch.events).sum(), wall, cpu, rows, peak })
 }
 
 /// Commits the events of an epoch.
