@@ -116,16 +116,31 @@ impl Sequencer {
 
     /// Commits, and returns the epoch from which on the commit is visible.
     pub(crate) async fn commit(&self, commit: Commit) -> Result<Epoch, CommitError> {
+        let pending = self.submit(commit).map_err(CommitError::Failed)?;
+        pending.0.await.unwrap_or_else(|_| Err(CommitError::Failed(shutting_down())))
+    }
+
+    /// Commits, and leaves it to the caller to wait for it.
+    pub(crate) fn submit(&self, commit: Commit) -> Result<Pending, SqlError> {
         let (reply, answer) = oneshot::channel();
-        let closed = || CommitError::Failed(shutting_down());
-        self.requests.send(Request::Commit(Box::new(commit), reply)).map_err(|_| closed())?;
-        answer.await.unwrap_or_else(|_| Err(closed()))
+        self.requests.send(Request::Commit(Box::new(commit), reply)).map_err(|_| shutting_down())?;
+        Ok(Pending(answer))
     }
 
     /// Ends the sequencer once it has done what was asked before.
     pub(crate) fn shut_down(&self) {
         // It has already ended if nobody receives.
         let _ = self.requests.send(Request::Shutdown);
+    }
+}
+
+/// A commit that the sequencer has been asked for.
+pub(crate) struct Pending(oneshot::Receiver<Result<Epoch, CommitError>>);
+
+impl Pending {
+    /// Waits for it, on a thread that may. Returns the epoch from which on the commit is visible.
+    pub(crate) fn wait(self) -> Result<Epoch, CommitError> {
+        self.0.blocking_recv().unwrap_or_else(|_| Err(CommitError::Failed(shutting_down())))
     }
 }
 

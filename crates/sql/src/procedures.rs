@@ -12,11 +12,11 @@
 //! ALTER [MATERIALIZED] VIEW         ALTER TABLE, but for ALTER VIEW ... AS
 //! ```
 //!
-//! Those about sequences are in [`sequences`].
+//! Those about sequences are in [`sequences`], those about sources in [`sources`].
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::sequences;
+use crate::{sequences, sources};
 
 /// The schema of the procedures.
 const SCHEMA: &str = "springtide";
@@ -31,6 +31,9 @@ pub(crate) fn as_calls(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let rest = |skipped: usize| &significant[skipped..];
     if let Some(call) = sequences::as_call(&significant) {
         return call;
+    }
+    if let Some(words) = sources::in_other_words(&significant) {
+        return words;
     }
     if starts(&["checkpoint"]) && significant.len() == 1 {
         return call("checkpoint", &[]);

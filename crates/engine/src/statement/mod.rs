@@ -22,6 +22,7 @@ mod reshape;
 mod returning;
 mod rules;
 mod sequence;
+mod source;
 mod storage_options;
 mod target;
 mod upsert;
@@ -40,7 +41,8 @@ use crate::transaction::Transaction;
 pub(crate) use ast::{assigned, cast_to, fold, parse_query, select};
 pub(crate) use copy_in::CopyIn;
 pub(crate) use references::follow;
-pub(crate) use target::Target;
+pub(crate) use source::{CREATE as CREATE_SOURCE, DROP as DROP_SOURCE};
+pub(crate) use target::{Target, filled};
 
 /// A statement bound under one catalog.
 #[derive(Clone)]
@@ -205,7 +207,11 @@ async fn run_text(
         sql::Statement::CreateFunction(create) => function::create(context, transaction, create),
         sql::Statement::DropFunction(drop) => function::drop(context, transaction, drop),
         sql::Statement::Truncate(truncate) => modify::truncate(context, transaction, truncate).await,
-        sql::Statement::Call(call) => sequence::run(context, transaction, call),
+        sql::Statement::Call(call) => match call.name.to_string().as_str() {
+            source::CREATE => source::create(context, transaction, call),
+            source::DROP => source::drop(context, transaction, call),
+            _ => sequence::run(context, transaction, call),
+        },
         sql::Statement::CreateIndex(create) => indexes::create(context, transaction, create).await,
         sql::Statement::Explain { statement, analyze, format, options, .. } => {
             let options = options.as_deref().unwrap_or_default();

@@ -6,5 +6,6 @@ mod durability;
 mod past_model;
 mod rules;
 mod sessions;
+mod sources;
 mod time_travel;
 mod versions;

@@ -1,9 +1,7 @@
 //! Nexmark q0–q22 through the embedded API, from batches made beforehand.
 
-mod clock;
-mod generator;
+mod epochs;
 mod run;
-mod text;
 
-pub use generator::{Epoch, generate};
+pub use epochs::generate;
 pub use run::{QUERIES, SCHEMA, Sample, append, median_of, run};

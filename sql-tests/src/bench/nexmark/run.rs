@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
+use springtide_connectors::nexmark::Events;
 use springtide_engine::{Database, Options};
 use springtide_types::Result;
 
-use super::generator::Epoch;
 use crate::bench::{cpu, median};
 use crate::client::Client;
 
@@ -55,7 +55,7 @@ pub fn median_of(samples: &[Sample]) -> Sample {
 
 /// Maintains one view over all `epochs`. Each epoch is readable as soon as it is there; the clock stops when a
 /// SELECT has seen the last one.
-pub async fn run(name: &str, definition: &str, epochs: &[Epoch], workers: usize) -> Result<Sample> {
+pub async fn run(name: &str, definition: &str, epochs: &[Events], workers: usize) -> Result<Sample> {
     let database = Database::open(Options::new(workers))?;
     let mut client = Client::new(&database);
     client.run(SCHEMA).await?;
@@ -74,8 +74,8 @@ pub async fn run(name: &str, definition: &str, epochs: &[Epoch], workers: usize)
 }
 
 /// Commits the events of an epoch.
-pub async fn append(database: &Database, epoch: &Epoch) -> Result<()> {
-    let Epoch { person, auction, bid, .. } = epoch.clone();
+pub async fn append(database: &Database, epoch: &Events) -> Result<()> {
+    let Events { person, auction, bid, .. } = epoch.clone();
     // Appends that wait together are committed together.
     futures::try_join!(
         database.append("person", person),
