@@ -5,6 +5,7 @@ mod common;
 mod durability;
 mod past_model;
 mod rules;
+mod session_windows;
 mod sessions;
 mod sources;
 mod time_travel;
