@@ -94,7 +94,7 @@ impl Database {
         });
         let turns = Arc::new(Turns::default());
         let sources = Arc::new(Sources::start(reads.clone(), sequencer.clone(), turns.clone())?);
-        let live = Arc::new(Live::new(sources.clone()));
+        let live = Arc::new(Live::new(reads.clone(), sources.clone(), sequencer.meters()));
         let shared = Shared {
             planner,
             reads,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use arrow::datatypes::Schema;
 use springtide_catalog::{Catalog, CatalogChange, Counter, Position, Relation, RelationKind};
-use springtide_dataflow::{Beginning, CreateView, Freeze, Workers};
+use springtide_dataflow::{Beginning, CreateView, Freeze, Meters, Workers};
 use springtide_state::consolidate;
 use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
 use tokio::sync::oneshot;
@@ -57,6 +57,7 @@ pub(crate) type Freezes = HashMap<RelationId, Arc<Freeze>>;
 #[derive(Clone)]
 pub(crate) struct Sequencer {
     requests: Sender<Request>,
+    meters: Arc<Meters>,
 }
 
 impl Sequencer {
@@ -83,7 +84,7 @@ impl Sequencer {
             });
             let workers = (Workers::start(workers, on_progress), workers);
             let mut state = State::new(reads, workers, table_frontier, past);
-            let recovered = state.recover(beginnings, tail);
+            let recovered = state.recover(beginnings, tail).map(|()| state.workers.meters());
             let failed = recovered.is_err();
             // Whoever started the sequencer waits for it.
             let _ = is_ready.send(recovered);
@@ -95,8 +96,9 @@ impl Sequencer {
         });
         let thread =
             thread.map_err(|error| SqlError::internal(format!("could not start the sequencer: {error}")))?;
-        ready.recv().unwrap_or_else(|_| Err(SqlError::internal("the sequencer ended by a panic")))?;
-        Ok((Sequencer { requests }, thread))
+        let meters =
+            ready.recv().unwrap_or_else(|_| Err(SqlError::internal("the sequencer ended by a panic")))?;
+        Ok((Sequencer { requests, meters }, thread))
     }
 
     /// A read point that covers all commits in the part of the log that ends with this call, and cuts through these views
@@ -112,6 +114,11 @@ impl Sequencer {
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Forget(epoch, reply)).map_err(|_| shutting_down())?;
         answer.blocking_recv().map_err(|_| shutting_down())?
+    }
+
+    /// What the operators of the views do and hold.
+    pub(crate) fn meters(&self) -> Arc<Meters> {
+        self.meters.clone()
     }
 
     /// Commits, and returns the epoch from which on the commit is visible.

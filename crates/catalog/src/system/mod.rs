@@ -35,7 +35,7 @@ use crate::Catalog;
 use columns::SystemColumn;
 use rows::Row;
 
-pub use live::{Live, SourceFacts};
+pub use live::{Live, OperatorFacts, SourceFacts};
 pub use lookup::{Argument, Kind, Lookup, lookup};
 pub use names::Named;
 pub use session::{CursorFacts, SessionFacts, SettingFacts, SettingRequests, StatementFacts};

@@ -221,7 +221,11 @@ async fn run_text(
         sql::Statement::Comment { object_type, object_name, comment, if_exists } => {
             comment::comment(context, transaction, *object_type, object_name, comment.as_deref(), *if_exists)
         }
-        sql::Statement::ExplainTable { table_name, .. } => explain::explain_relation(transaction, table_name),
+        sql::Statement::ExplainTable { table_name, hive_format, .. } => {
+            // What EXPLAIN ANALYZE is written as.
+            let analyze = matches!(hive_format, Some(sql::HiveDescribeFormat::Extended));
+            explain::explain_relation(context.planner, transaction, table_name, analyze).await
+        }
         other => Err(SqlError::unsupported(statement_name(other))),
     }
 }

@@ -3,6 +3,7 @@
 mod asof_model;
 mod common;
 mod durability;
+mod operators;
 mod past_model;
 mod rules;
 mod session_windows;
