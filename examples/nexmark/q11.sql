@@ -1,15 +1,5 @@
 -- User sessions: how many bids does each bidder make before a pause of ten seconds?
 CREATE MATERIALIZED VIEW q11 AS
-SELECT bidder, count(*) AS bid_count, min(date_time) AS start_time, max(date_time) + INTERVAL '10 seconds' AS end_time
-FROM (
-    SELECT bidder, date_time, sum(begins) OVER (PARTITION BY bidder ORDER BY date_time) AS session
-    FROM (
-        SELECT bidder, date_time,
-            CASE
-                WHEN date_time - lag(date_time) OVER (PARTITION BY bidder ORDER BY date_time) < INTERVAL '10 seconds' THEN 0
-                ELSE 1
-            END AS begins
-        FROM bid
-    ) AS paused
-) AS numbered
-GROUP BY bidder, session;
+SELECT bidder, count(*) AS bid_count, window_start AS start_time, max(date_time) + INTERVAL '10' SECOND AS end_time
+FROM SESSION(TABLE bid PARTITION BY bidder, DESCRIPTOR(date_time), INTERVAL '10' SECOND)
+GROUP BY bidder, window_start;

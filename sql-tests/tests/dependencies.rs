@@ -7,12 +7,12 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// The crates from the bottom to the top; a crate may depend only on crates of lower layers.
 const LAYERS: &[&[&str]] = &[
     &["types"],
-    &["state"],
+    &["state", "connectors"],
     &["plan", "storage"],
     &["operators", "catalog"],
     &["dataflow", "sql"],
     &["engine"],
-    &["pgwire", "connectors"],
+    &["pgwire"],
     &["server", "sql-tests"],
     &["flights"],
 ];
@@ -28,7 +28,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("catalog", &["timely", "pgwire"]),
     ("sql", &["timely", "pgwire", "springtide-dataflow"]),
     ("engine", &["pgwire", "springtide-pgwire"]),
-    ("connectors", &["pgwire", "springtide-pgwire"]),
+    ("connectors", &["timely", "datafusion", "sqlparser", "pgwire", "springtide-catalog"]),
 ];
 
 /// What a crate may not name itself, though crates below it do.

@@ -23,11 +23,13 @@ struct Part {
 }
 
 impl Catalog {
-    /// Removes relations, and the sequences that belong to columns of theirs. Without `cascade`, fails with `2BP01` if
+    /// Removes relations, the sequences that belong to columns of theirs, and the tables that sources among them fill. Without `cascade`, fails with `2BP01` if
     /// others depend on them.
     pub fn drop(&mut self, ids: &[RelationId], cascade: bool) -> Result<Dropped> {
         self.check_identities(ids)?;
-        let ids = self.with_owned_sequences(ids);
+        self.check_filled(ids)?;
+        let asked = ids;
+        let ids = self.with_owned(ids);
         let dropped = self.with_dependents(&ids);
         let named = |relation: &Relation| ids.contains(&relation.id);
         let parts = self.dependent_parts(&dropped);
@@ -37,7 +39,7 @@ impl Catalog {
                 dependents.iter().any(|dependent| dependent.depends_on.contains(id))
                     || parts.iter().any(|part| part.needs == *id)
             };
-            let needed = ids.iter().find(|id| needed(id)).or(ids.first()).and_then(|id| self.by_id(*id));
+            let needed = asked.iter().find(|id| needed(id)).or(asked.first()).and_then(|id| self.by_id(*id));
             let needed = needed.map_or_else(String::new, |relation| relation.description());
             let lines = dependents.iter().flat_map(|dependent| reasons(dependent, &dropped));
             let lines = lines.chain(parts.iter().map(|part| format!("{} depends on {}", part.what, part.on)));
@@ -67,11 +69,24 @@ impl Catalog {
         Ok(())
     }
 
-    /// Relations, and the sequences that go with columns of theirs.
-    fn with_owned_sequences(&self, ids: &[RelationId]) -> Vec<RelationId> {
+    /// Fails with `2BP01` if one of these is a table whose source is not among them.
+    fn check_filled(&self, ids: &[RelationId]) -> Result<()> {
+        for table in ids.iter().filter_map(|id| self.by_id(*id)) {
+            let source = table.filled_by().filter(|source| !ids.contains(source));
+            let Some(source) = source.and_then(|source| self.by_id(source)) else { continue };
+            let source = source.description();
+            let message = format!("cannot drop {} because {source} requires it", table.description());
+            return Err(SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
+                .with_hint(format!("You can drop {source} instead.")));
+        }
+        Ok(())
+    }
+
+    /// Relations, and what goes with them: the sequences of their columns, and the tables that they fill.
+    fn with_owned(&self, ids: &[RelationId]) -> Vec<RelationId> {
         let owned = self.by_id.values().filter(|relation| match &relation.kind {
             RelationKind::Sequence { owner: Some(owner), .. } => ids.contains(&owner.table),
-            _ => false,
+            _ => relation.filled_by().is_some_and(|source| ids.contains(&source)),
         });
         let owned = owned.map(|relation| relation.id).filter(|id| !ids.contains(id));
         ids.iter().copied().chain(owned).collect()

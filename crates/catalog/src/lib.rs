@@ -12,6 +12,7 @@ mod relation;
 mod retention;
 mod rules;
 mod sequence;
+mod source;
 mod stored;
 pub mod system;
 
@@ -25,4 +26,5 @@ pub use rules::{Action, Check, ForeignKey, Index, Key, Rules};
 pub use sequence::{
     Counter, Drawn, Position, SequenceOptions, SequenceOwner, SessionSequences, sequence_columns, type_limits,
 };
+pub use source::{SourceDefinition, source_columns};
 pub use stored::{CatalogChange, Definition, Definitions};

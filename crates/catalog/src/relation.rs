@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, SqlType};
 
-use crate::{Counter, FunctionId, Key, Retention, Rules, SequenceOptions, SequenceOwner};
+use crate::{Counter, FunctionId, Key, Retention, Rules, SequenceOptions, SequenceOwner, SourceDefinition};
 
 /// A column of a table or view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,6 +127,8 @@ pub enum RelationKind {
         /// Where it stands.
         counter: Arc<Counter>,
     },
+    /// What fills tables by itself; its one row says how far it has come.
+    Source(SourceDefinition),
     /// A query by name, unfolded where it is used.
     View {
         /// The text of the query.
@@ -141,7 +143,7 @@ pub enum RelationKind {
     },
 }
 
-/// A table, view or materialized view.
+/// A table, view, materialized view, sequence or source.
 #[derive(Clone, Debug)]
 pub struct Relation {
     /// Its identity.
@@ -152,7 +154,7 @@ pub struct Relation {
     pub columns: Vec<Column>,
     /// What it is.
     pub kind: RelationKind,
-    /// The relations that its query names, itself or in a function, views included.
+    /// The relations that its query names, itself or in a function, views included; of a table, the source that fills it.
     pub depends_on: Vec<RelationId>,
     /// The functions that its query calls, directly or through others.
     pub functions: Vec<FunctionId>,
@@ -210,7 +212,7 @@ impl Relation {
     pub fn is_append_only(&self) -> bool {
         match &self.kind {
             RelationKind::Table { append_only, .. } => *append_only,
-            RelationKind::View { .. } | RelationKind::Sequence { .. } => false,
+            RelationKind::View { .. } | RelationKind::Sequence { .. } | RelationKind::Source(_) => false,
             RelationKind::MaterializedView { plan, .. } => plan.root.properties().append_only,
         }
     }
@@ -219,7 +221,7 @@ impl Relation {
     pub fn unique_keys(&self) -> Vec<Vec<usize>> {
         match &self.kind {
             RelationKind::Table { primary_key, .. } => primary_key.iter().cloned().collect(),
-            RelationKind::View { .. } | RelationKind::Sequence { .. } => Vec::new(),
+            RelationKind::View { .. } | RelationKind::Sequence { .. } | RelationKind::Source(_) => Vec::new(),
             RelationKind::MaterializedView { plan, .. } => plan.root.properties().unique_keys,
         }
     }
@@ -234,11 +236,12 @@ impl Relation {
         !matches!(self.kind, RelationKind::View { .. })
     }
 
-    /// What messages call it: `table`, `view`, `materialized view` or `sequence`.
+    /// What messages call it: `table`, `view`, `materialized view`, `sequence` or `source`.
     pub fn kind_name(&self) -> &'static str {
         match self.kind {
             RelationKind::Table { .. } => "table",
             RelationKind::Sequence { .. } => "sequence",
+            RelationKind::Source(_) => "source",
             RelationKind::View { .. } => "view",
             RelationKind::MaterializedView { .. } => "materialized view",
         }

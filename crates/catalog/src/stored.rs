@@ -11,7 +11,7 @@ use springtide_types::{RelationId, Result};
 use crate::relation::schema;
 use crate::{
     Catalog, Column, Commented, Counter, Function, FunctionId, Relation, RelationKind, Retention, Rules,
-    SequenceOptions, SequenceOwner,
+    SequenceOptions, SequenceOwner, SourceDefinition,
 };
 
 /// A relation by what its CREATE statement said of it.
@@ -40,6 +40,7 @@ enum DefinitionKind {
         options: SequenceOptions,
         owner: Option<SequenceOwner>,
     },
+    Source(SourceDefinition),
     View {
         query: String,
     },
@@ -85,6 +86,7 @@ impl Definition {
             RelationKind::Sequence { options, owner, .. } => {
                 DefinitionKind::Sequence { options: options.clone(), owner: *owner }
             }
+            RelationKind::Source(definition) => DefinitionKind::Source(definition.clone()),
             RelationKind::View { query } => DefinitionKind::View { query: query.clone() },
             RelationKind::MaterializedView { query, .. } => {
                 DefinitionKind::MaterializedView { query: query.clone() }
@@ -228,6 +230,9 @@ impl Definitions {
                     let (options, owner, counter) =
                         (options.clone(), *owner, Arc::new(Counter::new(options)));
                     catalog.replace(definition.relation(RelationKind::Sequence { options, owner, counter }));
+                }
+                DefinitionKind::Source(source) => {
+                    catalog.replace(definition.relation(RelationKind::Source(source.clone())));
                 }
                 DefinitionKind::View { query } => {
                     catalog.replace(definition.relation(RelationKind::View { query: query.clone() }));

@@ -1,5 +1,6 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use springtide_operators::{Input, Operator, Output, Status};
@@ -16,11 +17,12 @@ use crate::budget::Budget;
 use crate::container::Delta;
 use crate::errors::ErrorLog;
 use crate::freeze::Participant;
-use crate::gauge::Gauge;
 use crate::guard::guarded;
+use crate::meters::Meter;
 use crate::route::Route;
 
-/// How many rows go through an operator between two looks at the size of its state.
+/// How many rows go through an operator between two looks at the size of its state, at most. Before that, it is an eighth of
+/// all: a look may cost as much as there is state.
 const ROWS_PER_MEASUREMENT: usize = 4096;
 
 /// How often an operator that a cut waits for looks whether it is done with the epoch: frontiers do not wake those who
@@ -48,8 +50,8 @@ pub(crate) struct OperatorSpec {
     pub(crate) as_of: Epoch,
     /// Where errors go.
     pub(crate) errors: ErrorLog,
-    /// Where the size of the state goes.
-    pub(crate) gauge: Gauge,
+    /// Where it is noted what the operator does and holds.
+    pub(crate) meter: Arc<Meter>,
     /// Its part in the cuts of the view, if it keeps state.
     pub(crate) participant: Option<Participant>,
 }
@@ -110,9 +112,10 @@ struct Adapter {
     unfinished: Option<Epoch>,
     /// A step broke an invariant: the view is in error for good, and its input is no longer looked at.
     broken: bool,
+    measured_rows: usize,
     unmeasured_rows: usize,
     errors: ErrorLog,
-    gauge: Gauge,
+    meter: Arc<Meter>,
     participant: Option<Participant>,
 }
 
@@ -131,9 +134,10 @@ impl Adapter {
             epochs: BTreeMap::new(),
             unfinished: None,
             broken: false,
-            unmeasured_rows: ROWS_PER_MEASUREMENT,
+            measured_rows: 0,
+            unmeasured_rows: 0,
             errors: spec.errors,
-            gauge: spec.gauge,
+            meter: spec.meter,
             participant: spec.participant,
         };
         if spec.kind == Kind::Stateful {
@@ -215,7 +219,9 @@ impl Adapter {
             }
         }
         self.errors.extend(epoch, output.errors);
-        let rows = rows + output.rows.iter().map(ZBatch::len).sum::<usize>();
+        let rows_out = output.rows.iter().map(ZBatch::len).sum::<usize>();
+        self.meter.count(rows, rows_out);
+        let rows = rows + rows_out;
         self.unmeasured_rows += rows;
         (output.rows, rows)
     }
@@ -230,9 +236,9 @@ impl Adapter {
     }
 
     fn measure(&mut self) {
-        if self.unmeasured_rows >= ROWS_PER_MEASUREMENT {
-            self.unmeasured_rows = 0;
-            self.gauge.set(self.operator.state_bytes());
+        if self.unmeasured_rows >= (self.measured_rows / 8).min(ROWS_PER_MEASUREMENT) {
+            self.measured_rows += std::mem::take(&mut self.unmeasured_rows);
+            self.meter.set_bytes(self.operator.state_bytes());
         }
     }
 }

@@ -1,6 +1,5 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use parking_lot::Mutex;
 use springtide_plan::{Node, Source, ViewPlan};
@@ -8,6 +7,7 @@ use springtide_state::{Frozen, Relation};
 use springtide_types::{Epoch, RelationId, ZBatch};
 
 use crate::freeze::{Freezer, OperatorState};
+use crate::meters::ViewMeters;
 use crate::snapshot::{Hydration, Snapshot};
 
 /// Everything that it takes to begin maintaining a view.
@@ -67,8 +67,8 @@ pub(crate) struct Blueprint {
     /// One for each source of the plan, in the order in which they are rendered.
     pub(crate) snapshots: Vec<Arc<Snapshot>>,
     pub(crate) hydration: Arc<Hydration>,
-    /// Bytes that the operators of all workers hold.
-    pub(crate) state_bytes: Arc<AtomicUsize>,
+    /// What the operators of all workers do and hold.
+    pub(crate) meters: Arc<ViewMeters>,
     /// Whether `contents` are complete as of the beginning.
     pub(crate) is_loaded: bool,
     /// The state with which the operators of each worker begin, in the order in which they are rendered; `None` if they
@@ -86,6 +86,7 @@ impl Blueprint {
             Beginning::New | Beginning::Loaded => (None, None),
             Beginning::Resumed { operators, changes } => (Some(by_worker(operators, workers)), Some(changes)),
         };
+        let meters = Arc::new(ViewMeters::new(&create.plan.root, workers));
         let mut snapshots = Vec::new();
         for_each_source(&create.plan.root, &mut |source| {
             let input =
@@ -106,7 +107,7 @@ impl Blueprint {
             contents: create.contents,
             snapshots,
             hydration: Arc::new(Hydration::new(create.on_hydrated)),
-            state_bytes: Arc::default(),
+            meters,
             is_loaded,
             states,
             freezer: Arc::default(),

@@ -1,5 +1,4 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use springtide_operators::{
     DistinctOperator, ExpandOperator, FilterOperator, GroupByOperator, JoinOperator, Operator,
@@ -19,10 +18,10 @@ use crate::command::Blueprint;
 use crate::container::Delta;
 use crate::errors::ErrorLog;
 use crate::freeze::Participant;
-use crate::gauge::Gauge;
 use crate::guard::guarded;
 use crate::hub::Hubs;
 use crate::import::{ImportSpec, import};
+use crate::meters::node_count;
 use crate::partitioning::{all_columns, co_locate, gather, partitioning, sink_route};
 use crate::route::Route;
 use crate::sink::{OnProgress, Sink, sink};
@@ -43,6 +42,8 @@ pub(crate) fn render(
         hubs,
         errors: errors.clone(),
         sources_rendered: 0,
+        nodes_met: 0,
+        position: 0,
         shared: HashMap::new(),
         operators: Vec::new(),
     };
@@ -107,6 +108,10 @@ struct Renderer<'a, 's> {
     hubs: &'a mut Hubs,
     errors: ErrorLog,
     sources_rendered: usize,
+    /// How many nodes come before the next one, depth first.
+    nodes_met: usize,
+    /// That of the node that is being rendered.
+    position: usize,
     /// What has been rendered of nodes with state, by their identity: a query that names a CTE twice maintains it once.
     shared: HashMap<String, Rows<'s>>,
     /// Wake the operators with state, in the order of rendering.
@@ -115,13 +120,22 @@ struct Renderer<'a, 's> {
 
 impl<'s> Renderer<'_, 's> {
     fn node(&mut self, node: &Node) -> Rows<'s> {
-        let Some(identity) = identity(node) else { return self.render(node) };
+        let Some(identity) = identity(node) else { return self.render_at_position(node) };
         if let Some(rendered) = self.shared.get(&identity) {
             self.sources_rendered += source_count(node);
+            self.nodes_met += node_count(node);
             return rendered.clone();
         }
-        let rendered = self.render(node);
+        let rendered = self.render_at_position(node);
         self.shared.insert(identity, rendered.clone());
+        rendered
+    }
+
+    fn render_at_position(&mut self, node: &Node) -> Rows<'s> {
+        let outer = std::mem::replace(&mut self.position, self.nodes_met);
+        self.nodes_met += 1;
+        let rendered = self.render(node);
+        self.position = outer;
         rendered
     }
 
@@ -251,8 +265,8 @@ impl<'s> Renderer<'_, 's> {
     }
 
     fn spec(&self, name: &'static str, kind: Kind, operator: Box<dyn Operator>) -> OperatorSpec {
-        let gauge = Gauge::new(Arc::clone(&self.view.state_bytes));
+        let meter = self.view.meters.place(self.scope.index(), self.position);
         let (as_of, errors) = (self.view.as_of, self.errors.clone());
-        OperatorSpec { name, operator, kind, as_of, errors, gauge, participant: None }
+        OperatorSpec { name, operator, kind, as_of, errors, meter, participant: None }
     }
 }

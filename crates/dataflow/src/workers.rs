@@ -9,6 +9,7 @@ use timely::communication::WorkerGuards;
 
 use crate::command::{Blueprint, Command, CreateView};
 use crate::freeze::{Freeze, Freezer};
+use crate::meters::Meters;
 use crate::render::operators_with_state;
 use crate::worker::Worker;
 
@@ -21,6 +22,7 @@ pub struct Workers {
     commands: Vec<Sender<Command>>,
     threads: Option<WorkerGuards<()>>,
     views: Mutex<HashMap<RelationId, View>>,
+    meters: Arc<Meters>,
     commits: AtomicUsize,
 }
 
@@ -29,7 +31,6 @@ struct View {
     /// How many operators, on all workers, keep state.
     operators: usize,
     freezer: Arc<Freezer>,
-    state_bytes: Arc<AtomicUsize>,
 }
 
 impl Workers {
@@ -46,21 +47,24 @@ impl Workers {
             Worker::new(timely, on_progress.clone()).run(&commands);
         });
         let threads = Some(threads.expect("worker threads start"));
-        Workers { commands, threads, views: Mutex::default(), commits: AtomicUsize::new(0) }
+        let (views, meters) = (Mutex::default(), Arc::default());
+        Workers { commands, threads, views, meters, commits: AtomicUsize::new(0) }
     }
 
     /// Begins to maintain a view.
     pub fn create_view(&self, create: CreateView) {
         let operators = operators_with_state(&create.plan.root) * self.commands.len();
         let blueprint = Arc::new(Blueprint::new(create, self.commands.len()));
-        let (freezer, state_bytes) = (blueprint.freezer.clone(), blueprint.state_bytes.clone());
-        self.views.lock().insert(blueprint.view, View { operators, freezer, state_bytes });
+        self.meters.insert(blueprint.view, blueprint.meters.clone());
+        let freezer = blueprint.freezer.clone();
+        self.views.lock().insert(blueprint.view, View { operators, freezer });
         self.send(|_| Command::CreateView(blueprint.clone()));
     }
 
     /// Stops maintaining a view and frees what its dataflow holds. No view may depend on it any more.
     pub fn drop_view(&self, view: RelationId) {
         self.views.lock().remove(&view);
+        self.meters.remove(view);
         self.send(|_| Command::DropView(view));
     }
 
@@ -71,10 +75,10 @@ impl Workers {
         self.send(|worker| Command::Commit { epoch, deltas: std::mem::take(&mut parts[worker]) });
     }
 
-    /// Bytes that the operators of a view hold, as of when each was last measured. The contents of the view
-    /// are not among them.
-    pub fn state_bytes(&self, view: RelationId) -> usize {
-        self.views.lock().get(&view).map_or(0, |view| view.state_bytes.load(Ordering::Relaxed))
+    /// What the operators of the views do and hold, also for those who do not hold the workers. The contents of views are
+    /// not among it.
+    pub fn meters(&self) -> Arc<Meters> {
+        self.meters.clone()
     }
 
     /// Asks for the state of a view between `epoch`, the last that was sent to the workers, and what comes after. `None`

@@ -7,7 +7,7 @@ use springtide_sql::sqlparser::ast::{
 };
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
-use crate::statement::fold;
+use crate::statement::{CREATE_SOURCE, DROP_SOURCE, fold};
 
 /// What a statement asks of the session, if it is not about data.
 #[derive(Debug, PartialEq)]
@@ -215,7 +215,8 @@ fn syntax_error(near: &str) -> SqlError {
 /// Whether a procedure is a statement that takes part in transactions.
 fn is_about_data(call: &Function) -> bool {
     let name = call.name.to_string();
-    ["springtide.create_sequence", "springtide.alter_sequence"].contains(&name.as_str())
+    let sequences = ["springtide.create_sequence", "springtide.alter_sequence"];
+    sequences.into_iter().chain([CREATE_SOURCE, DROP_SOURCE]).any(|known| known == name)
 }
 
 /// The procedures, which have statements of their own as well: `CHECKPOINT` is `CALL springtide.checkpoint()`.

@@ -11,12 +11,14 @@ use springtide_types::{Epoch, Result, SqlError, SqlState};
 
 use crate::checkpoint::Checkpoints;
 use crate::commit::{Acknowledged, Commit, CommitError};
+use crate::live::Live;
 use crate::location::Location;
 use crate::reads::Reads;
 use crate::recovery::{Recovered, recover};
 use crate::sequencer::Sequencer;
 use crate::session::Session;
-use crate::statement::{Target, follow};
+use crate::sources::Sources;
+use crate::statement::{Target, filled, follow};
 use crate::transaction::Transaction;
 use crate::turns::{Turn, Turns};
 
@@ -50,7 +52,9 @@ pub(crate) struct Shared {
     thread: Mutex<Option<JoinHandle<()>>>,
     /// `None` in memory.
     checkpoints: Option<Checkpoints>,
-    pub(crate) turns: Turns,
+    pub(crate) turns: Arc<Turns>,
+    sources: Arc<Sources>,
+    live: Arc<Live>,
 }
 
 impl Database {
@@ -88,13 +92,18 @@ impl Database {
             let (interval, workers) = (options.checkpoint_interval, options.workers);
             Checkpoints::start(reads.clone(), sequencer.clone(), past, interval, workers)
         });
+        let turns = Arc::new(Turns::default());
+        let sources = Arc::new(Sources::start(reads.clone(), sequencer.clone(), turns.clone())?);
+        let live = Arc::new(Live::new(reads.clone(), sources.clone(), sequencer.meters()));
         let shared = Shared {
             planner,
             reads,
             sequencer,
             thread: Mutex::new(Some(thread)),
             checkpoints: checkpoints.transpose()?,
-            turns: Turns::default(),
+            turns,
+            sources,
+            live,
         };
         Ok(Database { shared: Arc::new(shared) })
     }
@@ -112,6 +121,10 @@ impl Database {
         if !matches!(relation.kind, RelationKind::Table { .. }) {
             let message = format!("\"{table}\" is not a table");
             return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+        }
+        let source = relation.filled_by().and_then(|source| transaction.visible_catalog().by_id(source));
+        if let Some(source) = source {
+            return Err(filled(&format!("cannot append to table \"{table}\""), source));
         }
         let types = rows.columns().iter().map(|column| column.data_type());
         if !types.eq(relation.schema().fields().iter().map(|field| field.data_type())) {
@@ -163,9 +176,10 @@ impl Database {
         self.shared.checkpoint().await
     }
 
-    /// Ends the workers once all that was asked before is done, with a checkpoint unless a view is far behind. Later
+    /// Ends the sources, and the workers once all that was asked before is done, with a checkpoint unless a view is far behind. Later
     /// commits fail.
     pub async fn shutdown(&self) {
+        self.shared.sources.stop().await;
         if let Some(checkpoints) = &self.shared.checkpoints {
             checkpoints.stop().await;
         }
@@ -195,6 +209,11 @@ impl Shared {
             SqlError::unsupported("a snapshot of a database in memory")
                 .with_hint("Start the server with --data-dir.")
         })
+    }
+
+    /// What queries may ask of the running database.
+    pub(crate) fn live(&self) -> Arc<dyn system::Live> {
+        self.live.clone()
     }
 
     /// The moments that are kept by name; none in memory.

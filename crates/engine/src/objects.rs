@@ -42,7 +42,9 @@ impl Objects {
         created.sort_by_key(|relation| relation.id);
         for relation in &created {
             let frontiers = match relation.kind {
-                RelationKind::Table { .. } | RelationKind::Sequence { .. } => vec![table_frontier.clone()],
+                RelationKind::Table { .. } | RelationKind::Sequence { .. } | RelationKind::Source(_) => {
+                    vec![table_frontier.clone()]
+                }
                 _ => (0..workers).map(|_| Arc::default()).collect(),
             };
             self.contents.insert(relation.id, new_contents(relation, frontiers));
@@ -137,7 +139,7 @@ pub(crate) fn base_tables(catalog: &Catalog, relation: RelationId) -> BTreeSet<R
     while let Some(id) = pending.pop() {
         let Some(relation) = catalog.by_id(id) else { continue };
         match relation.kind {
-            RelationKind::Table { .. } => {
+            RelationKind::Table { .. } | RelationKind::Source(_) => {
                 tables.insert(id);
             }
             _ => pending.extend(&relation.depends_on),

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use springtide_catalog::Relation;
 use springtide_types::{Epoch, RelationId, Result, SqlError, SqlState, ZBatch};
 use tokio::sync::Notify;
@@ -17,6 +17,8 @@ use crate::past::Past;
 pub(crate) struct Reads {
     current: Mutex<Current>,
     progress: Notify,
+    /// Other objects are shown, or none will be any more.
+    changed: Condvar,
     /// `None` in memory.
     past: Option<Arc<Past>>,
 }
@@ -26,13 +28,17 @@ struct Current {
     objects: Arc<Objects>,
     /// How many read points stand at each epoch. Nothing they may ask for is forgotten.
     holds: BTreeMap<Epoch, usize>,
+    /// Nobody is to wait for other objects any more.
+    closed: bool,
 }
 
 impl Reads {
     /// Read points for a database whose newest commit is `committed`.
     pub(crate) fn new(objects: Objects, committed: Epoch, past: Option<Arc<Past>>) -> Arc<Reads> {
-        let current = Current { committed, objects: Arc::new(objects), holds: BTreeMap::new() };
-        Arc::new(Reads { current: Mutex::new(current), progress: Notify::new(), past })
+        let current =
+            Current { committed, objects: Arc::new(objects), holds: BTreeMap::new(), closed: false };
+        let (progress, changed) = (Notify::new(), Condvar::new());
+        Arc::new(Reads { current: Mutex::new(current), progress, changed, past })
     }
 
     /// A read point that covers every commit acknowledged so far.
@@ -50,6 +56,7 @@ impl Reads {
         current.committed = epoch;
         if let Some(objects) = objects {
             current.objects = objects;
+            self.changed.notify_all();
         }
     }
 
@@ -66,6 +73,22 @@ impl Reads {
     /// The newest objects.
     pub(crate) fn objects(&self) -> Arc<Objects> {
         self.current.lock().objects.clone()
+    }
+
+    /// The newest objects once they are of another version than `seen`; `None` once nobody is to wait for them. Blocks the
+    /// thread.
+    pub(crate) fn objects_after(&self, seen: Option<u64>) -> Option<Arc<Objects>> {
+        let mut current = self.current.lock();
+        while !current.closed && Some(current.objects.version) == seen {
+            self.changed.wait(&mut current);
+        }
+        (!current.closed).then(|| current.objects.clone())
+    }
+
+    /// Lets nobody wait for other objects any more.
+    pub(crate) fn close(&self) {
+        self.current.lock().closed = true;
+        self.changed.notify_all();
     }
 
     /// No read point asks for an epoch before this one, now or later.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use arrow::datatypes::Schema;
 use springtide_catalog::{Catalog, CatalogChange, Counter, Position, Relation, RelationKind};
-use springtide_dataflow::{Beginning, CreateView, Freeze, Workers};
+use springtide_dataflow::{Beginning, CreateView, Freeze, Meters, Workers};
 use springtide_state::consolidate;
 use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
 use tokio::sync::oneshot;
@@ -62,6 +62,7 @@ pub(crate) type Freezes = HashMap<RelationId, Arc<Freeze>>;
 #[derive(Clone)]
 pub(crate) struct Sequencer {
     requests: Sender<Request>,
+    meters: Arc<Meters>,
 }
 
 impl Sequencer {
@@ -88,7 +89,7 @@ impl Sequencer {
             });
             let workers = (Workers::start(workers, on_progress), workers);
             let mut state = State::new(reads, workers, table_frontier, past);
-            let recovered = state.recover(beginnings, tail);
+            let recovered = state.recover(beginnings, tail).map(|()| state.workers.meters());
             let failed = recovered.is_err();
             // Whoever started the sequencer waits for it.
             let _ = is_ready.send(recovered);
@@ -100,8 +101,9 @@ impl Sequencer {
         });
         let thread =
             thread.map_err(|error| SqlError::internal(format!("could not start the sequencer: {error}")))?;
-        ready.recv().unwrap_or_else(|_| Err(SqlError::internal("the sequencer ended by a panic")))?;
-        Ok((Sequencer { requests }, thread))
+        let meters =
+            ready.recv().unwrap_or_else(|_| Err(SqlError::internal("the sequencer ended by a panic")))?;
+        Ok((Sequencer { requests, meters }, thread))
     }
 
     /// A read point that covers all commits in the part of the log that ends with this call, and cuts through these views
@@ -119,18 +121,38 @@ impl Sequencer {
         answer.blocking_recv().map_err(|_| shutting_down())?
     }
 
+    /// What the operators of the views do and hold.
+    pub(crate) fn meters(&self) -> Arc<Meters> {
+        self.meters.clone()
+    }
+
     /// Commits, and returns the epoch from which on the commit is visible.
     pub(crate) async fn commit(&self, commit: Commit) -> Result<Epoch, CommitError> {
+        let pending = self.submit(commit).map_err(CommitError::Failed)?;
+        pending.0.await.unwrap_or_else(|_| Err(CommitError::Failed(shutting_down())))
+    }
+
+    /// Commits, and leaves it to the caller to wait for it.
+    pub(crate) fn submit(&self, commit: Commit) -> Result<Pending, SqlError> {
         let (reply, answer) = oneshot::channel();
-        let closed = || CommitError::Failed(shutting_down());
-        self.requests.send(Request::Commit(Box::new(commit), reply)).map_err(|_| closed())?;
-        answer.await.unwrap_or_else(|_| Err(closed()))
+        self.requests.send(Request::Commit(Box::new(commit), reply)).map_err(|_| shutting_down())?;
+        Ok(Pending(answer))
     }
 
     /// Ends the sequencer once it has done what was asked before.
     pub(crate) fn shut_down(&self) {
         // It has already ended if nobody receives.
         let _ = self.requests.send(Request::Shutdown);
+    }
+}
+
+/// A commit that the sequencer has been asked for.
+pub(crate) struct Pending(oneshot::Receiver<Result<Epoch, CommitError>>);
+
+impl Pending {
+    /// Waits for it, on a thread that may. Returns the epoch from which on the commit is visible.
+    pub(crate) fn wait(self) -> Result<Epoch, CommitError> {
+        self.0.blocking_recv().unwrap_or_else(|_| Err(CommitError::Failed(shutting_down())))
     }
 }
 

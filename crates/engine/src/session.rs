@@ -317,6 +317,7 @@ fn session_planner(
         statements: statements.facts().clone(),
         cursors: cursors.facts().clone(),
         snapshots: shared.snapshots(),
+        live: Some(shared.live()),
         requests: Some(requests.clone()),
         sequences: sequences.clone(),
     })

@@ -210,6 +210,15 @@ impl Transaction {
         Ok(overlay(self.point.snapshot(relation).await?, deltas))
     }
 
+    /// Bytes that a relation's contents hold, once it is complete up to what this transaction sees; 0 if the transaction has
+    /// created it.
+    pub(crate) async fn bytes_when_complete(&self, relation: RelationId) -> Result<usize> {
+        if !self.point.objects.contents.contains_key(&relation) {
+            return Ok(0);
+        }
+        Ok(self.point.contents_when_complete(relation).await?.bytes())
+    }
+
     /// The rows of a table that have one of these keys: in its primary key, or in columns that are unique.
     pub(crate) fn rows_by_key(
         &mut self,

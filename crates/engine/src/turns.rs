@@ -25,6 +25,11 @@ impl Turns {
         if overtaken < TOGETHER { Turn::Together(self) } else { Turn::Alone(self.0.write().await) }
     }
 
+    /// Held, on a thread of its own, while a commit that takes no notice of others is sent.
+    pub(crate) fn enter_blocking(&self) -> RwLockReadGuard<'_, ()> {
+        self.0.blocking_read()
+    }
+
     /// The turn of a transaction that takes no notice of others.
     pub(crate) fn together(&self) -> Turn<'_> {
         Turn::Together(self)

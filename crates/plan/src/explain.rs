@@ -6,21 +6,46 @@ use springtide_types::SortColumn;
 
 use crate::{Aggregate, Join, JoinKind, Node, ScalarExpr, SetOperator, ViewPlan};
 
+/// What a plan says of one of its nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanLine {
+    /// How many nodes are above it.
+    pub depth: usize,
+    /// What it does.
+    pub description: String,
+    /// What it relies on, and what one changed row costs it.
+    pub annotations: String,
+}
+
+impl PlanLine {
+    /// What kind of node it is: the first word of what it does.
+    pub fn kind(&self) -> &str {
+        self.description.split(' ').next().unwrap_or_default()
+    }
+
+    /// As EXPLAIN shows it.
+    pub fn text(&self) -> String {
+        let indent = "  ".repeat(self.depth);
+        let arrow = if self.depth == 0 { "" } else { "-> " };
+        format!("{indent}{arrow}{}  {}", self.description, self.annotations)
+    }
+}
+
+/// The plan node by node, depth first.
+pub fn lines(plan: &ViewPlan) -> Vec<PlanLine> {
+    fn visit(node: &Node, depth: usize, lines: &mut Vec<PlanLine>) {
+        lines.push(PlanLine { depth, description: describe(node), annotations: annotations(node) });
+        node.inputs().into_iter().for_each(|input| visit(input, depth + 1, lines));
+    }
+    let mut lines = Vec::new();
+    visit(&plan.root, 0, &mut lines);
+    lines
+}
+
 /// The plan as indented text, one line a node: what it does, what it relies on, and what one changed row
 /// costs it.
 pub fn explain(plan: &ViewPlan) -> String {
-    let mut text = String::new();
-    write_node(&plan.root, 0, &mut text);
-    text
-}
-
-fn write_node(node: &Node, depth: usize, text: &mut String) {
-    let indent = "  ".repeat(depth);
-    let arrow = if depth == 0 { "" } else { "-> " };
-    writeln!(text, "{indent}{arrow}{}  {}", describe(node), annotations(node)).expect("writing to a String");
-    for input in node.inputs() {
-        write_node(input, depth + 1, text);
-    }
+    lines(plan).iter().map(|line| line.text() + "\n").collect()
 }
 
 fn describe(node: &Node) -> String {

@@ -13,7 +13,7 @@ mod window_function;
 
 pub use aggregate::{Aggregate, AggregateFunction};
 pub use error::{arrow_error, sql_error};
-pub use explain::explain;
+pub use explain::{PlanLine, explain, lines};
 pub use fingerprint::fingerprint;
 pub use node::{
     Expand, Filter, GroupBy, Join, JoinKind, Node, Project, ScalarExpr, SetOperation, SetOperator, Source,

@@ -55,6 +55,7 @@ mod scan;
 mod scope;
 mod sequences;
 mod series;
+mod sources;
 mod sql_types;
 mod system;
 mod three_valued_in;

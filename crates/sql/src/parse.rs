@@ -9,6 +9,7 @@ use crate::copy_options::{CopyOption, cut_off};
 use crate::dialect::Postgres;
 use crate::procedures::{as_calls, is, literal};
 use crate::sequences::{Overriding, with_ordered_options, without_overriding};
+use crate::windows::with_keys_last;
 
 /// A parsed statement with its own source text.
 #[derive(Clone, Debug)]
@@ -53,7 +54,7 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
     let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
     let tokens = with_like_as_column(tokens);
-    let tokens = as_calls(without_other_versions(without_table_words(tokens)));
+    let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
     let tokens = with_match_conditions(tokens)?;
     let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error))?;
@@ -96,7 +97,9 @@ fn without_other_versions(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
 /// Writes Flink's `TUMBLE(TABLE t, ...)` as `TUMBLE(t, ...)`, which sqlparser knows.
 fn without_table_words(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let is_window = |token: &Token| match token {
-        Token::Word(word) => ["tumble", "hop"].iter().any(|name| word.value.eq_ignore_ascii_case(name)),
+        Token::Word(word) => {
+            ["tumble", "hop", "session"].iter().any(|name| word.value.eq_ignore_ascii_case(name))
+        }
         _ => false,
     };
     // Whether the last two tokens begin a call, and whether the last one may be its name.

@@ -253,7 +253,8 @@ impl Planner {
         &self.session.sequences
     }
 
-    pub(crate) fn session(&self) -> &SessionFacts {
+    /// What the queries of the session may ask for.
+    pub fn session(&self) -> &SessionFacts {
         &self.session
     }
 

@@ -10,13 +10,14 @@
 //! VACUUM [options] [relations]      CALL springtide.vacuum(relations)
 //! ANALYZE [options] [relations]     CALL springtide.analyze(relations)
 //! ALTER [MATERIALIZED] VIEW         ALTER TABLE, but for ALTER VIEW ... AS
+//! EXPLAIN ANALYZE view              EXPLAIN EXTENDED view
 //! ```
 //!
-//! Those about sequences are in [`sequences`].
+//! Those about sequences are in [`sequences`], those about sources in [`sources`].
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::sequences;
+use crate::{sequences, sources};
 
 /// The schema of the procedures.
 const SCHEMA: &str = "springtide";
@@ -31,6 +32,9 @@ pub(crate) fn as_calls(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let rest = |skipped: usize| &significant[skipped..];
     if let Some(call) = sequences::as_call(&significant) {
         return call;
+    }
+    if let Some(words) = sources::in_other_words(&significant) {
+        return words;
     }
     if starts(&["checkpoint"]) && significant.len() == 1 {
         return call("checkpoint", &[]);
@@ -55,6 +59,14 @@ pub(crate) fn as_calls(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             let alter = ["ALTER", "TABLE"].map(|word| TokenWithSpan::wrap(Token::make_keyword(word)));
             return alter.into_iter().chain(rest(words.len()).iter().cloned()).collect();
         }
+    }
+    if let [explain, analyze, name @ ..] = significant.as_slice()
+        && is(explain, "explain")
+        && is(analyze, "analyze")
+        && sequences::name_length(name) == Some(name.len())
+    {
+        let words = ["EXPLAIN", "EXTENDED"].map(|word| TokenWithSpan::wrap(Token::make_keyword(word)));
+        return words.into_iter().chain(name.iter().cloned()).collect();
     }
     for procedure in ["fetch", "move"] {
         if starts(&[procedure])

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, Value,
+    BinaryOperator, ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, Value,
+    WildcardAdditionalOptions,
 };
 use springtide_catalog::Catalog;
 use springtide_types::{Result, SqlError, SqlState};
@@ -16,6 +17,16 @@ use crate::output_names::output_name;
 use crate::relation_table;
 use crate::scan::Time;
 use crate::system;
+
+/// Whether `* EXCLUDE (...)` leaves a column out.
+fn excludes(options: &WildcardAdditionalOptions, column: &str) -> bool {
+    let is_it = |name: &ObjectName| object_name(name).is_ok_and(|name| name == column);
+    match &options.opt_exclude {
+        Some(ExcludeSelectItem::Single(name)) => is_it(name),
+        Some(ExcludeSelectItem::Multiple(names)) => names.iter().any(is_it),
+        None => false,
+    }
+}
 
 /// A column that `*` stands for.
 #[derive(Clone, Debug)]
@@ -273,8 +284,10 @@ impl<'a> Environment<'a> {
             match item {
                 SelectItem::UnnamedExpr(expr) => names.push(output_name(expr)),
                 SelectItem::ExprWithAlias { alias, .. } => names.push(fold(alias)),
-                SelectItem::Wildcard(_) => match self.from(&select.from)? {
-                    Some(scope) => names.extend(scope.names()),
+                SelectItem::Wildcard(options) => match self.from(&select.from)? {
+                    Some(scope) => {
+                        names.extend(scope.names().into_iter().filter(|name| !excludes(options, name)));
+                    }
                     None => return Ok(None),
                 },
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(table), _) => {

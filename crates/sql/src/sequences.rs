@@ -61,7 +61,7 @@ pub(crate) fn as_call(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
 }
 
 /// Tokens of a name, perhaps with a schema.
-fn name_length(tokens: &[TokenWithSpan]) -> Option<usize> {
+pub(crate) fn name_length(tokens: &[TokenWithSpan]) -> Option<usize> {
     let is_word = |at: usize| matches!(tokens.get(at).map(|token| &token.token), Some(Token::Word(_)));
     let has_schema = tokens.get(1).is_some_and(|token| token.token == Token::Period);
     match is_word(0) {

@@ -1,4 +1,5 @@
-//! `TUMBLE` and `HOP` in FROM: the rows of a relation, once for every window of time that holds them.
+//! `TUMBLE` and `HOP` in FROM: the rows of a relation, once for every window of time that holds them. `SESSION` is in
+//! [`session`].
 //!
 //! ```text
 //! TUMBLE(t, at, INTERVAL '10 minutes')
@@ -8,6 +9,8 @@
 //! ```
 //!
 //! For HOP, the inner query has a cross join with the distances between the starts of the windows that hold a row.
+
+mod session;
 
 use std::ops::ControlFlow;
 
@@ -23,6 +26,9 @@ use crate::interval::parse_interval;
 use crate::names::{self, fold};
 use crate::scope::qualifier;
 use crate::walk::{Stop, flow, walk_mut};
+use session::Session;
+
+pub(crate) use session::with_keys_last;
 
 /// Puts queries in the place of window functions in FROM.
 pub(crate) fn expand_windows(query: &mut Query) -> Result<()> {
@@ -49,7 +55,10 @@ fn expand_factor(factor: &mut TableFactor) -> Result<()> {
         return expand_table(table_with_joins);
     }
     let Some((kind, args, alias)) = window_call(factor) else { return Ok(()) };
-    *factor = Call::read(kind, args)?.expand(alias.cloned())?;
+    *factor = match kind {
+        Kind::Session => Session::read(args)?.expand(alias.cloned())?,
+        Kind::Tumble | Kind::Hop => Call::read(kind, args)?.expand(alias.cloned())?,
+    };
     Ok(())
 }
 
@@ -67,6 +76,7 @@ fn window_call(factor: &TableFactor) -> Option<(Kind, &[FunctionArg], Option<&Ta
     let kind = match fold(name.as_ident()?).as_str() {
         "tumble" => Kind::Tumble,
         "hop" => Kind::Hop,
+        "session" => Kind::Session,
         _ => return None,
     };
     Some((kind, args, alias.as_ref()))
@@ -76,6 +86,7 @@ fn window_call(factor: &TableFactor) -> Option<(Kind, &[FunctionArg], Option<&Ta
 enum Kind {
     Tumble,
     Hop,
+    Session,
 }
 
 impl Kind {
@@ -83,6 +94,7 @@ impl Kind {
         match self {
             Kind::Tumble => "tumble",
             Kind::Hop => "hop",
+            Kind::Session => "session",
         }
     }
 
@@ -92,6 +104,7 @@ impl Kind {
             Kind::Hop => {
                 "Write HOP(table, time_column, INTERVAL '1 minute', INTERVAL '10 minutes' [, offset])."
             }
+            Kind::Session => "Write SESSION(table, time_column, INTERVAL '10 minutes' [, key_column, ...]).",
         }
     }
 
@@ -117,11 +130,7 @@ struct Call {
 
 impl Call {
     fn read(kind: Kind, args: &[FunctionArg]) -> Result<Call> {
-        let exprs = args.iter().map(|arg| match arg {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
-            _ => Err(kind.error(SqlState::SYNTAX_ERROR, format!("{}() takes no such argument", kind.name()))),
-        });
-        let exprs = exprs.collect::<Result<Vec<_>>>()?;
+        let exprs = arguments(kind, args)?;
         let intervals = if kind == Kind::Tumble { 1 } else { 2 };
         if !(intervals + 2..=intervals + 3).contains(&exprs.len()) {
             let message = format!("{}() does not take {} arguments", kind.name(), exprs.len());
@@ -165,15 +174,23 @@ impl Call {
                 SELECT {table}.*, {start} AS window_start FROM {table}{steps} WHERE {table}.{time} IS NOT NULL\
              ) AS {table}{holds}"
         );
-        let mut query = crate::parser(&text)?.parse_query().map_err(|error| internal(&error.to_string()))?;
-        *innermost(&mut query).ok_or_else(|| internal("no relation"))? = self.relation;
-        Ok(TableFactor::Derived {
-            lateral: false,
-            subquery: query,
-            alias: Some(alias.unwrap_or_else(|| names::alias(&self.table))),
-            sample: None,
-        })
+        derived(&text, self.relation, alias.unwrap_or_else(|| names::alias(&self.table)))
     }
+}
+
+fn arguments(kind: Kind, args: &[FunctionArg]) -> Result<Vec<&Expr>> {
+    let exprs = args.iter().map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
+        _ => Err(kind.error(SqlState::SYNTAX_ERROR, format!("{}() takes no such argument", kind.name()))),
+    });
+    exprs.collect()
+}
+
+/// A query in FROM, by its text, with this relation in its innermost place.
+fn derived(text: &str, relation: TableFactor, alias: TableAlias) -> Result<TableFactor> {
+    let mut query = crate::parser(text)?.parse_query().map_err(|error| internal(&error.to_string()))?;
+    *innermost(&mut query).ok_or_else(|| internal("no relation"))? = relation;
+    Ok(TableFactor::Derived { lateral: false, subquery: query, alias: Some(alias), sample: None })
 }
 
 fn internal(what: &str) -> SqlError {
@@ -227,27 +244,31 @@ fn relation(kind: Kind, expr: &Expr) -> Result<TableFactor> {
 
 /// The name of a column: `at`, `t.at`, or Flink's `DESCRIPTOR(at)`.
 fn time_column(kind: Kind, expr: &Expr, table: &str) -> Result<String> {
-    match expr {
-        Expr::Identifier(column) => return Ok(fold(column)),
-        Expr::CompoundIdentifier(idents) => {
-            if let [qualifier, column] = idents.as_slice()
-                && fold(qualifier) == table
-            {
-                return Ok(fold(column));
-            }
-        }
-        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("descriptor") => {
-            if let FunctionArguments::List(list) = &function.args
-                && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(column))] = list.args.as_slice()
-            {
-                return time_column(kind, column, table);
-            }
-        }
-        _ => {}
+    if let Expr::Function(function) = expr
+        && function.name.to_string().eq_ignore_ascii_case("descriptor")
+        && let FunctionArguments::List(list) = &function.args
+        && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(column))] = list.args.as_slice()
+    {
+        return time_column(kind, column, table);
+    }
+    if let Some(column) = column(expr, table) {
+        return Ok(column);
     }
     let message =
         format!("the second argument of {}() must be the name of a column of \"{table}\"", kind.name());
     Err(kind.error(SqlState::INVALID_COLUMN_REFERENCE, message))
+}
+
+/// The name of a column: `at` or `t.at`; `None` if it is something else.
+fn column(expr: &Expr, table: &str) -> Option<String> {
+    match expr {
+        Expr::Identifier(column) => Some(fold(column)),
+        Expr::CompoundIdentifier(idents) => match idents.as_slice() {
+            [qualifier, column] if fold(qualifier) == table => Some(fold(column)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// An interval that is longer than nothing.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use springtide_engine::{Database, Options};
 use springtide_types::{Result, SqlError};
 
-use super::nexmark::{self, EVENTS_PER_SECOND, Epoch, QUERIES};
+use super::nexmark::{self, EVENTS_PER_SECOND, Events, QUERIES};
 use super::{copy_data, median, memory};
 use crate::client::Client;
 
@@ -48,7 +48,7 @@ pub async fn report(
     Ok(())
 }
 
-async fn measure(name: &str, definition: &str, epochs: &[Epoch], workers: usize) -> Result<Duration> {
+async fn measure(name: &str, definition: &str, epochs: &[Events], workers: usize) -> Result<Duration> {
     let database = Database::open(Options::new(workers))?;
     let mut client = Client::new(&database);
     client.run(nexmark::SCHEMA).await?;
@@ -63,7 +63,7 @@ async fn measure(name: &str, definition: &str, epochs: &[Epoch], workers: usize)
     Ok(elapsed)
 }
 
-fn write_out(epochs: &[Epoch], directory: &Path) -> Result<()> {
+fn write_out(epochs: &[Events], directory: &Path) -> Result<()> {
     let failed = |error: std::io::Error| SqlError::internal(format!("cannot write the events: {error}"));
     for (table, rows) in nexmark::TABLES {
         let mut file = std::fs::File::create(directory.join(format!("{table}.tsv"))).map_err(failed)?;

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::Latencies;
-use super::nexmark::{self, EVENTS_PER_SECOND, Epoch, QUERIES};
+use super::nexmark::{self, EVENTS_PER_SECOND, Events, QUERIES};
 use crate::client::Client;
 
 /// The views.
@@ -91,7 +91,7 @@ async fn measure(rate: u64, workers: usize) -> Result<Latencies> {
 }
 
 /// The rows of a round, each by itself.
-fn rows(epoch: &Epoch) -> impl Iterator<Item = (&'static str, RecordBatch)> {
+fn rows(epoch: &Events) -> impl Iterator<Item = (&'static str, RecordBatch)> {
     nexmark::TABLES.into_iter().flat_map(|(table, rows)| {
         let rows = rows(epoch);
         (0..rows.num_rows()).map(move |row| (table, rows.slice(row, 1)))

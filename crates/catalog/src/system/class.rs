@@ -60,7 +60,7 @@ fn classes(catalog: &Catalog) -> Vec<Row> {
 
 fn class(catalog: &Catalog, relation: &Relation) -> Row {
     let kind = match relation.kind {
-        RelationKind::Table { .. } => "r",
+        RelationKind::Table { .. } | RelationKind::Source(_) => "r",
         RelationKind::Sequence { .. } => "S",
         RelationKind::View { .. } => "v",
         RelationKind::MaterializedView { .. } => "m",

@@ -8,7 +8,7 @@ use crate::{Function, Relation, RelationKind};
 /// The query of a view, as it was written.
 pub(super) fn view_definition(relation: &Relation) -> Option<String> {
     match &relation.kind {
-        RelationKind::Table { .. } | RelationKind::Sequence { .. } => None,
+        RelationKind::Table { .. } | RelationKind::Sequence { .. } | RelationKind::Source(_) => None,
         RelationKind::View { query } | RelationKind::MaterializedView { query, .. } => {
             Some(format!(" {};", query.trim().trim_end_matches(';')))
         }

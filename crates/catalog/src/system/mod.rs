@@ -13,6 +13,7 @@ mod functions;
 mod information_schema;
 mod instance;
 mod keys;
+mod live;
 mod lookup;
 mod names;
 mod oids;
@@ -34,6 +35,7 @@ use crate::Catalog;
 use columns::SystemColumn;
 use rows::Row;
 
+pub use live::{Live, OperatorFacts, SourceFacts};
 pub use lookup::{Argument, Kind, Lookup, lookup};
 pub use names::Named;
 pub use session::{CursorFacts, SessionFacts, SettingFacts, SettingRequests, StatementFacts};
@@ -163,6 +165,7 @@ static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
         instance::relations(),
         overviews::relations(),
         snapshots::relations(),
+        live::relations(),
         sequences::relations(),
         session::relations(),
         information_schema::relations(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use springtide_types::{Result, SqlType};
 
 use super::rows::{Row, Value};
-use super::{Rows, Snapshot, SystemRelation, type_name};
+use super::{Live, Rows, Snapshot, SystemRelation, type_name};
 use crate::SessionSequences;
 
 /// A session as the queries that ask about it see it.
@@ -21,6 +21,8 @@ pub struct SessionFacts {
     pub cursors: Arc<BTreeMap<String, CursorFacts>>,
     /// The named snapshots of the database.
     pub snapshots: Arc<[Snapshot]>,
+    /// The running database, where there is one.
+    pub live: Option<Arc<dyn Live>>,
     /// Where `set_config` puts what it is asked for; `None` where nothing can be set.
     pub requests: Option<Arc<dyn SettingRequests>>,
     /// The numbers that it took from sequences.

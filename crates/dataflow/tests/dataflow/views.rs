@@ -73,7 +73,7 @@ fn views_on_views_created_while_commits_go_on() {
             harness.check(second, epoch);
         }
         assert_eq!(harness.hydrated.load(Ordering::Relaxed), 2);
-        assert!(harness.workers.state_bytes(first) > 0);
+        assert!(harness.workers.meters().bytes(first) > 0);
     });
 }
 
@@ -150,7 +150,7 @@ fn a_dropped_view_is_left_alone_and_frees_its_contents() {
             std::thread::sleep(Duration::from_millis(1));
         }
         assert_eq!(harness.hydrated.load(Ordering::Relaxed), 3);
-        assert_eq!(harness.workers.state_bytes(dropped), 0);
+        assert_eq!(harness.workers.meters().bytes(dropped), 0);
     });
 }
 

@@ -11,6 +11,7 @@ use springtide_sql::sqlparser::ast::{
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::rules::{self, Declared};
+use super::target::filled;
 use super::{Context, ast, column_position, reshape, storage_options};
 use crate::notice::Notice;
 use crate::response::Response;
@@ -30,6 +31,7 @@ pub(super) async fn alter(
     let tag = format!("ALTER {}", catalog.get(&name)?.kind_name().to_uppercase());
     for operation in &alter.operations {
         let relation = catalog.get(&name)?.clone();
+        check_of_source(&catalog, &relation, operation)?;
         match operation {
             AlterTableOperation::SetOptionsParens { options } => {
                 catalog.replace(storage_options::altered(&relation, options)?);
@@ -126,7 +128,7 @@ fn rename(planner: &Planner, catalog: &mut Catalog, relation: &Relation, new: &O
             }
             RelationKind::MaterializedView { query, plan } => renamed(query, &relation.name, &new)
                 .map(|query| RelationKind::MaterializedView { query, plan: plan.clone() }),
-            RelationKind::Table { .. } | RelationKind::Sequence { .. } => continue,
+            RelationKind::Table { .. } | RelationKind::Sequence { .. } | RelationKind::Source(_) => continue,
         };
         let kind = kind.map_err(|error| failed(view.description(), error))?;
         catalog.replace(Relation { kind, ..view.as_ref().clone() });
@@ -149,6 +151,25 @@ fn rename_in_defaults(catalog: &mut Catalog, sequence: &Relation, new: &str) {
             catalog.replace(table);
         }
     }
+}
+
+/// Fails with `42809` if a source could not go on afterwards: what it fills, and what it is itself, has the columns that its
+/// connector gives, though names may differ.
+fn check_of_source(catalog: &Catalog, relation: &Relation, operation: &AlterTableOperation) -> Result<()> {
+    use AlterTableOperation::{RenameColumn, RenameTable, SetOptionsParens};
+    if let Some(source) = relation.filled_by().and_then(|source| catalog.by_id(source))
+        && !matches!(operation, SetOptionsParens { .. } | RenameTable { .. } | RenameColumn { .. })
+    {
+        return Err(filled(
+            &format!("cannot change the columns or constraints of table \"{}\"", relation.name),
+            source,
+        ));
+    }
+    if relation.source_definition().is_some() && matches!(operation, RenameColumn { .. }) {
+        let message = format!("cannot rename columns of source \"{}\"", relation.name);
+        return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+    }
+    Ok(())
 }
 
 /// Fails with `42809` unless a relation is a table.

@@ -169,11 +169,22 @@ pub(super) fn drop(
         ObjectType::Index => return drop_indexes(context, transaction, names, (if_exists, cascade)),
         other => return Err(SqlError::unsupported(format!("DROP {other}"))),
     };
+    let names = names.iter().map(springtide_sql::object_name).collect::<Result<Vec<_>>>()?;
+    drop_relations(context, transaction, kind, &names, (if_exists, cascade))
+}
+
+/// Drops relations, which have to be of this kind.
+pub(super) fn drop_relations(
+    context: &mut Context<'_>,
+    transaction: &mut Transaction,
+    kind: &str,
+    names: &[String],
+    (if_exists, cascade): (bool, bool),
+) -> Result<Response> {
     let mut catalog = transaction.catalog();
     let mut ids = Vec::new();
     for name in names {
-        let name = springtide_sql::object_name(name)?;
-        match catalog.find(&name) {
+        match catalog.find(name) {
             Some(relation) => {
                 check_kind(relation, kind)?;
                 ids.push(relation.id);

@@ -2,7 +2,7 @@ mod analysis;
 mod options;
 
 use springtide_catalog::RelationKind;
-use springtide_plan::{ViewPlan, explain as plan_text};
+use springtide_plan::{ViewPlan, explain as plan_text, lines as plan_lines};
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{ObjectName, Query, Statement};
 use springtide_types::{Result, SqlError, SqlState};
@@ -39,11 +39,23 @@ pub(super) async fn explain(
     }
 }
 
-/// `EXPLAIN <materialized view>`: the plan that maintains it.
-pub(super) fn explain_relation(transaction: &Transaction, name: &ObjectName) -> Result<Response> {
+/// `EXPLAIN <materialized view>`: the plan that maintains it; with ANALYZE, what the operators have done and what they hold,
+/// once all is through them that the transaction sees.
+pub(super) async fn explain_relation(
+    planner: &Planner,
+    transaction: &Transaction,
+    name: &ObjectName,
+    analyze: bool,
+) -> Result<Response> {
     let catalog = transaction.catalog();
     let relation = catalog.get(&springtide_sql::object_name(name)?)?;
     match &relation.kind {
+        RelationKind::MaterializedView { plan, .. } if analyze => {
+            let contents = transaction.bytes_when_complete(relation.id).await?;
+            let live = planner.session().live.iter();
+            let operators = live.flat_map(|live| live.operators()).filter(|it| it.view == relation.name);
+            Ok(lines(&analysis::of_view(&plan_lines(plan), &operators.collect::<Vec<_>>(), contents)))
+        }
         RelationKind::MaterializedView { plan, .. } => Ok(lines(&plan_text(plan))),
         _ => {
             let message = format!("\"{}\" is not a materialized view", relation.name);

@@ -8,6 +8,7 @@ use super::Context;
 use super::rules::{
     check_keys, column_names, drop_referencing, index_name, key_columns, put_rules, table_of,
 };
+use super::target::filled;
 use crate::notice::Notice;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -31,9 +32,15 @@ pub(super) async fn create(
         let detail = match table.kind {
             RelationKind::View { .. } => "This operation is not supported for views.",
             RelationKind::Sequence { .. } => "This operation is not supported for sequences.",
+            RelationKind::Source(_) => "This operation is not supported for sources.",
             _ => return Err(SqlError::unsupported("an index on a materialized view")),
         };
         return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_detail(detail));
+    }
+    if let Some(source) = table.filled_by().and_then(|source| catalog.by_id(source)).filter(|_| create.unique)
+    {
+        let what = format!("cannot create unique index on table \"{}\"", table.name);
+        return Err(filled(&what, source));
     }
     refuse_unsupported(create)?;
     let columns = column_names(&create.columns, "an index")?;

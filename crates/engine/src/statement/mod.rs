@@ -23,6 +23,7 @@ mod reshape;
 mod returning;
 mod rules;
 mod sequence;
+mod source;
 mod storage_options;
 mod target;
 mod upsert;
@@ -42,7 +43,8 @@ pub(crate) use ast::{assigned, cast_to, fold, parse_query, select};
 pub(crate) use copy_in::CopyIn;
 pub(crate) use point_read::PointRead;
 pub(crate) use references::follow;
-pub(crate) use target::Target;
+pub(crate) use source::{CREATE as CREATE_SOURCE, DROP as DROP_SOURCE};
+pub(crate) use target::{Target, filled};
 
 /// A statement bound under one catalog.
 #[derive(Clone)]
@@ -215,7 +217,11 @@ async fn run_text(
         sql::Statement::CreateFunction(create) => function::create(context, transaction, create),
         sql::Statement::DropFunction(drop) => function::drop(context, transaction, drop),
         sql::Statement::Truncate(truncate) => modify::truncate(context, transaction, truncate).await,
-        sql::Statement::Call(call) => sequence::run(context, transaction, call),
+        sql::Statement::Call(call) => match call.name.to_string().as_str() {
+            source::CREATE => source::create(context, transaction, call),
+            source::DROP => source::drop(context, transaction, call),
+            _ => sequence::run(context, transaction, call),
+        },
         sql::Statement::CreateIndex(create) => indexes::create(context, transaction, create).await,
         sql::Statement::Explain { statement, analyze, format, options, .. } => {
             let options = options.as_deref().unwrap_or_default();
@@ -225,7 +231,11 @@ async fn run_text(
         sql::Statement::Comment { object_type, object_name, comment, if_exists } => {
             comment::comment(context, transaction, *object_type, object_name, comment.as_deref(), *if_exists)
         }
-        sql::Statement::ExplainTable { table_name, .. } => explain::explain_relation(transaction, table_name),
+        sql::Statement::ExplainTable { table_name, hive_format, .. } => {
+            // What EXPLAIN ANALYZE is written as.
+            let analyze = matches!(hive_format, Some(sql::HiveDescribeFormat::Extended));
+            explain::explain_relation(context.planner, transaction, table_name, analyze).await
+        }
         other => Err(SqlError::unsupported(statement_name(other))),
     }
 }

@@ -39,6 +39,9 @@ impl Target {
             let message = format!("cannot {verb} {kind} \"{}\"", relation.name);
             Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(hint))
         };
+        if let Some(source) = relation.filled_by().and_then(|source| catalog.by_id(source)) {
+            return Err(filled(&format!("cannot {verb} table \"{}\"", relation.name), source));
+        }
         match &relation.kind {
             RelationKind::Table { append_only: true, .. } if !["insert into", "copy to"].contains(&verb) => {
                 refuse("append-only table", "Create the table without append_only to change its rows.")
@@ -48,6 +51,7 @@ impl Target {
                 let message = format!("cannot change sequence \"{}\"", relation.name);
                 Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message))
             }
+            RelationKind::Source(_) => refuse("source", "DROP SOURCE ends it."),
             RelationKind::View { .. } | RelationKind::MaterializedView { .. } => {
                 refuse(relation.kind_name(), "Write to the tables that it is computed from.")
             }
@@ -115,6 +119,13 @@ impl Target {
         transaction.note_change(Change { table: self.id, old: Some(old), new: Some(new.clone()) });
         Ok(new)
     }
+}
+
+/// What is not done to a table that a source fills.
+pub(crate) fn filled(what: &str, source: &Relation) -> SqlError {
+    let message = format!("{what}: source \"{}\" fills it", source.name);
+    SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+        .with_hint("Make a view of it, or a table of your own with INSERT ... SELECT.")
 }
 
 impl Deref for Target {

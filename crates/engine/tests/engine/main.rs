@@ -3,8 +3,11 @@
 mod asof_model;
 mod common;
 mod durability;
+mod operators;
 mod past_model;
 mod rules;
+mod session_windows;
 mod sessions;
+mod sources;
 mod time_travel;
 mod versions;

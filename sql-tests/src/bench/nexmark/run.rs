@@ -1,10 +1,10 @@
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
+use springtide_connectors::nexmark::Events;
 use springtide_engine::{Database, Options};
 use springtide_types::Result;
 
-use super::generator::Epoch;
 use crate::bench::{cpu, median, memory};
 use crate::client::Client;
 
@@ -27,7 +27,7 @@ pub const QUERIES: [(&str, &str); 23] = queries!(
 pub const EVENTS_PER_SECOND: u64 = 10_000_000;
 
 /// Takes the rows of one table out of an epoch.
-pub type Rows = fn(&Epoch) -> &RecordBatch;
+pub type Rows = fn(&Events) -> &RecordBatch;
 
 /// The tables, and what an epoch has for them.
 pub const TABLES: [(&str, Rows); 3] =
@@ -68,7 +68,7 @@ pub fn median_of(samples: &[Sample]) -> Sample {
 
 /// Maintains one view over all `epochs`. Each epoch is readable as soon as it is there; the clock stops when a
 /// SELECT has seen the last one.
-pub async fn run(name: &str, definition: &str, epochs: &[Epoch], workers: usize) -> Result<Sample> {
+pub async fn run(name: &str, definition: &str, epochs: &[Events], workers: usize) -> Result<Sample> {
     let database = Database::open(Options::new(workers))?;
     let mut client = Client::new(&database);
     client.run(SCHEMA).await?;
@@ -88,8 +88,8 @@ pub async fn run(name: &str, definition: &str, epochs: &[Epoch], workers: usize)
 }
 
 /// Commits the events of an epoch.
-pub async fn append(database: &Database, epoch: &Epoch) -> Result<()> {
-    let Epoch { person, auction, bid, .. } = epoch.clone();
+pub async fn append(database: &Database, epoch: &Events) -> Result<()> {
+    let Events { person, auction, bid, .. } = epoch.clone();
     // Appends that wait together are committed together.
     futures::try_join!(
         database.append("person", person),

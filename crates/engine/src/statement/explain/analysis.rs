@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use springtide_catalog::system::OperatorFacts;
+use springtide_plan::PlanLine;
 use springtide_sql::{Analysis, AnalyzedNode};
 
 use super::Options;
@@ -19,6 +21,23 @@ pub(super) fn shown(analysis: &Analysis, options: &Options) -> String {
     let mut text = node_text(&analysis.root, 0, options);
     times.for_each(|(name, time)| text.push_str(&format!("{name}: {} ms\n", milliseconds(*time))));
     text
+}
+
+/// The plan of a view, each line with what its operator has done on all workers since it was started.
+pub(super) fn of_view(lines: &[PlanLine], operators: &[OperatorFacts], contents: usize) -> String {
+    let mut text = String::new();
+    for (position, line) in lines.iter().enumerate() {
+        text.push_str(&line.text());
+        let parts = || operators.iter().filter(|operator| operator.line == position + 1);
+        if parts().next().is_some() {
+            let rows_in = parts().map(|part| part.rows_in).sum::<u64>();
+            let rows_out = parts().map(|part| part.rows_out).sum::<u64>();
+            let bytes = parts().map(|part| part.bytes).sum::<usize>();
+            text.push_str(&format!("  (actual rows in={rows_in} out={rows_out} bytes={bytes})"));
+        }
+        text.push('\n');
+    }
+    text + &format!("Contents: {contents} bytes\n")
 }
 
 fn node_text(node: &AnalyzedNode, depth: usize, options: &Options) -> String {

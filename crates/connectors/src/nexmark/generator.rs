@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder};
@@ -28,9 +29,12 @@ const PERSON_BYTES: usize = 200;
 const AUCTION_BYTES: usize = 500;
 const BID_BYTES: usize = 100;
 
-/// The rows that arrive together, for each of the three tables.
+/// Puts the seeds of neighbouring events far apart: 2^64 by the golden ratio.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The rows of some events in a row, for each of the three tables.
 #[derive(Clone, Debug)]
-pub struct Epoch {
+pub struct Events {
     /// How many events these are.
     pub events: u64,
     /// Rows of `person`.
@@ -41,31 +45,32 @@ pub struct Epoch {
     pub bid: RecordBatch,
 }
 
-/// The first `events` events, in epochs of `size`; event time passes at `events_per_second`. The same arguments
-/// give the same events always.
-pub fn generate(events: u64, size: u64, events_per_second: u64) -> Vec<Epoch> {
-    let clock = Clock { events_per_second };
-    let mut rng = Rng::with_seed(0);
-    let mut epochs = Vec::new();
-    let mut from = 0;
-    while from < events {
-        let to = (from + size).min(events);
-        epochs.push(epoch(clock, &mut rng, from, to));
-        from = to;
-    }
-    epochs
+/// Makes events. Each is a function of its number alone, and so the same whenever it is made, and beside whichever others.
+#[derive(Clone, Copy, Debug)]
+pub struct Generator {
+    clock: Clock,
 }
 
-fn epoch(clock: Clock, rng: &mut Rng, from: u64, to: u64) -> Epoch {
-    let (mut people, mut auctions, mut bids) = (People::default(), Auctions::default(), Bids::default());
-    for event in from..to {
-        match clock::stream(event) {
-            Stream::Person => people.push(clock, rng, event),
-            Stream::Auction => auctions.push(clock, rng, event),
-            Stream::Bid => bids.push(clock, rng, event),
-        }
+impl Generator {
+    /// One in whose events time passes at `events_per_second`, which is not 0.
+    pub fn new(events_per_second: u64) -> Generator {
+        Generator { clock: Clock { events_per_second } }
     }
-    Epoch { events: to - from, person: people.finish(), auction: auctions.finish(), bid: bids.finish() }
+
+    /// The events of these numbers.
+    pub fn events(&self, numbers: Range<u64>) -> Events {
+        let (mut people, mut auctions, mut bids) = (People::default(), Auctions::default(), Bids::default());
+        for event in numbers.clone() {
+            let mut rng = Rng::with_seed(event.wrapping_mul(SPREAD));
+            match clock::stream(event) {
+                Stream::Person => people.push(self.clock, &mut rng, event),
+                Stream::Auction => auctions.push(self.clock, &mut rng, event),
+                Stream::Bid => bids.push(self.clock, &mut rng, event),
+            }
+        }
+        let (person, auction, bid) = (people.finish(), auctions.finish(), bids.finish());
+        Events { events: numbers.end.saturating_sub(numbers.start), person, auction, bid }
+    }
 }
 
 /// A random price: small ones are as likely as large ones, by magnitude.
@@ -248,11 +253,24 @@ mod tests {
 
     #[test]
     fn events_come_in_the_usual_proportions() {
-        let epochs = generate(5_000, 1_000, 1_000);
-        assert_eq!(epochs.len(), 5);
-        for epoch in epochs {
-            let rows = [epoch.person.num_rows(), epoch.auction.num_rows(), epoch.bid.num_rows()];
+        for start in (0..5_000).step_by(1_000) {
+            let events = Generator::new(1_000).events(start..start + 1_000);
+            let rows = [events.person.num_rows(), events.auction.num_rows(), events.bid.num_rows()];
             assert_eq!(rows, [20, 60, 920]);
         }
+    }
+
+    #[test]
+    fn an_event_is_the_same_beside_any_others() {
+        let generator = Generator::new(10_000);
+        let whole = generator.events(0..300);
+        let parts = [0..1, 1..57, 57..300].map(|numbers| generator.events(numbers));
+        let joined = |part: fn(&Events) -> &RecordBatch| {
+            let parts = parts.iter().map(part).collect::<Vec<_>>();
+            arrow::compute::concat_batches(&parts[0].schema(), parts).unwrap()
+        };
+        assert_eq!(joined(|events| &events.person), whole.person);
+        assert_eq!(joined(|events| &events.auction), whole.auction);
+        assert_eq!(joined(|events| &events.bid), whole.bid);
     }
 }
