@@ -22,6 +22,15 @@ pub enum WindowFunction {
     Count(Option<usize>, Frame),
     /// `sum` of integers or decimals; NULL over no values.
     Sum(usize, Frame),
+    /// `max`, or `min` if not `greatest`, over a frame that begins or ends with the partition; NULL over no values.
+    Extreme {
+        /// Whose values are compared.
+        column: usize,
+        /// Whether it is the greatest of them.
+        greatest: bool,
+        /// The rows.
+        frame: Frame,
+    },
     /// Any other, which DataFusion evaluates over the columns of the input, a partition at a time.
     Other(Arc<dyn WindowExpr>),
 }
@@ -96,7 +105,8 @@ impl WindowFunction {
             WindowFunction::First(_, frame)
             | WindowFunction::Last(_, frame)
             | WindowFunction::Count(_, frame)
-            | WindowFunction::Sum(_, frame) => {
+            | WindowFunction::Sum(_, frame)
+            | WindowFunction::Extreme { frame, .. } => {
                 let far = |bound: Bound, sign: i64| match bound {
                     Bound::Rows(offset) => rows(sign * offset),
                     Bound::Peers => Some(0),

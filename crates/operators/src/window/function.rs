@@ -12,6 +12,7 @@ use datafusion::physical_expr::window::WindowExpr;
 use springtide_plan::{Bound, Frame, Ranking, WindowFunction, arrow_error, sql_error};
 use springtide_types::{Result, SqlError};
 
+use super::extremes::extremes;
 use super::peers::Peers;
 use super::scope::{Part, Scope};
 use super::sums::sums;
@@ -66,6 +67,10 @@ impl Results {
                 }
                 evaluation.column
             }
+            WindowFunction::Extreme { column, greatest, frame } => {
+                let places = extremes(rows.column(*column), *greatest, *frame, scope, peers)?;
+                take(rows.column(*column), &places, None).map_err(|error| arrow_error(&error))?
+            }
             WindowFunction::Other(function) => self.by_partition(function.as_ref(), output, scope, rows)?,
         };
         self.columns.push(column);
@@ -113,7 +118,7 @@ fn frames(frame: Frame, scope: &Scope, peers: &Peers) -> Vec<Range<usize>> {
     scope.parts().iter().flat_map(|part| part.wanted.clone().map(of_part(part))).collect()
 }
 
-fn bounds(frame: Frame, part: &Part, row: usize, peers: &Peers) -> Range<usize> {
+pub(super) fn bounds(frame: Frame, part: &Part, row: usize, peers: &Peers) -> Range<usize> {
     let within = |place: i64| place.clamp(part.read.start as i64, part.read.end as i64) as usize;
     let start = match frame.start {
         Bound::Partition => part.read.start,

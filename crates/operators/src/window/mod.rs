@@ -1,3 +1,4 @@
+mod extremes;
 mod function;
 mod operator;
 mod peers;

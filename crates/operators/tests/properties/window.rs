@@ -26,7 +26,7 @@ fn bound(random: &mut fastrand::Rng) -> Bound {
 
 fn function(random: &mut fastrand::Rng) -> WindowFunction {
     let frame = Frame { start: bound(random), end: bound(random) };
-    match random.u8(0..9) {
+    match random.u8(0..11) {
         0 => WindowFunction::Rank(Ranking::RowNumber),
         1 => WindowFunction::Rank(Ranking::Rank),
         2 => WindowFunction::Rank(Ranking::DenseRank),
@@ -35,7 +35,16 @@ fn function(random: &mut fastrand::Rng) -> WindowFunction {
         5 => WindowFunction::Last(VALUE, frame),
         6 => WindowFunction::Count(None, frame),
         7 => WindowFunction::Count(Some(VALUE), frame),
-        _ => WindowFunction::Sum(VALUE, frame),
+        8 => WindowFunction::Sum(VALUE, frame),
+        _ => {
+            let partition = Bound::Partition;
+            let frame = if random.bool() {
+                Frame { start: partition, ..frame }
+            } else {
+                Frame { end: partition, ..frame }
+            };
+            WindowFunction::Extreme { column: VALUE, greatest: random.bool(), frame }
+        }
     }
 }
 
@@ -112,6 +121,11 @@ fn result(
         WindowFunction::Sum(_, frame) => {
             let values = values(frame);
             whole((!values.is_empty()).then(|| values.iter().sum()))
+        }
+        WindowFunction::Extreme { greatest, frame, .. } => {
+            let values = rows[of(frame)].iter().filter_map(|row| row.v);
+            let value = if *greatest { values.max() } else { values.min() };
+            Arc::new(Int32Array::from(vec![value]))
         }
         WindowFunction::Other(function) => panic!("{function:?} is not tested here"),
     }

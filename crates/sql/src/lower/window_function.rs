@@ -30,6 +30,11 @@ pub(super) fn batched(
         "sum" if is_exact(&call.params.args[0].get_type(schema).ok()?) => {
             WindowFunction::Sum(argument()?, frame()?)
         }
+        name @ ("min" | "max") if is_ordered(&call.params.args[0].get_type(schema).ok()?) => {
+            let (greatest, frame) = (name == "max", frame()?);
+            let is_running = [frame.start, frame.end].contains(&Bound::Partition);
+            WindowFunction::Extreme { column: argument().filter(|_| is_running)?, greatest, frame }
+        }
         _ => return None,
     })
 }
@@ -51,6 +56,12 @@ fn counts_rows(call: &Call) -> bool {
 
 fn is_exact(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Decimal128(..))
+}
+
+/// Whether values that compare equal are the same.
+fn is_ordered(data_type: &DataType) -> bool {
+    use DataType::{Date32, Time64, Timestamp, Utf8};
+    is_exact(data_type) || matches!(data_type, Date32 | Time64(_) | Timestamp(..) | Utf8)
 }
 
 /// By how many rows `lag` and `lead` look away, if what is not there is NULL.
