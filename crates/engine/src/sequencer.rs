@@ -36,9 +36,11 @@ const MAX_GROUP: usize = 1024;
 /// Epochs sent to the workers and not yet complete in every view, at most. Timely's channels are
 /// unbounded; this bounds what they hold.
 const MAX_EPOCHS_IN_FLIGHT: usize = 64;
-/// While there are so many, commits are let gather to one group: a row costs less in it than in an epoch of its own, and
+/// While there are so many, small commits are let gather to one group: a row costs less in it than in an epoch of its own, and
 /// views that are kept busy show what is committed after so many epochs.
 const FEW_EPOCHS_IN_FLIGHT: usize = 3;
+/// Rows of a group that is not small: it costs what its rows cost, and the sooner the workers have it the better.
+const MANY_ROWS: usize = 256;
 /// But for so long only: a view that takes its time holds up nobody for more.
 const PATIENCE: Duration = Duration::from_millis(2);
 /// Groups between two rounds of forgetting what no reader can ask for.
@@ -176,6 +178,8 @@ struct State {
     /// Materialized views and the epochs they were created as of.
     views: BTreeMap<RelationId, Epoch>,
     in_flight: Vec<Epoch>,
+    /// Rows of the last group that was sent.
+    sent_rows: usize,
     groups: u64,
 }
 
@@ -232,6 +236,7 @@ impl State {
             last_change: HashMap::new(),
             views: BTreeMap::new(),
             in_flight: Vec::new(),
+            sent_rows: 0,
             groups: 0,
         }
     }
@@ -562,6 +567,7 @@ impl State {
     }
 
     fn send(&mut self, epoch: Epoch, deltas: BTreeMap<RelationId, ZBatch>) {
+        self.sent_rows = deltas.values().map(ZBatch::len).sum();
         self.workers.commit(epoch, deltas.into_iter().collect());
         if !self.views.is_empty() {
             self.in_flight.push(epoch);
@@ -659,7 +665,9 @@ impl State {
 
     /// Waits while too many epochs are in flight.
     fn wait_for_room(&mut self) {
-        self.wait_for_fewer(FEW_EPOCHS_IN_FLIGHT, Some(Instant::now() + PATIENCE));
+        if self.sent_rows < MANY_ROWS {
+            self.wait_for_fewer(FEW_EPOCHS_IN_FLIGHT, Some(Instant::now() + PATIENCE));
+        }
         self.wait_for_fewer(MAX_EPOCHS_IN_FLIGHT, None);
     }
 
