@@ -41,7 +41,7 @@ const MAX_EPOCHS_IN_FLIGHT: usize = 64;
 const FEW_EPOCHS_IN_FLIGHT: usize = 3;
 /// Rows of a group that is not small: it costs what its rows cost, and the sooner the workers have it the better.
 const MANY_ROWS: usize = 256;
-/// But for so long only: a view that takes its time holds up nobody for more.
+/// Small commits gather for so long at most: a view that takes its time holds up nobody for more.
 const PATIENCE: Duration = Duration::from_millis(2);
 /// Groups between two rounds of forgetting what no reader can ask for.
 const GROUPS_PER_TRIM: u64 = 16;

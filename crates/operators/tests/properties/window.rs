@@ -51,10 +51,8 @@ fn function(random: &mut fastrand::Rng) -> WindowFunction {
 fn data_type(function: &WindowFunction) -> DataType {
     match function {
         WindowFunction::Rank(_) => DataType::UInt64,
-        WindowFunction::Shift { .. } | WindowFunction::First(..) | WindowFunction::Last(..) => {
-            DataType::Int32
-        }
-        _ => DataType::Int64,
+        WindowFunction::Count(..) | WindowFunction::Sum(..) => DataType::Int64,
+        _ => DataType::Int32,
     }
 }
 
