@@ -17,12 +17,12 @@ fn name_one(factor: &mut TableFactor) {
         TableFactor::NestedJoin { table_with_joins, .. } => {
             name_series(std::slice::from_mut(&mut **table_with_joins))
         }
-        TableFactor::Table { name, args: Some(_), alias: given, .. } => {
-            if object_name(name).is_ok_and(|name| name == SERIES) {
-                let TableAlias { name, columns, .. } = given.get_or_insert_with(|| alias(SERIES));
-                if columns.is_empty() {
-                    columns.push(TableAliasColumnDef { name: name.clone(), data_type: None });
-                }
+        TableFactor::Table { name, args: Some(_), alias: given, .. }
+            if object_name(name).is_ok_and(|name| name == SERIES) =>
+        {
+            let TableAlias { name, columns, .. } = given.get_or_insert_with(|| alias(SERIES));
+            if columns.is_empty() {
+                columns.push(TableAliasColumnDef { name: name.clone(), data_type: None });
             }
         }
         _ => {}

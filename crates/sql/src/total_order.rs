@@ -1,6 +1,6 @@
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{BinaryExpr, Sort as SortExpr, WindowFunction};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
@@ -67,6 +67,9 @@ fn complete_window(mut window: Window) -> Result<Transformed<LogicalPlan>> {
             is_new
         });
         let mut renamed = function.params.partition_by.len() < keys;
+        for key in &mut function.params.partition_by {
+            renamed |= unite_zeros(key, window.input.schema())?;
+        }
         if is_positional(function) {
             let params = &mut function.params;
             renamed |= complete(&mut params.order_by, window.input.schema(), &params.partition_by);
@@ -81,6 +84,24 @@ fn complete_window(mut window: Window) -> Result<Transformed<LogicalPlan>> {
     }
     Window::try_new(window.window_expr, window.input)
         .map(|window| Transformed::yes(LogicalPlan::Window(window)))
+}
+
+/// Makes one key of 0 and -0, which are equal, where DataFusion compares bits: -0 + 0 is 0.
+fn unite_zeros(key: &mut Expr, schema: &DFSchema) -> Result<bool> {
+    let zero = match key.get_type(schema)? {
+        DataType::Float32 => ScalarValue::Float32(Some(0.0)),
+        DataType::Float64 => ScalarValue::Float64(Some(0.0)),
+        _ => return Ok(false),
+    };
+    let is_united = |key: &Expr| match key {
+        Expr::BinaryExpr(sum) => sum.op == Operator::Plus && sum.right.as_literal() == Some(&zero),
+        _ => false,
+    };
+    if is_united(key) {
+        return Ok(false);
+    }
+    *key = std::mem::take(key) + Expr::Literal(zero, None);
+    Ok(true)
 }
 
 /// What an expression over a plan's rows is, and of which plan's rows, as far down as columns only get new names or wider types:

@@ -26,7 +26,7 @@ fn files_are_what_was_put() {
     let files = at(&Arc::new(InMemory::new()));
     assert_eq!(files.read(&path("history/a")).unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(files.list(&path("history")).unwrap(), Vec::<String>::new());
-    let large = (0..40 << 20).map(|position: u32| (position * 31 >> 8) as u8).collect::<Vec<_>>();
+    let large = (0..40 << 20).map(|position: u32| ((position * 31) >> 8) as u8).collect::<Vec<_>>();
     for (name, bytes) in [("b.1/x", &b"one"[..]), ("Käse [1]%20.2/y", b"two"), ("a", b""), ("large", &large)]
     {
         files.put(&path("history").join(name), bytes).unwrap();
