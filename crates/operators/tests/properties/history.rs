@@ -87,7 +87,7 @@ fn value_order(left: &Row, right: &Row, column: usize) -> Ordering {
 }
 
 /// How two rows follow each other in a column.
-pub(crate) fn order(left: &Row, right: &Row, sort: &SortColumn) -> Ordering {
+fn order(left: &Row, right: &Row, sort: &SortColumn) -> Ordering {
     let is_null =
         |row: &Row| [row.k.is_none(), row.v.is_none(), row.f.is_none(), row.t.is_none(), row.b.is_none()];
     let (left_null, right_null) = (is_null(left)[sort.column], is_null(right)[sort.column]);
@@ -97,6 +97,24 @@ pub(crate) fn order(left: &Row, right: &Row, sort: &SortColumn) -> Ordering {
     }
     let values = value_order(left, right, sort.column);
     if sort.descending { values.reverse() } else { values }
+}
+
+/// The rows of each group, which the columns `k` and `b` may form, in an order; a row of weight n n times.
+pub(crate) fn groups_in_order(rows: &Multiset, group: &[usize], order_by: &[SortColumn]) -> Vec<Vec<Row>> {
+    type Key = (Option<i64>, Option<bool>);
+    let mut groups: BTreeMap<Key, Vec<Row>> = BTreeMap::new();
+    for (row, weight) in rows {
+        let key = (row.k.filter(|_| group.contains(&0)), row.b.filter(|_| group.contains(&4)));
+        groups.entry(key).or_default().extend(std::iter::repeat_n(row.clone(), *weight as usize));
+    }
+    let orders = order_by.iter().copied().chain((0..5).map(SortColumn::ascending)).collect::<Vec<_>>();
+    groups.values_mut().for_each(|rows| rows.sort_by(|left, right| compare(&orders, left, right)));
+    groups.into_values().collect()
+}
+
+/// How two rows follow each other in some columns.
+pub(crate) fn compare(orders: &[SortColumn], left: &Row, right: &Row) -> Ordering {
+    orders.iter().fold(Ordering::Equal, |found, sort| found.then_with(|| order(left, right, sort)))
 }
 
 pub(crate) fn add(multiset: &mut Multiset, row: &Row, weight: i64) {

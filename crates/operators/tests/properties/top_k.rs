@@ -1,7 +1,5 @@
 //! The first rows of groups, with and without retractions, ranks and offsets.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
@@ -38,21 +36,9 @@ fn plan(random: &mut fastrand::Rng, append_only: bool) -> TopK {
 }
 
 fn expect(plan: &TopK, rows: &Multiset) -> Contents {
-    type Key = (Option<i64>, Option<bool>);
-    let mut groups: BTreeMap<Key, Vec<(&Row, i64)>> = BTreeMap::new();
-    for (row, weight) in rows {
-        let key = (row.k.filter(|_| plan.group.contains(&0)), row.b.filter(|_| plan.group.contains(&4)));
-        groups.entry(key).or_default().push((row, *weight));
-    }
-    let others = (0..5).map(SortColumn::ascending);
-    let orders = plan.order.iter().copied().chain(others).collect::<Vec<_>>();
     let mut contents = Contents::default();
-    for mut rows in groups.into_values() {
-        rows.sort_by(|(left, _), (right, _)| {
-            orders.iter().fold(Ordering::Equal, |found, sort| found.then_with(|| order(left, right, sort)))
-        });
-        let copies = rows.iter().flat_map(|(row, weight)| (0..*weight).map(|_| (*row).clone()));
-        let wanted = copies.enumerate().skip(plan.offset as usize).take(plan.limit as usize);
+    for rows in groups_in_order(rows, &plan.group, &plan.order) {
+        let wanted = rows.into_iter().enumerate().skip(plan.offset as usize).take(plan.limit as usize);
         for (before, row) in wanted {
             let input = batch(&mut fastrand::Rng::with_seed(0), &[(row, 1)]);
             let mut columns = input.columns().to_vec();

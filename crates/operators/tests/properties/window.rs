@@ -1,7 +1,5 @@
 //! Window functions: any mixture of functions and frames, over partitions with ties, NULLs and repeated rows.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -130,20 +128,8 @@ fn result(
 }
 
 fn expect(plan: &Window, rows: &Multiset) -> Contents {
-    type Key = (Option<i64>, Option<bool>);
-    let mut partitions: BTreeMap<Key, Vec<Row>> = BTreeMap::new();
-    for (row, weight) in rows {
-        let key =
-            (row.k.filter(|_| plan.partition.contains(&0)), row.b.filter(|_| plan.partition.contains(&4)));
-        partitions.entry(key).or_default().extend(std::iter::repeat_n(row.clone(), *weight as usize));
-    }
-    let compare = |orders: &[SortColumn], left: &Row, right: &Row| {
-        orders.iter().fold(Ordering::Equal, |found, sort| found.then_with(|| order(left, right, sort)))
-    };
-    let orders = plan.order.iter().copied().chain((0..5).map(SortColumn::ascending)).collect::<Vec<_>>();
     let mut contents = Contents::default();
-    for mut rows in partitions.into_values() {
-        rows.sort_by(|left, right| compare(&orders, left, right));
+    for rows in groups_in_order(rows, &plan.partition, &plan.order) {
         let same = |one: usize, other: usize| compare(&plan.order, &rows[one], &rows[other]).is_eq();
         for row in 0..rows.len() {
             let input = batch(&mut fastrand::Rng::with_seed(0), &[(rows[row].clone(), 1)]);

@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column};
 use springtide_plan::{Filter, Node, Project, ScalarExpr};
 use springtide_types::Result;
 
 use super::expr;
-use super::over_expand::computes_all;
+use super::over_expand::{computes_all, skips_right};
 use crate::errors::plan_error;
 
 type Expr = Arc<dyn PhysicalExpr>;
@@ -79,7 +78,7 @@ fn find(expr: &Expr, occurrences: &HashMap<Expr, usize>, shared: &mut Vec<Expr>)
 fn is_and_or(expr: &Expr) -> bool {
     let expr: &dyn Any = expr.as_ref();
     let binary = expr.downcast_ref::<BinaryExpr>();
-    binary.is_some_and(|binary| matches!(binary.op(), Operator::And | Operator::Or))
+    binary.is_some_and(|binary| skips_right(binary.op()))
 }
 
 fn replace(expr: &Expr, places: &HashMap<Expr, Expr>) -> Result<Expr> {

@@ -103,7 +103,8 @@ fn through(input: Node, mut exprs: Vec<ScalarExpr>, output: &SchemaRef) -> Proje
     }
 }
 
-fn position_of(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {
+/// The position of the column that an expression is, if it is one.
+pub(super) fn position_of(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {
     let expr: &dyn std::any::Any = expr.as_ref();
     expr.downcast_ref::<Column>().map(Column::index)
 }

@@ -4,9 +4,11 @@ use std::any::Any;
 use std::sync::Arc;
 
 use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column};
+use datafusion::physical_expr::expressions::BinaryExpr;
 use datafusion::physical_expr::{PhysicalExpr, conjunction_opt, split_conjunction};
 use springtide_plan::{AggregateFunction, Node};
+
+use super::expr::position_of;
 
 /// One side of a join, and its key columns.
 #[derive(Clone, Copy)]
@@ -55,11 +57,7 @@ pub(super) fn equalities(
 fn comparison(term: &Arc<dyn PhysicalExpr>) -> Option<(usize, Operator, usize)> {
     let term: &dyn Any = term.as_ref();
     let binary = term.downcast_ref::<BinaryExpr>()?;
-    let column = |expr: &Arc<dyn PhysicalExpr>| {
-        let expr: &dyn Any = expr.as_ref();
-        expr.downcast_ref::<Column>().map(Column::index)
-    };
-    Some((column(binary.left())?, *binary.op(), column(binary.right())?))
+    Some((position_of(binary.left())?, *binary.op(), position_of(binary.right())?))
 }
 
 /// Whether `other` is the maximum (for `>=`) or minimum (for `<=`) that column `one` has among all rows with equal keys.

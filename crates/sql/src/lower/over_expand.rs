@@ -14,7 +14,7 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use springtide_plan::{Expand, Node, Project, ScalarExpr};
 use springtide_types::Result;
 
-use super::expr;
+use super::expr::{self, position_of};
 use crate::errors::plan_error;
 
 type Expr = Arc<dyn PhysicalExpr>;
@@ -51,13 +51,13 @@ impl Below<'_> {
     /// An expression over the output of one of the projections as one over what is computed before, to which it may add parts
     /// of itself if it is computed for every row.
     fn place(&mut self, expr: &Expr, which: usize, always: bool) -> Result<Expr> {
-        if let Some(column) = column(expr) {
+        if let Some(column) = position_of(expr) {
             let source = &self.expand.projections[which][column].expr;
             return if is::<Literal>(source) { Ok(source.clone()) } else { self.add(source.clone()) };
         }
         if always && self.is_shared(expr) {
             let source = expr.clone().transform(|part| {
-                Ok(match column(&part) {
+                Ok(match position_of(&part) {
                     Some(column) => Transformed::yes(self.expand.projections[0][column].expr.clone()),
                     None => Transformed::no(part),
                 })
@@ -93,7 +93,7 @@ impl Below<'_> {
                 let schema = self.expand.input.schema();
                 let data_type = expr.data_type(&schema).map_err(|error| plan_error(&error))?;
                 let name =
-                    column(&expr).map_or(expr.to_string(), |column| schema.field(column).name().clone());
+                    position_of(&expr).map_or(expr.to_string(), |column| schema.field(column).name().clone());
                 self.fields.push(Field::new(name, data_type, true));
                 self.exprs.push(expr);
                 self.exprs.len() - 1
@@ -109,17 +109,16 @@ pub(super) fn computes_all(expr: &Expr) -> bool {
     if let Some(function) = expr.downcast_ref::<ScalarFunctionExpr>() {
         return !function.fun().short_circuits();
     }
-    let skips = |operator: &Operator| matches!(operator, Operator::And | Operator::Or);
     let has_one = expr.is::<CastExpr>()
         || expr.is::<NotExpr>()
         || expr.is::<IsNullExpr>()
         || expr.is::<IsNotNullExpr>();
-    has_one || expr.downcast_ref::<BinaryExpr>().is_some_and(|binary| !skips(binary.op()))
+    has_one || expr.downcast_ref::<BinaryExpr>().is_some_and(|binary| !skips_right(binary.op()))
 }
 
-fn column(expr: &Expr) -> Option<usize> {
-    let expr: &dyn std::any::Any = expr.as_ref();
-    expr.downcast_ref::<Column>().map(Column::index)
+/// Whether an operator computes its right side only where the left side leaves the result open.
+pub(super) fn skips_right(operator: &Operator) -> bool {
+    matches!(operator, Operator::And | Operator::Or)
 }
 
 fn is<T: 'static>(expr: &Expr) -> bool {

@@ -22,7 +22,7 @@ impl Lowering<'_> {
         let calls = window.window_expr.iter().map(call).collect::<Result<Vec<_>>>()?;
         let read = calls.iter().flat_map(|call| {
             let order = call.params.order_by.iter().map(|sort| &sort.expr);
-            call.params.partition_by.iter().chain(order).chain(argument(call))
+            call.params.partition_by.iter().chain(order).chain(argument(call, schema))
         });
         let (mut node, computed) = with_computed(self.lower(&window.input)?, schema, read)?;
         let results = &window.schema.fields()[schema.fields().len()..];

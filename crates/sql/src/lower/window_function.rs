@@ -15,7 +15,7 @@ pub(super) fn batched(
     if !is_plain(call) {
         return None;
     }
-    let argument = || place(argument(call)?);
+    let argument = || place(call.params.args.first()?);
     let frame = || frame(&call.params.window_frame);
     Some(match call.fun.name() {
         "row_number" => WindowFunction::Rank(Ranking::RowNumber),
@@ -39,9 +39,10 @@ pub(super) fn batched(
     })
 }
 
-/// What [`batched`] wants to find as a column.
-pub(super) fn argument(call: &Call) -> Option<&Expr> {
-    (is_plain(call) && !counts_rows(call)).then(|| call.params.args.first()).flatten()
+/// What [`batched`] wants to find as a column, if it knows the function.
+pub(super) fn argument<'a>(call: &'a Call, schema: &DFSchema) -> Option<&'a Expr> {
+    batched(call, schema, |_| Some(0)).filter(|_| !counts_rows(call))?;
+    call.params.args.first()
 }
 
 fn is_plain(call: &Call) -> bool {
