@@ -74,7 +74,7 @@ impl Distributor<Delta> for HashDistributor {
 
 /// The rows of each worker that owns any, in their order.
 pub(crate) fn partition(rows: &ZBatch, columns: &[usize], workers: usize) -> Vec<(usize, ZBatch)> {
-    let keys = columns.iter().map(|column| rows.columns()[*column].clone()).collect::<Vec<_>>();
+    let keys = columns.iter().map(|column| rows.column(*column).clone()).collect::<Vec<_>>();
     let mut indices = vec![Vec::<u32>::new(); workers];
     for (row, hash) in hash_columns(&keys, rows.len()).into_iter().enumerate() {
         indices[worker_of(hash, workers)].push(row as u32);
@@ -83,7 +83,7 @@ pub(crate) fn partition(rows: &ZBatch, columns: &[usize], workers: usize) -> Vec
     owned
         .map(|(worker, indices)| {
             let all = indices.len() == rows.len();
-            (worker, if all { rows.clone() } else { rows.take(&indices.into()) })
+            (worker, if all { rows.clone() } else { rows.select(indices.into()) })
         })
         .collect()
 }

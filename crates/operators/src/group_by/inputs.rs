@@ -111,9 +111,9 @@ impl Plain {
         group_column: &ArrayRef,
         accumulator: &mut dyn Accumulator,
     ) {
-        let values = self.argument.map_or(group_column, |column| &delta.columns()[column]);
+        let values = self.argument.map_or(group_column, |column| delta.column(column));
         let weights = delta.weights().values();
-        let passing = self.filter.map(|column| passing(&delta.columns()[column]));
+        let passing = self.filter.map(|column| passing(delta.column(column)));
         let nulls = values.logical_nulls().filter(|nulls| nulls.null_count() > 0);
         let counting = match (passing, nulls) {
             (None, None) => return accumulator.update(groups, values, weights),
