@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOption
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{concat_batches, interleave, take};
 use arrow::datatypes::SchemaRef;
-use springtide_types::Rows;
+use springtide_types::{Rows, rows_memory_size};
 
 use crate::equality::{Location, retain_equal};
 
@@ -14,8 +14,10 @@ pub(crate) const MAX_CHUNK: usize = 1 << 17;
 const FULL_ROWS: usize = 1 << 15;
 /// nor one of so many bytes, if they are not a few large rows,
 const FULL_BYTES: usize = 1 << 20;
-/// but at least so many.
+/// but at least so many,
 const LEAST_ROWS: usize = 1 << 9;
+/// nor one of so many rows of a shared batch, which to merge is to copy for the first time.
+const FULL_SHARED_ROWS: usize = 1 << 12;
 /// Rows of a shared batch stay where they are if they are at least one in so many of it: fewer would hold more memory than
 /// they need.
 const SHARED: usize = 8;
@@ -46,8 +48,9 @@ impl Chunk {
             _ => (rows.batch().clone(), None),
         };
         let mut chunk = Chunk { source, positions, start, odd, full: false };
+        let full_rows = if chunk.positions.is_some() { FULL_SHARED_ROWS } else { FULL_ROWS };
         chunk.full =
-            chunk.len() >= FULL_ROWS || (chunk.len() >= LEAST_ROWS && chunk.slice_bytes() >= FULL_BYTES);
+            chunk.len() >= full_rows || (chunk.len() >= LEAST_ROWS && chunk.slice_bytes() >= FULL_BYTES);
         chunk
     }
 
@@ -108,7 +111,7 @@ impl Chunks {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.parts.iter().map(|part| part.rows().memory_size()).sum()
+        self.parts.iter().map(|part| rows_memory_size(&part.source, part.positions.as_ref())).sum()
     }
 
     /// Appends rows, `odd(range)` of which have a weight other than 1.

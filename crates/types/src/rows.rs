@@ -112,21 +112,18 @@ impl Rows {
             }
         }
     }
-
-    /// Bytes of the buffers that the rows lie in: of a batch that is shared, their part.
-    pub fn memory_size(&self) -> usize {
-        let source = self.source.get_array_memory_size();
-        match &self.selection {
-            None => source,
-            Some(selection) => {
-                let part = selection.positions.len() as f64 / self.source.num_rows().max(1) as f64;
-                4 * selection.positions.len() + (source as f64 * part.min(1.0)) as usize
-            }
-        }
-    }
 }
 
-/// Those of some positions that these indices name.
+/// Bytes of the buffers that rows at these positions, or all, of a batch lie in: of a batch that is shared, their part.
+pub fn rows_memory_size(source: &RecordBatch, positions: Option<&UInt32Array>) -> usize {
+    let bytes = source.get_array_memory_size();
+    positions.map_or(bytes, |positions| {
+        let part = positions.len() as f64 / source.num_rows().max(1) as f64;
+        4 * positions.len() + (bytes as f64 * part.min(1.0)) as usize
+    })
+}
+
+/// Those of the positions that these indices name.
 fn at(positions: &UInt32Array, indices: &UInt32Array) -> UInt32Array {
     UInt32Array::from_iter_values(indices.values().iter().map(|index| positions.values()[*index as usize]))
 }

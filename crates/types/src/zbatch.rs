@@ -2,7 +2,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt3
 use arrow::compute::{concat, concat_batches, filter, take};
 use arrow::datatypes::SchemaRef;
 
-use crate::rows::Rows;
+use crate::rows::{Rows, rows_memory_size};
 
 /// A Z-set delta in columns: rows, and one weight per row. `+1` inserts the row, `−1` deletes it, an
 /// update is both. The same row may occur several times; the weights add up.
@@ -141,11 +141,16 @@ impl ZBatch {
 
     /// Bytes held by the buffers of rows and weights.
     pub fn memory_size(&self) -> usize {
-        self.rows.memory_size() + self.weights.get_array_memory_size()
+        let (source, positions) = self.rows.source();
+        rows_memory_size(source, positions) + self.weights.get_array_memory_size()
     }
 }
 
 fn take_weights(weights: &Int64Array, indices: &UInt32Array) -> Int64Array {
+    // Most often all are 1, and to see that costs less than to gather them.
+    if weights.values().iter().all(|weight| *weight == 1) {
+        return Int64Array::from_value(1, indices.len());
+    }
     as_weights(&take(weights, indices, None).expect("indices are in bounds"))
 }
 
