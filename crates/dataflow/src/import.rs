@@ -1,9 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
 use springtide_plan::Source;
-use springtide_types::{Epoch, SqlError, ZBatch};
+use springtide_types::Epoch;
 use timely::container::NoopBuilder;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::{OutputBuilderSession, source};
@@ -114,22 +113,11 @@ impl Import {
         match change {
             Change::Rows(rows) => {
                 budget.spend(rows.len());
-                match self.project(&rows) {
-                    Ok(rows) => {
-                        output.session_with_builder(capability).give_container(&mut Delta::from(rows))
-                    }
-                    Err(error) => self.errors.poison(epoch, error),
-                }
+                let (columns, schema) = (&self.source.columns, self.source.schema.clone());
+                let projected = rows.with_rows(rows.selected_rows().project(columns, schema));
+                output.session_with_builder(capability).give_container(&mut Delta::from(projected));
             }
             Change::Errors(errors) => self.errors.extend(epoch, errors.iter().cloned()),
         }
-    }
-
-    fn project(&self, rows: &ZBatch) -> Result<ZBatch, SqlError> {
-        let columns = self.source.columns.iter().map(|column| rows.column(*column).clone()).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        let projected = RecordBatch::try_new_with_options(self.source.schema.clone(), columns, &options)
-            .map_err(|error| SqlError::internal(format!("rows of {}: {error}", self.source.name)))?;
-        Ok(rows.with_rows(projected))
     }
 }

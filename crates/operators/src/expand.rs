@@ -1,12 +1,8 @@
-use std::sync::Arc;
-
-use arrow::datatypes::SchemaRef;
-use datafusion::physical_expr::PhysicalExpr;
 use springtide_plan::Expand;
 use springtide_state::{consolidate, is_narrow};
 use springtide_types::SqlError;
 
-use crate::evaluate::project;
+use crate::evaluate::Projection;
 use crate::{Input, Operator, Output, Status};
 
 /// π₁ + π₂ + ...: every row once for each of several projections, as for the windows of HOP that hold it. Linear, so stateless.
@@ -15,8 +11,7 @@ use crate::{Input, Operator, Output, Status};
 /// multiply, where comparing them costs less than one row of the output.
 #[derive(Debug)]
 pub struct ExpandOperator {
-    projections: Vec<Vec<Arc<dyn PhysicalExpr>>>,
-    schema: SchemaRef,
+    projections: Vec<Projection>,
     /// Whether equal rows are summed up.
     sums_up: bool,
 }
@@ -24,13 +19,10 @@ pub struct ExpandOperator {
 impl ExpandOperator {
     /// The operator of this plan node.
     pub fn new(plan: &Expand) -> ExpandOperator {
+        let input = plan.input.schema();
         let projections =
-            plan.projections.iter().map(|exprs| exprs.iter().map(|output| output.expr.clone()).collect());
-        ExpandOperator {
-            projections: projections.collect(),
-            schema: plan.schema.clone(),
-            sums_up: is_narrow(&plan.input.schema()),
-        }
+            plan.projections.iter().map(|exprs| Projection::new(exprs, &input, plan.schema.clone()));
+        ExpandOperator { projections: projections.collect(), sums_up: is_narrow(&input) }
     }
 }
 
@@ -38,8 +30,8 @@ impl Operator for ExpandOperator {
     fn step(&mut self, input: Input, output: &mut Output) -> Result<Status, SqlError> {
         let Input::Delta(_, delta) = input else { return Ok(Status::Done) };
         let delta = if self.sums_up { consolidate(&delta) } else { delta };
-        for exprs in &self.projections {
-            project(exprs, &self.schema, &delta, output)?;
+        for projection in &self.projections {
+            projection.project(&delta, output)?;
         }
         Ok(Status::Done)
     }

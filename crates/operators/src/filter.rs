@@ -1,10 +1,7 @@
-use std::sync::Arc;
-
-use datafusion::physical_expr::PhysicalExpr;
 use springtide_plan::Filter;
 use springtide_types::SqlError;
 
-use crate::evaluate::retain_true;
+use crate::evaluate::{Exprs, retain_true};
 use crate::{Input, Operator, Output, Status};
 
 /// σ: rows for which a predicate is true. Linear, so stateless.
@@ -12,13 +9,13 @@ use crate::{Input, Operator, Output, Status};
 /// Δ(σ(R)) = σ(ΔR). Cost: O(1) per changed row.
 #[derive(Debug)]
 pub struct FilterOperator {
-    predicate: Arc<dyn PhysicalExpr>,
+    predicate: Exprs,
 }
 
 impl FilterOperator {
     /// The operator of this plan node.
     pub fn new(plan: &Filter) -> FilterOperator {
-        FilterOperator { predicate: plan.predicate.clone() }
+        FilterOperator { predicate: Exprs::new([plan.predicate.clone()], &plan.input.schema()) }
     }
 }
 

@@ -1,13 +1,10 @@
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, UInt32Array};
 use arrow::datatypes::SchemaRef;
-use datafusion::physical_expr::PhysicalExpr;
 use springtide_plan::{Join, Node};
 use springtide_state::{Cursor, Frozen, IndexedZSet, Matches};
 use springtide_types::{SqlError, ZBatch};
 
-use crate::evaluate::retain_true;
+use crate::evaluate::{Exprs, retain_true};
 use crate::{Input, Operator, Output, Status};
 
 /// Output rows a step may emit.
@@ -22,7 +19,7 @@ const BUDGET: usize = 1 << 16;
 #[derive(Debug)]
 pub struct JoinOperator {
     sides: [Side; 2],
-    filter: Option<Arc<dyn PhysicalExpr>>,
+    filter: Option<Exprs>,
     schema: SchemaRef,
     null_equals_null: bool,
     pending: Option<Pending>,
@@ -31,7 +28,6 @@ pub struct JoinOperator {
 #[derive(Debug)]
 struct Side {
     keys: Vec<usize>,
-    width: usize,
     rows: IndexedZSet,
 }
 
@@ -48,14 +44,13 @@ struct Pending {
 impl Side {
     fn new(input: &Node, keys: &[usize]) -> Side {
         let (schema, properties) = (input.schema(), input.properties());
-        let width = schema.fields().len();
         let unique = properties.unique_keys.iter().any(|unique| unique.iter().all(|c| keys.contains(c)));
         let rows = if unique && !properties.append_only {
             IndexedZSet::unique(schema, keys.to_vec())
         } else {
             IndexedZSet::new(schema, keys.to_vec(), properties.append_only)
         };
-        Side { keys: keys.to_vec(), width, rows }
+        Side { keys: keys.to_vec(), rows }
     }
 }
 
@@ -64,7 +59,7 @@ impl JoinOperator {
     pub fn new(plan: &Join) -> JoinOperator {
         JoinOperator {
             sides: [Side::new(&plan.left, &plan.left_keys), Side::new(&plan.right, &plan.right_keys)],
-            filter: plan.filter.clone(),
+            filter: plan.filter.clone().map(|filter| Exprs::new([filter], &plan.pair_schema())),
             schema: plan.pair_schema(),
             null_equals_null: plan.null_equals_null,
             pending: None,
@@ -111,13 +106,10 @@ impl JoinOperator {
     /// The pairs of the delta's rows and the rows that match them.
     fn joined(&self, pending: &Pending, matches: &Matches) -> Result<ZBatch, SqlError> {
         let probe_rows = UInt32Array::from(matches.probe_rows.clone());
-        let ours = pending.delta.selected_rows().take(&probe_rows).columns().to_vec();
-        let other = &self.sides[1 - pending.port];
-        let theirs = other.rows.gather(&(0..other.width).collect::<Vec<_>>(), &matches.row_ids);
-        let columns = if pending.port == 0 { [ours, theirs] } else { [theirs, ours] }.concat();
-        let options = RecordBatchOptions::new().with_row_count(Some(matches.row_ids.len()));
-        let rows = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
-            .map_err(|error| SqlError::internal(error.to_string()))?;
+        let ours = pending.delta.selected_rows().select(&probe_rows);
+        let theirs = self.sides[1 - pending.port].rows.gather_rows(&matches.row_ids).into();
+        let (left, right) = if pending.port == 0 { (&ours, &theirs) } else { (&theirs, &ours) };
+        let rows = left.beside(right, self.schema.clone());
         let delta_weights = pending.delta.weights().values();
         let pairs = matches.probe_rows.iter().zip(&matches.weights);
         let weights = pairs.map(|(row, weight)| delta_weights[*row as usize] * weight).collect::<Vec<_>>();

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use springtide_plan::{TopK, arrow_error};
 use springtide_state::{Frozen, Keep, OrderedZSet};
-use springtide_types::{SqlError, ZBatch};
+use springtide_types::{Rows, SqlError, ZBatch};
 
 use crate::touched::Touched;
 use crate::{Input, Operator, Output, Status};
@@ -88,7 +88,7 @@ impl TopKOperator {
         let (gone, come): (Vec<Change>, Vec<Change>) =
             summed(changes).into_iter().partition(|(.., weight)| *weight < 0);
         for changes in [gone, come] {
-            output.push(self.output(changes)?);
+            self.output(&changes, output)?;
         }
         if end < self.touched.groups().len() {
             self.emitted = Some(end);
@@ -125,18 +125,29 @@ impl TopKOperator {
         }
     }
 
-    fn output(&self, changes: Vec<Change>) -> Result<ZBatch, SqlError> {
+    /// Emits changes, which are in the order of their rows.
+    fn output(&self, changes: &[Change], output: &mut Output) -> Result<(), SqlError> {
         let rows = changes.iter().map(|(row, ..)| *row).collect::<Vec<_>>();
-        let mut columns = self.rows.gather(&rows).columns().to_vec();
-        if self.with_rank {
-            let ranks: ArrayRef =
-                Arc::new(Int64Array::from_iter_values(changes.iter().map(|(_, rank, _)| *rank)));
-            let rank_type = self.schema.field(columns.len()).data_type();
-            columns.push(cast(&ranks, rank_type).map_err(|error| arrow_error(&error))?);
+        let mut emitted = 0;
+        for piece in self.rows.pieces(&rows) {
+            let changes = &changes[emitted..emitted + piece.len()];
+            emitted += piece.len();
+            let rows = if self.with_rank { self.ranked(&piece, changes)? } else { piece };
+            let weights = Int64Array::from_iter_values(changes.iter().map(|(.., weight)| *weight));
+            output.push(ZBatch::new(rows, weights));
         }
-        let rows = RecordBatch::try_new(self.schema.clone(), columns)
+        Ok(())
+    }
+
+    /// Rows and their ranks.
+    fn ranked(&self, rows: &Rows, changes: &[Change]) -> Result<Rows, SqlError> {
+        let ranks: ArrayRef =
+            Arc::new(Int64Array::from_iter_values(changes.iter().map(|(_, rank, _)| *rank)));
+        let field = self.schema.field(self.schema.fields().len() - 1).clone();
+        let ranks = cast(&ranks, field.data_type()).map_err(|error| arrow_error(&error))?;
+        let ranks = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![ranks])
             .map_err(|error| SqlError::internal(error.to_string()))?;
-        Ok(ZBatch::new(rows, Int64Array::from_iter_values(changes.iter().map(|(.., weight)| *weight))))
+        Ok(rows.beside(&ranks.into(), self.schema.clone()))
     }
 }
 

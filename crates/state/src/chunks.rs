@@ -2,9 +2,9 @@
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{concat_batches, interleave, take};
+use arrow::compute::{concat_batches, interleave};
 use arrow::datatypes::SchemaRef;
-use springtide_types::{Rows, rows_memory_size};
+use springtide_types::Rows;
 
 use crate::equality::{Location, retain_equal};
 
@@ -27,10 +27,8 @@ const FANOUT: usize = 8;
 /// A run of rows that share their column buffers.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
-    /// The batch that the rows lie in.
-    source: RecordBatch,
-    /// Where in it each row lies, unless the rows are all of it: other workers may hold the others.
-    positions: Option<UInt32Array>,
+    /// As they were pushed: perhaps positions in batches that others hold, too.
+    rows: Rows,
     /// Position of the first row.
     pub(crate) start: u32,
     /// How many rows have a weight other than 1.
@@ -41,43 +39,53 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     fn new(rows: &Rows, start: u32, odd: u32) -> Chunk {
-        let (source, positions) = match rows.source() {
-            (source, Some(positions)) if positions.len() * SHARED >= source.num_rows() => {
-                (source.clone(), Some(positions.clone()))
-            }
-            _ => (rows.batch().clone(), None),
-        };
-        let mut chunk = Chunk { source, positions, start, odd, full: false };
-        let full_rows = if chunk.positions.is_some() { FULL_SHARED_ROWS } else { FULL_ROWS };
-        chunk.full =
-            chunk.len() >= full_rows || (chunk.len() >= LEAST_ROWS && chunk.slice_bytes() >= FULL_BYTES);
-        chunk
+        let rows = rows.to_keep(SHARED);
+        let full_rows = if rows.is_selection() { FULL_SHARED_ROWS } else { FULL_ROWS };
+        let full = rows.len() >= full_rows || (rows.len() >= LEAST_ROWS && rows.slice_size() >= FULL_BYTES);
+        Chunk { rows, start, odd, full }
     }
 
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
-        self.positions.as_ref().map_or(self.source.num_rows(), UInt32Array::len)
+        self.rows.len()
     }
 
-    /// The rows.
+    /// The rows. What is gathered of them is not kept here.
     pub(crate) fn rows(&self) -> Rows {
-        match &self.positions {
-            Some(positions) => Rows::select(self.source.clone(), positions.clone()),
-            None => self.source.clone().into(),
+        self.rows.ungathered()
+    }
+}
+
+/// Rows by the chunk that holds them, and where in it.
+struct Located<'a> {
+    chunks: Vec<&'a Chunk>,
+    rows: Vec<Location>,
+    /// Where the rows lie in the sources of a column, and for which positions of the chunks in them.
+    in_sources: (Vec<Option<&'a [u32]>>, Vec<Location>),
+}
+
+impl<'a> Located<'a> {
+    /// The arrays of a column, one a chunk, and where in them the rows lie.
+    fn column(&mut self, column: usize) -> (Vec<&'a ArrayRef>, &[Location]) {
+        let sources = self.chunks.iter().map(|chunk| chunk.rows.source(column));
+        let (arrays, positions): (Vec<_>, Vec<_>) =
+            sources.map(|(array, positions)| (array, positions.map(|positions| &**positions.values()))).unzip();
+        if positions.iter().all(Option::is_none) {
+            return (arrays, &self.rows);
         }
-    }
-
-    /// Where each row lies in the source, unless in its own place.
-    fn positions(&self) -> Option<&[u32]> {
-        self.positions.as_ref().map(|positions| &**positions.values())
-    }
-
-    /// Bytes of the rows alone, without those of the buffers that they are a part of.
-    fn slice_bytes(&self) -> usize {
-        let columns = self.source.columns().iter();
-        // Types whose size cannot be told count as nothing: their chunks are full by rows alone.
-        let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(0);
-        columns.map(bytes).sum::<usize>() * self.len() / self.source.num_rows().max(1)
+        let is_same = |(one, other): (&Option<&[u32]>, &Option<&[u32]>)| match (one, other) {
+            (Some(one), Some(other)) => std::ptr::eq(*one, *other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let (known, in_sources) = &mut self.in_sources;
+        if known.len() != positions.len() || !known.iter().zip(&positions).all(is_same) {
+            let locate = |(chunk, at): &Location| {
+                (*chunk, positions[*chunk as usize].map_or(*at, |positions| positions[*at as usize]))
+            };
+            *in_sources = self.rows.iter().map(locate).collect();
+            *known = positions;
+        }
+        (arrays, in_sources)
     }
 }
 
@@ -111,7 +119,7 @@ impl Chunks {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.parts.iter().map(|part| rows_memory_size(&part.source, part.positions.as_ref())).sum()
+        self.parts.iter().map(|part| part.rows.memory_size()).sum()
     }
 
     /// Appends rows, `odd(range)` of which have a weight other than 1.
@@ -164,22 +172,20 @@ impl Chunks {
         *count = if odd { *count + 1 } else { *count - 1 };
     }
 
-    /// The batch that holds a row, and where in it.
-    pub(crate) fn row(&self, row: u32) -> (&RecordBatch, usize) {
+    /// The chunk's rows among which a row is, and where.
+    pub(crate) fn row(&self, row: u32) -> (&Rows, usize) {
         let part = &self.parts[self.part_of(row)];
-        let at = (row - part.start) as usize;
-        (&part.source, part.positions().map_or(at, |positions| positions[at] as usize))
+        (&part.rows, (row - part.start) as usize)
     }
 
-    /// The chunks that hold `rows`, and where in their sources each row is.
-    fn locate(&self, rows: &[u32]) -> (Vec<&Chunk>, Vec<Location>) {
+    /// The chunks that hold `rows`, and where in them each row is.
+    fn locate(&self, rows: &[u32]) -> Located<'_> {
         const UNSEEN: u32 = u32::MAX;
         let mut dense = vec![UNSEEN; self.parts.len()];
         let mut used = Vec::new();
         let mut locations = Vec::with_capacity(rows.len());
         // Neighbours in `rows` often lie in one chunk.
         let mut last = (u32::MAX, 0, 0);
-        let mut positions = None;
         for &row in rows {
             if row < last.0 || row >= last.1 {
                 let part = self.part_of(row);
@@ -189,12 +195,10 @@ impl Chunks {
                 }
                 let chunk = &self.parts[part];
                 last = (chunk.start, chunk.start + chunk.len() as u32, dense[part]);
-                positions = chunk.positions();
             }
-            let at = row - last.0;
-            locations.push((last.2, positions.map_or(at, |positions| positions[at as usize])));
+            locations.push((last.2, row - last.0));
         }
-        (used, locations)
+        Located { chunks: used, rows: locations, in_sources: Default::default() }
     }
 
     /// The given columns of the given rows.
@@ -202,21 +206,49 @@ impl Chunks {
         if columns.is_empty() {
             return Vec::new();
         }
-        let (used, locations) = self.locate(rows);
-        let Some(first) = used.first() else {
-            return columns.iter().map(|column| self.empty.column(*column).clone()).collect();
-        };
-        if used.len() == 1 {
-            let rows: UInt32Array = locations.iter().map(|(_, at)| *at).collect::<Vec<_>>().into();
-            let take = |column: &usize| take(first.source.column(*column), &rows, None);
-            return columns.iter().map(take).collect::<Result<_, _>>().expect("rows are in bounds");
+        let mut located = self.locate(rows);
+        match located.chunks.as_slice() {
+            [] => columns.iter().map(|column| self.empty.column(*column).clone()).collect(),
+            [single] => {
+                let rows: UInt32Array = located.rows.iter().map(|(_, at)| *at).collect::<Vec<_>>().into();
+                let rows = single.rows.select(&rows);
+                columns.iter().map(|column| rows.column(*column).clone()).collect()
+            }
+            _ => {
+                let mut gather = |column: &usize| {
+                    let (arrays, locations) = located.column(*column);
+                    let arrays = arrays.iter().map(|array| *array as &dyn Array).collect::<Vec<_>>();
+                    let locations = locations.iter().map(|(part, at)| (*part as usize, *at as usize));
+                    interleave(&arrays, &locations.collect::<Vec<_>>())
+                };
+                let columns = columns.iter().map(&mut gather).collect::<Result<_, _>>();
+                columns.expect("rows are in bounds")
+            }
         }
-        let locations = locations.iter().map(|(part, at)| (*part as usize, *at as usize)).collect::<Vec<_>>();
-        let gather = |column: &usize| {
-            let parts = used.iter().map(|part| part.source.column(*column) as &dyn Array).collect::<Vec<_>>();
-            interleave(&parts, &locations)
-        };
-        columns.iter().map(gather).collect::<Result<_, _>>().expect("rows are in bounds")
+    }
+
+    /// Rows, which ascend, in pieces: where many follow each other in one chunk they are selected, others are gathered.
+    pub(crate) fn pieces(&self, rows: &[u32]) -> Vec<Rows> {
+        let mut pieces = Vec::new();
+        let (mut from, mut at) = (0, 0);
+        while at < rows.len() {
+            let part = &self.parts[self.part_of(rows[at])];
+            let end = part.start + part.len() as u32;
+            let length = rows[at..].partition_point(|row| *row < end);
+            if length >= LEAST_ROWS {
+                if from < at {
+                    pieces.push(self.gather_rows(&rows[from..at]).into());
+                }
+                let selected = rows[at..at + length].iter().map(|row| row - part.start);
+                pieces.push(part.rows.select(&UInt32Array::from_iter_values(selected)));
+                from = at + length;
+            }
+            at += length;
+        }
+        if from < rows.len() {
+            pieces.push(self.gather_rows(&rows[from..]).into());
+        }
+        pieces
     }
 
     /// Whole rows.
@@ -239,11 +271,11 @@ impl Chunks {
         others: &[ArrayRef],
         at: &[u32],
     ) -> Vec<bool> {
-        let (used, locations) = self.locate(rows);
+        let mut located = self.locate(rows);
         let mut equal = vec![true; rows.len()];
         for (column, other) in columns.iter().zip(others) {
-            let parts = used.iter().map(|part| part.source.column(*column)).collect::<Vec<_>>();
-            retain_equal(&parts, &locations, other, at, &mut equal);
+            let (arrays, locations) = located.column(*column);
+            retain_equal(&arrays, locations, other, at, &mut equal);
         }
         equal
     }
@@ -256,7 +288,7 @@ impl Chunks {
         for part in parts {
             let mask = BooleanArray::new(keep.slice(part.start as usize, part.len()), None);
             let all = mask.true_count() == mask.len();
-            let rows = if all { part.rows() } else { part.rows().filter(&mask).into() };
+            let rows = if all { part.rows() } else { part.rows().filter(&mask) };
             let offset = self.len();
             self.push(&rows, |range| odd(offset + range.start..offset + range.end));
         }
@@ -309,15 +341,16 @@ mod tests {
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..40_000));
         let source = RecordBatch::try_new(chunks.schema().clone(), vec![column]).unwrap();
         let every = |n: usize| UInt32Array::from_iter_values((0..40_000).step_by(n));
-        chunks.push(&Rows::select(source.clone(), every(2)), |_| 0);
-        chunks.push(&Rows::select(source, every(100)), |_| 0);
-        assert!(chunks.parts()[0].positions.is_some());
-        assert!(chunks.parts()[1].positions.is_none(), "a few rows do not hold on to many");
+        let source = Rows::from(source);
+        chunks.push(&source.select(&every(2)), |_| 0);
+        chunks.push(&source.select(&every(100)), |_| 0);
+        assert!(chunks.parts()[0].rows.is_selection());
+        assert!(!chunks.parts()[1].rows.is_selection(), "a few rows do not hold on to many");
         let values = |chunks: &Chunks, rows: &[u32]| {
             chunks.gather(&[0], rows)[0].as_primitive::<Int64Type>().values().to_vec()
         };
         assert_eq!(values(&chunks, &[3, 20_001, 19_999]), [6, 100, 39_998]);
-        assert_eq!(chunks.row(3).1, 6);
+        assert_eq!(chunks.row(3).0.cell(0, 3).1, 6);
         let others: ArrayRef = Arc::new(Int64Array::from(vec![6, 100]));
         assert_eq!(chunks.equal(&[0], &[3, 3, 20_001], &[others], &[0, 1, 1]), [true, false, true]);
         chunks.retain(&BooleanBuffer::collect_bool(chunks.len(), |row| row % 3 == 0), |_| 0);

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use springtide_types::{Result, Rows, SqlError, SqlState, ZBatch};
 
 use crate::weights::ones;
@@ -52,33 +52,33 @@ impl Frozen {
 
 /// A batch of columns that are told apart by their place.
 pub fn frozen_batch(columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
-    let fields = columns
-        .iter()
-        .enumerate()
-        .map(|(place, column)| Field::new(place.to_string(), column.data_type().clone(), true));
-    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let schema = frozen_schema(columns.iter().map(|column| column.data_type()));
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(schema, columns, &options).expect("columns of one length")
 }
 
+fn frozen_schema<'a>(types: impl Iterator<Item = &'a DataType>) -> SchemaRef {
+    let fields = types.enumerate().map(|(place, data_type)| Field::new(place.to_string(), data_type.clone(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 /// Rows, and their weights as a last column.
 pub(crate) fn freeze_delta(delta: &ZBatch) -> Rows {
-    with_weights(delta.rows(), delta.weights().clone()).into()
+    with_weights(delta.selected_rows(), delta.weights().clone())
 }
 
 /// [`freeze_delta`] of rows of weight 1, which are not gathered yet if they are selected.
 pub(crate) fn freeze_ones(rows: &Rows) -> Rows {
-    let (source, positions) = rows.source();
-    let frozen = with_weights(source, ones(source.num_rows()));
-    match positions {
-        Some(positions) => Rows::select(frozen, positions.clone()),
-        None => frozen.into(),
-    }
+    with_weights(rows, ones(rows.len()))
 }
 
-fn with_weights(rows: &RecordBatch, weights: Int64Array) -> RecordBatch {
+fn with_weights(rows: &Rows, weights: Int64Array) -> Rows {
+    let schema = rows.schema();
+    let types = schema.fields().iter().map(|field| field.data_type()).chain([weights.data_type()]);
+    let schema = frozen_schema(types);
     let weights: ArrayRef = Arc::new(weights);
-    frozen_batch(rows.columns().iter().cloned().chain([weights]).collect(), rows.num_rows())
+    let length = rows.len();
+    rows.beside(&frozen_batch(vec![weights], length).into(), schema)
 }
 
 /// The rows of [`freeze_delta`], under their schema.

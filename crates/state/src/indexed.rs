@@ -103,6 +103,11 @@ impl IndexedZSet {
         }
     }
 
+    /// All columns of the given rows.
+    pub fn gather_rows(&self, row_ids: &[u32]) -> RecordBatch {
+        self.store.chunks().gather_rows(row_ids)
+    }
+
     /// The given columns of the given rows.
     pub fn gather(&self, columns: &[usize], row_ids: &[u32]) -> Vec<ArrayRef> {
         self.store.chunks().gather(columns, row_ids)

@@ -110,6 +110,11 @@ impl OrderedZSet {
         self.store.chunks().gather_rows(rows)
     }
 
+    /// All columns of the given rows, which ascend, in pieces, some of which share the batches that the rows lie in.
+    pub fn pieces(&self, rows: &[u32]) -> Vec<Rows> {
+        self.store.chunks().pieces(rows)
+    }
+
     /// Adds a delta the groups of whose rows are known.
     pub fn apply(&mut self, delta: &ZBatch, groups: &[u32]) {
         match self.keep {
@@ -168,7 +173,7 @@ impl OrderedZSet {
         }
         self.words.extend(kept.iter().map(|row| words[*row as usize]));
         let all = kept.len() == delta.len();
-        let kept = if all { delta.clone() } else { delta.take(&UInt32Array::from(kept)) };
+        let kept = if all { delta.clone() } else { delta.select(UInt32Array::from(kept)) };
         self.store.apply(&kept, None, &mut Vec::new());
     }
 
@@ -322,13 +327,11 @@ impl Candidates<'_> {
         }
     }
 
-    fn row(&self, row: u32) -> (&RecordBatch, usize) {
+    fn row(&self, row: u32) -> (&Rows, usize) {
         if row < self.stored {
             self.store.chunks().row(row)
         } else {
-            let (source, positions) = self.delta.selected_rows().source();
-            let at = (row - self.stored) as usize;
-            (source, positions.map_or(at, |positions| positions.value(at) as usize))
+            (self.delta.selected_rows(), (row - self.stored) as usize)
         }
     }
 
@@ -364,10 +367,11 @@ impl Candidates<'_> {
 }
 
 /// The order of two rows by their columns.
-fn compare_rows(order: &[SortColumn], left: (&RecordBatch, usize), right: (&RecordBatch, usize)) -> Ordering {
+fn compare_rows(order: &[SortColumn], left: (&Rows, usize), right: (&Rows, usize)) -> Ordering {
     let mut compared = order.iter().map(|sort| {
-        let (left_column, right_column) = (left.0.column(sort.column), right.0.column(sort.column));
-        compare_cells(left_column, left.1, right_column, right.1, *sort)
+        let (left_column, left_row) = left.0.cell(sort.column, left.1);
+        let (right_column, right_row) = right.0.cell(sort.column, right.1);
+        compare_cells(left_column, left_row, right_column, right_row, *sort)
     });
     compared.find(|ordering| *ordering != Ordering::Equal).unwrap_or(Ordering::Equal)
 }

@@ -21,7 +21,7 @@ pub use changes::Changes;
 pub use epoch::Epoch;
 pub use error::{ErrorDelta, Result, SqlError, SqlState};
 pub use ids::{RelationId, WorkerIndex};
-pub use rows::{Rows, rows_memory_size, take_rows};
+pub use rows::{Rows, take_rows};
 pub use sort_column::SortColumn;
 pub use sql_type::{SqlType, UNCONSTRAINED_NUMERIC, UUID_BYTES};
 pub use uuid::{parse_uuid, uuid_text};

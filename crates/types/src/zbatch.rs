@@ -2,7 +2,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt3
 use arrow::compute::{concat, concat_batches, filter, take};
 use arrow::datatypes::SchemaRef;
 
-use crate::rows::{Rows, rows_memory_size};
+use crate::rows::Rows;
 
 /// A Z-set delta in columns: rows, and one weight per row. `+1` inserts the row, `−1` deletes it, an
 /// update is both. The same row may occur several times; the weights add up.
@@ -99,13 +99,13 @@ impl ZBatch {
     /// selected keeps all of the rows in memory.
     pub fn select(&self, indices: UInt32Array) -> ZBatch {
         let weights = take_weights(&self.weights, &indices);
-        ZBatch { rows: Rows::select(self.rows().clone(), indices), weights }
+        ZBatch { rows: self.rows.select(&indices), weights }
     }
 
     /// The records for which `mask` is true.
     pub fn filter(&self, mask: &BooleanArray) -> ZBatch {
         let weights = filter(&self.weights, mask).expect("one mask bit per row");
-        ZBatch { rows: self.rows.filter(mask).into(), weights: as_weights(&weights) }
+        ZBatch { rows: self.rows.filter(mask), weights: as_weights(&weights) }
     }
 
     /// A view of `length` records from `offset`, without copying.
@@ -122,7 +122,7 @@ impl ZBatch {
 
     /// Other rows of the same number under the same weights: what a projection does.
     #[must_use]
-    pub fn with_rows(&self, rows: RecordBatch) -> ZBatch {
+    pub fn with_rows(&self, rows: impl Into<Rows>) -> ZBatch {
         ZBatch::new(rows, self.weights.clone())
     }
 
@@ -141,8 +141,7 @@ impl ZBatch {
 
     /// Bytes held by the buffers of rows and weights.
     pub fn memory_size(&self) -> usize {
-        let (source, positions) = self.rows.source();
-        rows_memory_size(source, positions) + self.weights.get_array_memory_size()
+        self.rows.memory_size() + self.weights.get_array_memory_size()
     }
 }
 
