@@ -56,7 +56,7 @@ pub(crate) fn render(
         contents,
         loaded: view.is_loaded.then_some(view.as_of),
         shard: scope.index(),
-        append_only: root.properties().append_only,
+        consolidated: root.is_consolidated(),
         hub,
         errors,
         on_progress,

@@ -30,8 +30,8 @@ pub(crate) struct Sink {
     pub(crate) loaded: Option<Epoch>,
     /// This worker's shard of them.
     pub(crate) shard: usize,
-    /// Nothing is ever deleted.
-    pub(crate) append_only: bool,
+    /// Nothing that an epoch brings cancels out.
+    pub(crate) consolidated: bool,
     /// The dataflows that import the view.
     pub(crate) hub: Rc<RefCell<Hub>>,
     /// The errors of the operators on this worker.
@@ -61,7 +61,7 @@ pub(crate) fn sink(scope: Scope<'_, Epoch>, stream: Stream<'_, Epoch, Delta>, si
 
 impl Sink {
     fn apply(&self, epoch: Epoch, deltas: Vec<ZBatch>) -> Result<(), SqlError> {
-        let deltas = if !self.append_only && may_cancel(&deltas) {
+        let deltas = if !self.consolidated && may_cancel(&deltas) {
             vec![consolidate(&ZBatch::concat(self.contents.schema(), &deltas))]
         } else {
             deltas

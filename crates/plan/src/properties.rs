@@ -120,6 +120,22 @@ impl Node {
         }
     }
 
+    /// Whether no two records that the node emits in an epoch cancel out.
+    pub fn is_consolidated(&self) -> bool {
+        match self {
+            // A group's new row is another one than its old row.
+            Node::GroupBy(_) => true,
+            // Of rows that only come, one that has left the first does not come back.
+            Node::TopK(top_k) => top_k.input.properties().append_only,
+            Node::Filter(filter) => filter.input.is_consolidated(),
+            Node::Project(project) => {
+                let passes = |column| project.exprs.iter().any(|output| output.column() == Some(column));
+                project.input.is_consolidated() && (0..project.input.schema().fields().len()).all(passes)
+            }
+            node => node.properties().append_only,
+        }
+    }
+
     /// What one changed input row costs this node alone, in rows touched.
     pub fn cost(&self) -> CostClass {
         match self {
