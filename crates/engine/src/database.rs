@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
-use springtide_catalog::{RelationKind, SessionSequences, system};
+use springtide_catalog::{RelationKind, RoleId, SessionSequences, system};
 use springtide_sql::Planner;
 use springtide_types::{Epoch, Result, SqlError, SqlState};
 
@@ -108,9 +108,9 @@ impl Database {
         Ok(Database { shared: Arc::new(shared) })
     }
 
-    /// A new session, for one client.
+    /// A new session of the first superuser.
     pub fn session(&self) -> Session {
-        Session::new(self.shared.clone())
+        Session::new(self.shared.clone(), RoleId::BOOTSTRAP)
     }
 
     /// Appends rows, which have the table's schema, as one commit. Returns the epoch from which on they are

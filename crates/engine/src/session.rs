@@ -3,6 +3,7 @@ mod commands;
 mod copying;
 mod cursor;
 mod cursors;
+mod identity;
 mod statements;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use datafusion::common::ScalarValue;
 use futures::future::{BoxFuture, ready};
 use futures::stream::{self, StreamExt};
 use springtide_catalog::system::SessionFacts;
-use springtide_catalog::{Catalog, SessionSequences};
+use springtide_catalog::{Catalog, RoleId, SessionSequences};
 use springtide_sql::sqlparser::ast;
 use springtide_sql::{Planner, Statement};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
@@ -34,10 +35,13 @@ use cursors::Cursors;
 use statements::Statements;
 
 pub use block::TransactionStatus;
+pub(crate) use identity::Scope;
 
 /// One client's conversation with the database. Statements run one after the other.
 pub struct Session {
     shared: Arc<Shared>,
+    /// Who logged in.
+    authenticated: RoleId,
     state: State,
     settings: Settings,
     requests: Arc<Requests>,
@@ -49,11 +53,13 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(shared: Arc<Shared>) -> Session {
+    pub(crate) fn new(shared: Arc<Shared>, authenticated: RoleId) -> Session {
+        let name = shared.reads.objects().catalog.roles().name(authenticated);
         Session {
             shared,
+            authenticated,
             state: State::Idle,
-            settings: Settings::new(),
+            settings: Settings::new(authenticated, &name),
             requests: Arc::default(),
             sequences: Arc::default(),
             statements: Statements::default(),
@@ -102,6 +108,7 @@ impl Session {
             statement: Arc::new(statement.clone()),
             bound: Arc::new(bound),
             catalog_version: self.shared_catalog_version(),
+            identity: self.identity(),
         })
     }
 
@@ -174,8 +181,13 @@ impl Session {
             return None;
         }
         let point = self.shared.reads.begin();
-        if prepared.catalog_version != Some(point.objects.version) {
+        let identity = self.settings.identity();
+        if prepared.catalog_version != Some(point.objects.version) || prepared.identity != identity {
             return None;
+        }
+        let (catalog, bound) = (&point.objects.catalog, &prepared.bound);
+        if let Err(error) = statement::check(catalog, identity.current, &prepared.statement, bound) {
+            return Some(Err(error));
         }
         let rows = read.rows(&point, parameters).transpose()?;
         Some(rows.map(|rows| Response::rows(read.columns().clone(), stream::iter([Ok(rows)]).boxed())))
@@ -226,7 +238,10 @@ impl Session {
 
     /// Runs a statement as a transaction of its own, again if it was overtaken.
     async fn run_alone(&mut self, prepared: &Prepared, parameters: &[ScalarValue]) -> Result<Response> {
+        let identity = self.identity();
         if let Bound::Copy(copy) = prepared.bound.as_ref() {
+            let catalog = self.query_catalog();
+            statement::check(&catalog, identity.current, &prepared.statement, &prepared.bound)?;
             let response = Response::CopyIn { columns: copy.columns(), binary: copy.is_binary() };
             self.copy = Some(copy.begin());
             return Ok(response);
@@ -240,6 +255,7 @@ impl Session {
             self.notices.truncate(notices_before);
             let mut transaction = Transaction::begin(&shared.reads);
             transaction.read_as_of(self.settings.as_of());
+            transaction.act_as(identity);
             let mut context = Context { planner: &planner, notices: &mut self.notices };
             let work = run(&mut context, &mut transaction, prepared, parameters);
             let response = until(deadline, work).await?;
@@ -313,6 +329,7 @@ fn session_planner(
     cursors: &Cursors,
 ) -> Planner {
     shared.planner.for_session(SessionFacts {
+        identity: settings.identity(),
         settings: settings.facts().clone(),
         statements: statements.facts().clone(),
         cursors: cursors.facts().clone(),
@@ -351,6 +368,7 @@ async fn run(
 /// The statement as bound under the catalog that the transaction sees.
 fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
     if !prepared.bound.beyond_catalog()
+        && prepared.identity == transaction.identity()
         && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
     {
         return Ok(prepared.bound.clone());

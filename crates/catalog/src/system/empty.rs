@@ -16,12 +16,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             Rows::Never,
         ),
         SystemRelation::new(
-            "pg_auth_members",
-            1_261,
-            "roleid oid, member oid, grantor oid, admin_option bool",
-            Rows::Never,
-        ),
-        SystemRelation::new(
             "pg_cast",
             2_605,
             "oid oid, castsource oid, casttarget oid, castfunc oid, castcontext char, castmethod char",
