@@ -19,9 +19,7 @@ mod source;
 mod stored;
 pub mod system;
 
-pub use access::{
-    Access, DependentPrivileges, Grant, GrantList, Privilege, Revocation, Securable,
-};
+pub use access::{Access, DependentPrivileges, Grant, GrantList, Privilege, Revocation, Securable};
 pub use catalog::Catalog;
 pub use comment::Commented;
 pub use dependencies::Dropped;

@@ -13,13 +13,14 @@ use arrow::array::Array;
 use datafusion::common::ScalarValue;
 use futures::future::{BoxFuture, ready};
 use futures::stream::{self, StreamExt};
-use springtide_catalog::system::SessionFacts;
+use springtide_catalog::system::{self, SessionFacts};
 use springtide_catalog::{Catalog, RoleId, SessionSequences};
 use springtide_sql::sqlparser::ast;
 use springtide_sql::{Planner, Statement};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 use tokio::time::Instant;
 
+use crate::activity::{Backend, Client, Listed};
 use crate::binary_format::from_text;
 use crate::commit::CommitError;
 use crate::control::{Control, control};
@@ -42,6 +43,8 @@ pub struct Session {
     shared: Arc<Shared>,
     /// Who logged in.
     authenticated: RoleId,
+    /// Where it is listed, if it is that of a client.
+    listed: Option<Listed>,
     state: State,
     settings: Settings,
     requests: Arc<Requests>,
@@ -58,6 +61,7 @@ impl Session {
         Session {
             shared,
             authenticated,
+            listed: None,
             state: State::Idle,
             settings: Settings::new(authenticated, &name),
             requests: Arc::default(),
@@ -67,6 +71,24 @@ impl Session {
             notices: Vec::new(),
             copy: None,
         }
+    }
+
+    /// Lists the session as that of a client.
+    pub(crate) fn list(&mut self, client: Client, role: (RoleId, &str, i32)) -> Result<()> {
+        self.listed = Some(self.shared.activity.list(client, role, self.settings.facts())?);
+        Ok(())
+    }
+
+    /// The session waits for its client.
+    pub fn note_idle(&self) {
+        if let Some(listed) = &self.listed {
+            listed.backend.end(self.transaction_status(), self.settings.facts());
+        }
+    }
+
+    /// Whether it may do everything.
+    pub fn is_superuser(&self) -> bool {
+        self.query_catalog().roles().is_superuser(self.identity().current)
     }
 
     /// Splits a string of statements.
@@ -146,7 +168,9 @@ impl Session {
     /// The planner, for queries that ask for what the session knows of itself too.
     fn planner(&self) -> Planner {
         let shared_with_queries = (&self.requests, &self.sequences);
-        session_planner(&self.shared, &self.settings, shared_with_queries, &self.statements, &self.cursors)
+        let backend = self.listed.as_ref().map(|listed| listed.backend.clone());
+        let known = (&self.statements, &self.cursors);
+        session_planner(&self.shared, &self.settings, shared_with_queries, known, backend)
     }
 
     /// Runs a prepared statement. An error inside a transaction block makes it fail as a whole.
@@ -156,6 +180,10 @@ impl Session {
         parameters: Vec<ScalarValue>,
     ) -> BoxFuture<'a, Result<Response>> {
         self.take_requests();
+        if let Some(listed) = &self.listed {
+            let timeout = self.settings.statement_timeout();
+            listed.backend.begin(&prepared.statement, self.settings.facts(), timeout);
+        }
         if let Some(response) = self.read_point(prepared, &parameters) {
             return Box::pin(ready(response));
         }
@@ -325,8 +353,8 @@ fn session_planner(
     shared: &Shared,
     settings: &Settings,
     (requests, sequences): (&Arc<Requests>, &Arc<SessionSequences>),
-    statements: &Statements,
-    cursors: &Cursors,
+    (statements, cursors): (&Statements, &Cursors),
+    backend: Option<Arc<Backend>>,
 ) -> Planner {
     shared.planner.for_session(SessionFacts {
         identity: settings.identity(),
@@ -335,6 +363,7 @@ fn session_planner(
         cursors: cursors.facts().clone(),
         snapshots: shared.snapshots(),
         live: Some(shared.live()),
+        backend: backend.map(|backend| backend as Arc<dyn system::Backend>),
         requests: Some(requests.clone()),
         sequences: sequences.clone(),
     })

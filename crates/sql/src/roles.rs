@@ -433,10 +433,14 @@ mod tests {
     #[test]
     fn roles_as_calls() {
         let check = |sql: &str, expected: &str| assert_eq!(call(sql), expected, "{sql}");
-        check("create user U password 'x' valid until '2030-01-01' in role a, b",
-            "create_role('user', 'u', 'password', '''x', 'valid until', '2030-01-01', 'in role', 'a', 'in role', 'b')");
-        check("ALTER ROLE CURRENT_USER WITH NOLOGIN PASSWORD NULL CONNECTION LIMIT -1",
-            "alter_role(' current_user', 'login', 'false', 'password', 'null', 'connection limit', '-1')");
+        check(
+            "create user U password 'x' valid until '2030-01-01' in role a, b",
+            "create_role('user', 'u', 'password', '''x', 'valid until', '2030-01-01', 'in role', 'a', 'in role', 'b')",
+        );
+        check(
+            "ALTER ROLE CURRENT_USER WITH NOLOGIN PASSWORD NULL CONNECTION LIMIT -1",
+            "alter_role(' current_user', 'login', 'false', 'password', 'null', 'connection limit', '-1')",
+        );
         check("drop role if exists a, \"B\"", "drop_role('true', 'a', 'B')");
         check("GRANT a TO b WITH ADMIN OPTION", "grant_role('true', 'a', '', 'b')");
         check("REVOKE a, c FROM b CASCADE", "revoke_role('false', 'a', 'c', '', 'b')");
@@ -448,10 +452,14 @@ mod tests {
     #[test]
     fn privileges_as_calls() {
         let check = |sql: &str, expected: &str| assert_eq!(call(sql), expected, "{sql}");
-        check("GRANT SELECT, INSERT ON t, public.\"U\" TO a, PUBLIC WITH GRANT OPTION",
-            "grant('true', 'select', 'insert', '', 'table', 't', 'public.\"U\"', '', 'a', 'public')");
-        check("REVOKE GRANT OPTION FOR ALL PRIVILEGES ON ALL TABLES IN SCHEMA public FROM GROUP a",
-            "revoke('true', 'false', 'all', '', 'all tables', 'public', '', 'a')");
+        check(
+            "GRANT SELECT, INSERT ON t, public.\"U\" TO a, PUBLIC WITH GRANT OPTION",
+            "grant('true', 'select', 'insert', '', 'table', 't', 'public.\"U\"', '', 'a', 'public')",
+        );
+        check(
+            "REVOKE GRANT OPTION FOR ALL PRIVILEGES ON ALL TABLES IN SCHEMA public FROM GROUP a",
+            "revoke('true', 'false', 'all', '', 'all tables', 'public', '', 'a')",
+        );
         check("ALTER MATERIALIZED VIEW v OWNER TO a", "alter_owner('materialized view', 'v', 'a')");
         check("REASSIGN OWNED BY a, b TO c", "reassign_owned('a', 'b', '', 'c')");
     }

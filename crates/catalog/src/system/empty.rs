@@ -171,16 +171,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             Rows::Never,
         ),
         SystemRelation::new(
-            "pg_stat_activity",
-            12_222,
-            "datid oid, datname name, pid int4, leader_pid int4, usesysid oid, usename name, \
-                 application_name text, client_addr inet, client_hostname text, client_port int4, \
-                 backend_start timestamptz, xact_start timestamptz, query_start timestamptz, state_change \
-                 timestamptz, wait_event_type text, wait_event text, state text, backend_xid xid, \
-                 backend_xmin xid, query_id int8, query text, backend_type text",
-            Rows::Never,
-        ),
-        SystemRelation::new(
             "pg_stat_user_tables",
             12_161,
             "relid oid, schemaname name, relname name, seq_scan int8, seq_tup_read int8, idx_scan int8, \

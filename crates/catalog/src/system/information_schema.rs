@@ -8,7 +8,7 @@ use super::oids::of_function;
 use super::rows::Row;
 use super::types::{column_type, format_type};
 use super::{DATABASE, ROLE, Rows, SystemRelation, class, system_relations, type_name};
-use crate::{Catalog, Securable, Column, DefaultKind, Function, Relation, RelationKind};
+use crate::{Catalog, Column, DefaultKind, Function, Relation, RelationKind, Securable};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![

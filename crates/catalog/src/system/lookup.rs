@@ -9,9 +9,9 @@ use super::comments::description;
 use super::definitions::{function_arguments, function_definition, index_definition, view_definition};
 use super::keys::{self, IndexFacts, constraint_definition};
 use super::names::quoted;
-use super::{oids, privileges, roles, sequences};
 use super::types::format_type;
 use super::{Facts, Named, UTF8, system_relations, type_name};
+use super::{activity, oids, privileges, roles, sequences};
 use crate::{Catalog, Privilege, Securable, denied};
 
 /// A type of arguments and results.
@@ -94,7 +94,12 @@ fn all() -> impl Iterator<Item = Lookup> {
     });
     let sizes =
         SIZES.iter().map(|name| function(name, &[Kind::Either, Text], 1, Int, |_, _| Ok(Argument::Null)));
-    let all = functions().into_iter().chain(visible).chain(always).chain(privileges::lookups());
+    let all = functions()
+        .into_iter()
+        .chain(visible)
+        .chain(always)
+        .chain(privileges::lookups())
+        .chain(activity::lookups());
     let of_sequences = of_sequences().into_iter().map(|lookup| Lookup { volatile: true, ..lookup });
     all.chain(nothing).chain(sizes).chain(descriptions()).chain(of_sequences)
 }
@@ -114,11 +119,7 @@ const VISIBLE: [&str; 8] = [
 ];
 
 /// What all may do.
-const PRIVILEGES: [&str; 3] = [
-    "has_function_privilege",
-    "has_type_privilege",
-    "has_tablespace_privilege",
-];
+const PRIVILEGES: [&str; 3] = ["has_function_privilege", "has_type_privilege", "has_tablespace_privilege"];
 
 /// How much memory something takes is not known.
 const SIZES: [&str; 6] = [

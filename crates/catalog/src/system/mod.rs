@@ -3,6 +3,7 @@
 //! Each [`SystemRelation`] computes its rows from a [`Catalog`]; nothing of it is stored. A [`Lookup`] is a
 //! function over it, such as the name of a type or the query of a view. [`Named`] is what names and OIDs stand for.
 
+mod activity;
 mod class;
 mod columns;
 mod comments;
@@ -37,6 +38,7 @@ use crate::{Catalog, denied};
 use columns::SystemColumn;
 use rows::Row;
 
+pub use activity::{Backend, BackendFacts};
 pub use live::{Live, OperatorFacts, SourceFacts};
 pub use lookup::{Argument, Kind, Lookup, lookup};
 pub use names::Named;
@@ -173,6 +175,7 @@ impl SystemRelation {
 
 static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
     let all = [
+        activity::relations(),
         class::relations(),
         comments::relations(),
         constraints::relations(),

@@ -107,11 +107,7 @@ pub(super) fn lookups() -> Vec<Lookup> {
 }
 
 /// Whether a role, or the current one, has one of some privileges.
-fn has(
-    facts: &Facts,
-    args: &[Argument],
-    find: fn(&Facts, &Argument) -> Result<Asked>,
-) -> Result<Argument> {
+fn has(facts: &Facts, args: &[Argument], find: fn(&Facts, &Argument) -> Result<Asked>) -> Result<Argument> {
     let (who, rest) = whom(facts, args)?;
     let [object, Argument::Text(privileges)] = rest else { return Ok(Argument::Null) };
     let asked = find(facts, object)?;

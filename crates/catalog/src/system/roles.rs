@@ -59,9 +59,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             "pg_user",
             12_014,
             of_user,
-            Rows::Catalog(|catalog| {
-                users(catalog).map(|known| user(known).set("passwd", HIDDEN)).collect()
-            }),
+            Rows::Catalog(|catalog| users(catalog).map(|known| user(known).set("passwd", HIDDEN)).collect()),
         ),
         SystemRelation::new(
             "information_schema.enabled_roles",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use springtide_types::{Result, SqlType};
 
 use super::rows::{Row, Value};
-use super::{Live, Rows, Snapshot, SystemRelation, type_name};
+use super::{Backend, Live, Rows, Snapshot, SystemRelation, type_name};
 use crate::{RoleId, SessionSequences};
 
 /// A session as the queries that ask about it see it.
@@ -25,6 +25,8 @@ pub struct SessionFacts {
     pub snapshots: Arc<[Snapshot]>,
     /// The running database, where there is one.
     pub live: Option<Arc<dyn Live>>,
+    /// The session itself, if it is that of a client.
+    pub backend: Option<Arc<dyn Backend>>,
     /// Where `set_config` puts what it is asked for; `None` where nothing can be set.
     pub requests: Option<Arc<dyn SettingRequests>>,
     /// The numbers that it took from sequences.

@@ -16,7 +16,10 @@ pub(crate) fn texts(call: &Function) -> Result<Vec<&str>> {
 }
 
 /// The arguments before and after the first empty one.
-pub(super) fn two_lists<'a, 'b>(call: &Function, texts: &'b [&'a str]) -> Result<(&'b [&'a str], &'b [&'a str])> {
+pub(super) fn two_lists<'a, 'b>(
+    call: &Function,
+    texts: &'b [&'a str],
+) -> Result<(&'b [&'a str], &'b [&'a str])> {
     let end = texts.iter().position(|text| text.is_empty()).ok_or_else(|| unknown(call))?;
     Ok((&texts[..end], &texts[end + 1..]))
 }

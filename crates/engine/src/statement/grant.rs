@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use springtide_catalog::{Access, Catalog, Privilege, Relation, RelationKind, Revocation, RoleId, Securable, denied};
+use springtide_catalog::{
+    Access, Catalog, Privilege, Relation, RelationKind, Revocation, RoleId, Securable, denied,
+};
 use springtide_sql::sqlparser::ast::Function;
 use springtide_types::{Result, SqlError, SqlState};
 

@@ -5,9 +5,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_arra
 use arrow::compute::concat_batches;
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use springtide_catalog::{
-    Catalog, Column, Default, DefaultKind, Privilege, Relation, Securable, denied,
-};
+use springtide_catalog::{Catalog, Column, Default, DefaultKind, Privilege, Relation, Securable, denied};
 use springtide_sql::sqlparser::ast::{
     Expr, Insert as InsertAst, Query, SelectItem, SetExpr, TableObject, UnaryOperator, Value, ValueWithSpan,
     Values,
@@ -15,11 +13,11 @@ use springtide_sql::sqlparser::ast::{
 use springtide_sql::{BoundQuery, Overriding, Planner};
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
-use super::{ast, read};
 use super::query::Select;
 use super::returning::{Returning, answer};
 use super::target::Target;
 use super::upsert::Upsert;
+use super::{ast, read};
 use crate::response::{Column as ResultColumn, Response};
 use crate::transaction::Transaction;
 

@@ -76,8 +76,7 @@ fn alter(catalog: &mut Catalog, on: Securable, owner: RoleId, current: RoleId) -
             && let Some(table) = catalog.by_id(linked.table)
         {
             let message = format!("cannot change owner of sequence \"{}\"", relation.name);
-            let detail =
-                format!("Sequence \"{}\" is linked to table \"{}\".", relation.name, table.name);
+            let detail = format!("Sequence \"{}\" is linked to table \"{}\".", relation.name, table.name);
             return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_detail(detail));
         }
         if !is_superuser && !catalog.has_privilege(owner, Securable::Schema, Privilege::Create) {

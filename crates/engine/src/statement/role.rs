@@ -143,7 +143,8 @@ impl Change<'_, '_> {
         let [old, new] = texts else { return Err(unknown(call)) };
         let id = named(self.roles(), self.identity, old)?;
         let role = self.roles().by_id(id).cloned().ok_or_else(|| unknown(call))?;
-        for (user, what) in [(self.identity.session, "session user"), (self.identity.current, "current user")] {
+        for (user, what) in [(self.identity.session, "session user"), (self.identity.current, "current user")]
+        {
             if user == id {
                 return Err(SqlError::unsupported(format!("renaming the {what}")));
             }
@@ -178,7 +179,8 @@ impl Change<'_, '_> {
 
     fn drop_one(&mut self, id: RoleId) -> Result<()> {
         let name = self.roles().name(id);
-        for (user, what) in [(self.identity.current, "current user"), (self.identity.session, "session user")] {
+        for (user, what) in [(self.identity.current, "current user"), (self.identity.session, "session user")]
+        {
             if user == id {
                 return Err(SqlError::new(SqlState::OBJECT_IN_USE, format!("{what} cannot be dropped")));
             }
