@@ -118,9 +118,6 @@ impl Entrance<'_> {
         (process_id, secret_key): &(i32, SecretKey),
         stopping: watch::Receiver<bool>,
     ) -> Result<(Session, Interrupts), Failure> {
-        let slot = self.registry.slot().ok_or_else(|| {
-            Failure::Fatal(SqlError::new(too_many_connections(), "sorry, too many clients already"))
-        })?;
         let user = self.startup.parameters.get(METADATA_USER).filter(|user| !user.is_empty());
         let user = user.ok_or_else(|| {
             let message = "no PostgreSQL user name specified in startup packet";
@@ -129,6 +126,10 @@ impl Entrance<'_> {
         let claim = Claim { user, address: address.ip(), encrypted };
         let (options, decoys) = (&self.registry.options, &self.registry.decoys);
         let role = authenticate(wire, &claim, self.database, options, decoys).await?;
+        // Only now, so that nobody who may not come in takes the room of others.
+        let slot = self.registry.slot().ok_or_else(|| {
+            Failure::Fatal(SqlError::new(too_many_connections(), "sorry, too many clients already"))
+        })?;
         let (cancel, registration) = self.registry.cancels.register(*process_id, secret_key.clone());
         let terminated = Arc::new(Terminated::default());
         let interrupt = interrupter(cancel.clone(), terminated.clone());

@@ -139,6 +139,12 @@ const PARAMETERS: &[Parameter] = &[
         Kind::Integer { least: 0, most: 1024 },
         "Without effect.",
     ),
+    parameter(
+        "password_encryption",
+        "scram-sha-256",
+        Kind::OneOf(&[("scram-sha-256", "scram-sha-256")]),
+        "How passwords are kept: as SCRAM-SHA-256 verifiers.",
+    ),
     parameter("plan_cache_mode", "auto", Kind::OneOf(PLAN_CACHE_MODES), "Without effect."),
     parameter(ROLE, "none", Kind::Fixed, "The current role, unless it is the user of the session."),
     parameter("row_security", "on", Kind::Bool, "Whether row security applies: there is none."),
