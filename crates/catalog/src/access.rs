@@ -113,7 +113,7 @@ pub struct Access {
 static UNTOUCHED: Access = Access { owner: RoleId::BOOTSTRAP, grants: None };
 
 /// How a privilege is taken back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Revocation {
     /// GRANT OPTION FOR
     pub option_only: bool,
@@ -132,6 +132,10 @@ pub struct GrantList {
 }
 
 impl GrantList {
+    pub(crate) fn new(owner: RoleId, grants: Vec<Grant>) -> GrantList {
+        GrantList { owner, grants }
+    }
+
     /// The grants, in the order in which they came about.
     pub fn into_grants(self) -> Vec<Grant> {
         self.grants
@@ -225,14 +229,14 @@ impl Catalog {
 
     /// Makes a role the owner of what exists here and not in a catalog from before.
     pub fn own_new(&mut self, before: &Catalog, owner: RoleId) {
-        if owner == RoleId::BOOTSTRAP {
-            return;
-        }
         let relations = self.by_id.range(before.next_id()..).map(|(id, _)| Securable::Relation(*id));
         let functions = self.all_functions().map(|function| function.id);
         let functions = functions.filter(|id| *id >= before.next_function_id()).map(Securable::Function);
         for new in relations.chain(functions).collect::<Vec<_>>() {
-            self.access.entry(new).or_insert(Access { owner, grants: None });
+            let access = self.access_of_new(new, owner);
+            if access != UNTOUCHED {
+                self.access.entry(new).or_insert(access);
+            }
         }
     }
 
@@ -272,7 +276,7 @@ impl Catalog {
         GrantList { owner: self.owner(on), grants: self.grants(on) }
     }
 
-    fn default_grants(&self, on: Securable, owner: RoleId) -> Vec<Grant> {
+    pub(crate) fn default_grants(&self, on: Securable, owner: RoleId) -> Vec<Grant> {
         let to_all: &[Privilege] = match on {
             Securable::Database => &[Temporary, Connect],
             Securable::Schema => &[Usage],

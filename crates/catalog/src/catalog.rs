@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
+use crate::default_access::DefaultAccess;
 use crate::{Access, Commented, Function, FunctionId, Relation, Roles, Securable};
 
 /// All relations, functions and roles at one moment.
@@ -17,6 +18,7 @@ pub struct Catalog {
     pub(crate) roles: Arc<Roles>,
     /// Of what belongs to someone else than the first superuser, or of which something was granted or revoked.
     pub(crate) access: BTreeMap<Securable, Access>,
+    pub(crate) default_access: DefaultAccess,
 }
 
 impl Catalog {

@@ -7,6 +7,7 @@
 mod access;
 mod catalog;
 mod comment;
+mod default_access;
 mod dependencies;
 mod errors;
 mod function;
@@ -22,6 +23,7 @@ pub mod system;
 pub use access::{Access, DependentPrivileges, Grant, GrantList, Privilege, Revocation, Securable};
 pub use catalog::Catalog;
 pub use comment::Commented;
+pub use default_access::FutureKind;
 pub use dependencies::Dropped;
 pub use errors::denied;
 pub use function::{Function, FunctionId, Parameter};

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, Result};
 
+use crate::default_access::DefaultAccess;
 use crate::relation::schema;
 use crate::{
-    Access, Catalog, Column, Commented, Counter, Function, FunctionId, Relation, RelationKind, Retention,
-    Roles, Rules, Securable, SequenceOptions, SequenceOwner, SourceDefinition,
+    Access, Catalog, Column, Commented, Counter, Function, FunctionId, FutureKind, Grant, Relation,
+    RelationKind, Retention, RoleId, Roles, Rules, Securable, SequenceOptions, SequenceOwner,
+    SourceDefinition,
 };
 
 /// A relation by what its CREATE statement said of it.
@@ -69,6 +71,9 @@ pub struct CatalogChange {
     /// All owners and privileges that are not as at first, if one has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     access: Option<Vec<(Securable, Access)>>,
+    /// All that is granted on what does not exist yet, if it has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    default_access: Option<Vec<(RoleId, FutureKind, Vec<Grant>)>>,
 }
 
 /// All definitions at one moment.
@@ -81,6 +86,7 @@ pub struct Definitions {
     comments: BTreeMap<Commented, String>,
     roles: Arc<Roles>,
     access: BTreeMap<Securable, Access>,
+    default_access: DefaultAccess,
 }
 
 impl Definition {
@@ -151,6 +157,7 @@ impl CatalogChange {
             next_function_id: new.next_function_id,
             comments: (new.comments != old.comments).then(|| new.comments.into_iter().collect()),
             roles: (new.roles != old.roles).then(|| new.roles.as_ref().clone()),
+            default_access: (new.default_access != old.default_access).then(|| new.default_access.to_list()),
             access: (new.access != old.access).then(|| new.access.into_iter().collect()),
         }
     }
@@ -187,6 +194,7 @@ impl Definitions {
             comments: catalog.comments.clone(),
             roles: catalog.roles.clone(),
             access: catalog.access.clone(),
+            default_access: catalog.default_access.clone(),
         }
     }
 
@@ -207,6 +215,9 @@ impl Definitions {
         }
         if let Some(access) = change.access {
             self.access = access.into_iter().collect();
+        }
+        if let Some(list) = change.default_access {
+            self.default_access = DefaultAccess::of_list(list);
         }
     }
 
@@ -233,6 +244,7 @@ impl Definitions {
             comments: self.comments.clone(),
             roles: self.roles.clone(),
             access: self.access.clone(),
+            default_access: self.default_access.clone(),
             ..Catalog::default()
         };
         for function in self.functions.values() {

@@ -12,6 +12,8 @@
 //! GRANT privileges ON objects TO roles         CALL springtide.grant('false', 'privilege', ..., '', 'table', 'object', ..., '', 'role', ...)
 //! REVOKE [GRANT OPTION FOR] privileges ON objects FROM roles [CASCADE]
 //!                                              CALL springtide.revoke('false', 'cascade', 'privilege', ..., as above)
+//! ALTER DEFAULT PRIVILEGES [FOR ROLE roles] [IN SCHEMA names] GRANT ... ON TABLES TO roles
+//!                                              CALL springtide.alter_default('role', ..., '', 'schema', ..., '', 'grant', 'false', 'false', 'privilege', ..., '', 'tables', '', 'role', ...)
 //! ALTER kind name OWNER TO role                CALL springtide.alter_owner('kind', 'name', 'role')
 //! REASSIGN OWNED BY roles TO role              CALL springtide.reassign_owned('role', ..., '', 'role')
 //! DROP OWNED BY roles [CASCADE]                CALL springtide.drop_owned('cascade', 'role', ...)
@@ -64,6 +66,12 @@ fn altered(tokens: &[TokenWithSpan]) -> Option<(&'static str, Arguments)> {
     {
         return Some(("alter_owner", new_owner(kind, role)?));
     }
+    if let [default, privileges, rest @ ..] = tokens
+        && is(default, "default")
+        && is(privileges, "privileges")
+    {
+        return Some(("alter_default", altered_default(rest)?));
+    }
     let (first, rest) = tokens.split_first()?;
     let group = kind(first)? == "group";
     match rest {
@@ -81,6 +89,51 @@ fn altered(tokens: &[TokenWithSpan]) -> Option<(&'static str, Arguments)> {
         }
         [] => None,
     }
+}
+
+/// What stands after ALTER DEFAULT PRIVILEGES: the roles, the schemas, and what is granted or revoked.
+fn altered_default(mut tokens: &[TokenWithSpan]) -> Option<Arguments> {
+    let (mut owners, mut schemas) = (Vec::new(), Vec::new());
+    loop {
+        match tokens {
+            [for_word, word, rest @ ..] if is(for_word, "for") && kind(word).is_some() => {
+                let (names, rest) = rest.split_at(list_length(rest)?);
+                (owners, tokens) = (roles(names)?, rest);
+            }
+            [in_word, schema, rest @ ..] if is(in_word, "in") && is(schema, "schema") => {
+                let (names, rest) = rest.split_at(list_length(rest)?);
+                (schemas, tokens) = (roles(names)?, rest);
+            }
+            _ => break,
+        }
+    }
+    let (first, rest) = tokens.split_first()?;
+    let (rest, flags, to) = if is(first, "grant") {
+        let (rest, option) = without_option(rest, "grant");
+        (rest, ["grant".to_owned(), option.to_string(), false.to_string()], "to")
+    } else if is(first, "revoke") {
+        let (rest, cascade) = behavior(rest);
+        let (rest, option) = match rest {
+            [grant, option, for_word, rest @ ..]
+                if is(grant, "grant") && is(option, "option") && is(for_word, "for") =>
+            {
+                (rest, true)
+            }
+            rest => (rest, false),
+        };
+        (rest, ["revoke".to_owned(), option.to_string(), cascade], "from")
+    } else {
+        return None;
+    };
+    let (what, whom) = cut(rest, to)?;
+    let (privileges, objects) = cut(what, "on")?;
+    let kind = ["tables", "sequences", "functions", "routines", "types", "schemas"];
+    let kind = kind.into_iter().find(|word| objects.len() == 1 && is(&objects[0], word))?;
+    let mut arguments = lists([], owners, lists([], schemas, flags.into()));
+    arguments.extend(privilege_words(privileges)?);
+    arguments.extend([String::new(), kind.to_owned(), String::new()]);
+    arguments.extend(roles(whom)?);
+    Some(arguments)
 }
 
 /// What stands between ALTER and OWNER TO, and the role after them.
@@ -172,15 +225,7 @@ fn of_objects(
     objects: &[TokenWithSpan],
     whom: &[TokenWithSpan],
 ) -> Option<Arguments> {
-    for privilege in split(privileges)? {
-        arguments.push(match privilege {
-            [all] | [all, _] if is(all, "all") => "all".to_owned(),
-            [word] => plain_name(word)?,
-            // Of columns: the engine says that there are none.
-            [word, open, ..] if open.token == Token::LParen => format!("{} (", plain_name(word)?),
-            _ => return None,
-        });
-    }
+    arguments.extend(privilege_words(privileges)?);
     arguments.push(String::new());
     let (kind, names) = match objects {
         [all, plural, in_word, schema, names @ ..]
@@ -199,6 +244,18 @@ fn of_objects(
     arguments.push(String::new());
     arguments.extend(roles(whom)?);
     Some(arguments)
+}
+
+/// The words of privileges.
+fn privilege_words(tokens: &[TokenWithSpan]) -> Option<Vec<String>> {
+    let word = |privilege: &[TokenWithSpan]| match privilege {
+        [all] | [all, _] if is(all, "all") => Some("all".to_owned()),
+        [word] => plain_name(word),
+        // Of columns: the engine says that there are none.
+        [word, open, ..] if open.token == Token::LParen => Some(format!("{} (", plain_name(word)?)),
+        _ => None,
+    };
+    split(tokens)?.into_iter().map(word).collect()
 }
 
 /// The tokens before and after a word that is not in parentheses.
@@ -461,6 +518,10 @@ mod tests {
             "revoke('true', 'false', 'all', '', 'all tables', 'public', '', 'a')",
         );
         check("ALTER MATERIALIZED VIEW v OWNER TO a", "alter_owner('materialized view', 'v', 'a')");
+        check(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE a IN SCHEMA public GRANT SELECT ON TABLES TO b",
+            "alter_default('a', '', 'public', '', 'grant', 'false', 'false', 'select', '', 'tables', '', 'b')",
+        );
         check("REASSIGN OWNED BY a, b TO c", "reassign_owned('a', 'b', '', 'c')");
     }
 

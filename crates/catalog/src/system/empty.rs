@@ -29,12 +29,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             Rows::Never,
         ),
         SystemRelation::new(
-            "pg_default_acl",
-            826,
-            "oid oid, defaclrole oid, defaclnamespace oid, defaclobjtype char, defaclacl aclitem[]",
-            Rows::Never,
-        ),
-        SystemRelation::new(
             "pg_enum",
             3_501,
             "oid oid, enumtypid oid, enumsortorder real, enumlabel name",

@@ -7,12 +7,18 @@ use super::lookup::{Argument, Kind, Lookup, function, named};
 use super::names::Named;
 use super::rows::Row;
 use super::{DATABASE, Facts, Rows, SystemRelation, oids, roles, system_relations};
-use crate::{Catalog, Grant, Privilege, Relation, RelationKind, Role, RoleId, Securable};
+use crate::{Catalog, FutureKind, Grant, Privilege, Relation, RelationKind, Role, RoleId, Securable};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     let columns = "grantor name, grantee name, table_catalog name, table_schema name, table_name name, \
                    privilege_type text, is_grantable text, with_hierarchy text";
     vec![
+        SystemRelation::new(
+            "pg_default_acl",
+            826,
+            "oid oid, defaclrole oid, defaclnamespace oid, defaclobjtype char, defaclacl aclitem[]",
+            Rows::Catalog(default_privileges),
+        ),
         SystemRelation::new(
             "information_schema.table_privileges",
             13_416,
@@ -42,6 +48,20 @@ pub(super) fn owner_name(catalog: &Catalog, relation: &Relation) -> String {
 pub(super) fn items(catalog: &Catalog, on: Securable) -> Option<Vec<String>> {
     let grants = catalog.access(on).grants.as_ref()?;
     Some(grants.iter().map(|grant| grant.as_item(catalog.roles())).collect())
+}
+
+/// What is granted on what does not exist yet.
+fn default_privileges(catalog: &Catalog) -> Vec<Row> {
+    let row = |(number, (owner, kind, grants)): (usize, (RoleId, FutureKind, &[Grant]))| {
+        let items = grants.iter().map(|grant| grant.as_item(catalog.roles())).collect::<Vec<_>>();
+        Row::zero()
+            .set("oid", number as i64 + 1)
+            .set("defaclrole", roles::oid(owner))
+            .set("defaclnamespace", oids::PUBLIC)
+            .set("defaclobjtype", if kind == FutureKind::Tables { "r" } else { "S" })
+            .set("defaclacl", items)
+    };
+    catalog.default_accesses().enumerate().map(row).collect()
 }
 
 /// What was granted on tables and views to or by roles that the current one is a member of.

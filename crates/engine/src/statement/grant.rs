@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use springtide_catalog::system::Identity;
 use springtide_catalog::{
     Access, Catalog, Privilege, Relation, RelationKind, Revocation, RoleId, Securable, denied,
 };
@@ -47,16 +48,12 @@ pub(super) fn run(
     let [kind, names @ ..] = objects else { return Err(unknown(call)) };
     let (option, cascade) = (flags.first() == Some(&"true"), flags.get(1) == Some(&"true"));
     let mut catalog = transaction.catalog();
-    let grantees = grantees.iter().map(|name| match *name {
-        "public" => Ok(None),
-        name => named(catalog.roles(), transaction.identity(), name).map(Some),
-    });
     let order = Order {
         revocation: (!grants).then_some(Revocation { option_only: option, cascade }),
         option,
         privileges: all_privileges(privileges)?,
         kind,
-        grantees: grantees.collect::<Result<_>>()?,
+        grantees: self::grantees(&catalog, transaction.identity(), grantees)?,
     };
     if grants && option && order.grantees.contains(&None) {
         return Err(invalid("grant options can only be granted to roles"));
@@ -68,7 +65,17 @@ pub(super) fn run(
     Ok(Some(Response::complete(if grants { "GRANT" } else { "REVOKE" })))
 }
 
-fn all_privileges(words: &[&str]) -> Result<Option<BTreeSet<Privilege>>> {
+/// The roles that are named; `None` is PUBLIC.
+pub(super) fn grantees(catalog: &Catalog, identity: Identity, names: &[&str]) -> Result<Vec<Option<RoleId>>> {
+    let grantee = |name: &&str| match *name {
+        "public" => Ok(None),
+        name => named(catalog.roles(), identity, name).map(Some),
+    };
+    names.iter().map(grantee).collect()
+}
+
+/// The privileges that are named; `None` is ALL.
+pub(super) fn all_privileges(words: &[&str]) -> Result<Option<BTreeSet<Privilege>>> {
     if words == ["all"] {
         return Ok(None);
     }
@@ -116,7 +123,7 @@ pub(super) fn object_named(catalog: &Catalog, kind: &str, name: &str) -> Result<
     }
 }
 
-fn check_schema(name: &str) -> Result<()> {
+pub(super) fn check_schema(name: &str) -> Result<()> {
     if ast::unquoted(name)? == "public" {
         return Ok(());
     }
@@ -180,6 +187,6 @@ fn incomplete(catalog: &Catalog, order: &Order<'_>, on: Securable, none: bool) -
     Notice::warning(SqlState::from_code(state), message)
 }
 
-fn invalid(message: impl Into<String>) -> SqlError {
+pub(super) fn invalid(message: impl Into<String>) -> SqlError {
     SqlError::new(SqlState::from_code("0LP01"), message)
 }

@@ -9,6 +9,7 @@ mod copy;
 mod copy_in;
 mod ddl;
 mod declaration;
+mod default_privileges;
 mod explain;
 mod foreign_key;
 mod function;
@@ -54,7 +55,7 @@ pub(crate) use source::{CREATE as CREATE_SOURCE, DROP as DROP_SOURCE};
 pub(crate) use target::{Target, filled};
 
 /// The procedures that stand for statements about roles, owners and privileges.
-pub(crate) const ROLE_CALLS: [&str; 11] = [
+pub(crate) const ROLE_CALLS: [&str; 12] = [
     "springtide.create_role",
     "springtide.alter_role",
     "springtide.rename_role",
@@ -63,6 +64,7 @@ pub(crate) const ROLE_CALLS: [&str; 11] = [
     "springtide.revoke_role",
     "springtide.grant",
     "springtide.revoke",
+    "springtide.alter_default",
     "springtide.alter_owner",
     "springtide.reassign_owned",
     "springtide.drop_owned",
@@ -293,7 +295,7 @@ fn run_of_roles(
     transaction: &mut Transaction,
     call: &sql::Function,
 ) -> Result<Response> {
-    let runs = [role::run, grant::run, ownership::run];
+    let runs = [role::run, grant::run, default_privileges::run, ownership::run];
     for run in runs {
         if let Some(response) = run(context, transaction, call)? {
             return Ok(response);

@@ -156,4 +156,5 @@ fn revoke_all(catalog: &mut Catalog, role: RoleId) {
         });
         catalog.set_access(on, Access { owner, grants: kept });
     }
+    catalog.forget_default_privileges(role);
 }

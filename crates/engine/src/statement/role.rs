@@ -1,7 +1,7 @@
 //! CREATE, ALTER and DROP ROLE, and GRANT and REVOKE of roles.
 
 use springtide_catalog::system::Identity;
-use springtide_catalog::{Catalog, Membership, Role, RoleId, Roles, Securable, denied};
+use springtide_catalog::{Catalog, FutureKind, Membership, Role, RoleId, Roles, Securable, denied};
 use springtide_sql::sqlparser::ast::Function;
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -340,6 +340,15 @@ fn dependents(catalog: &Catalog, role: RoleId) -> Vec<String> {
         let is_named = grants.any(|grant| grant.grantee == Some(role) || grant.grantor == role);
         if is_named && access.owner != role {
             lines.push(format!("privileges for {what}"));
+        }
+    }
+    for (owner, kind, grants) in catalog.default_accesses() {
+        if owner == role || grants.iter().any(|grant| grant.grantee == Some(role)) {
+            let what = if kind == FutureKind::Tables { "relations" } else { "sequences" };
+            let owner = catalog.roles().name(owner);
+            lines.push(format!(
+                "privileges for default privileges on new {what} belonging to role {owner} in schema public"
+            ));
         }
     }
     lines

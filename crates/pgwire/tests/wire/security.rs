@@ -10,7 +10,7 @@ use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyP
 use springtide_pgwire::{ServeOptions, Tls};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio_postgres::config::{ChannelBinding, SslMode};
+use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation};
 use tokio_postgres::{Client, Config, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -126,7 +126,9 @@ impl Authority {
         roots.add(self.certificate.der().clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
         let config = config.with_safe_default_protocol_versions().unwrap();
-        MakeRustlsConnect::new(config.with_root_certificates(roots).with_no_client_auth())
+        let mut config = config.with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"postgresql".to_vec()];
+        MakeRustlsConnect::new(config)
     }
 }
 
@@ -145,6 +147,10 @@ async fn connections_are_encrypted_and_passwords_bound_to_them() {
         tokio::spawn(connection);
         assert_eq!(client.query_one("SELECT 1 + 1", &[]).await.unwrap().get::<_, i32>(0), 2);
     }
+    config.ssl_negotiation(SslNegotiation::Direct);
+    let (client, connection) = config.connect(authority.trusted()).await.unwrap();
+    tokio::spawn(connection);
+    assert_eq!(client.query_one("SELECT 2", &[]).await.unwrap().get::<_, i32>(0), 2);
     let stranger = config.connect(Authority::new().trusted()).await;
     assert!(stranger.is_err(), "a server that nobody known has signed for");
     let plain = log_in(&server, "springtide", "tide").await.unwrap();
