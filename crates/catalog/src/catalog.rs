@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
-use crate::{Commented, Function, FunctionId, Relation};
+use crate::default_access::DefaultAccess;
+use crate::{Access, Commented, Function, FunctionId, Relation, Roles, Securable};
 
-/// All relations and functions at one moment.
+/// All relations, functions and roles at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     pub(crate) by_name: BTreeMap<String, Arc<Relation>>,
@@ -14,6 +15,10 @@ pub struct Catalog {
     pub(crate) functions: BTreeMap<String, Vec<Arc<Function>>>,
     pub(crate) next_function_id: u64,
     pub(crate) comments: BTreeMap<Commented, String>,
+    pub(crate) roles: Arc<Roles>,
+    /// Of what belongs to someone else than the first superuser, or of which something was granted or revoked.
+    pub(crate) access: BTreeMap<Securable, Access>,
+    pub(crate) default_access: DefaultAccess,
 }
 
 impl Catalog {

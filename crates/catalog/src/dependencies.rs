@@ -168,6 +168,7 @@ impl Catalog {
         }
         self.functions.retain(|_, same_name| !same_name.is_empty());
         self.forget_comments();
+        self.forget_accesses();
         Ok(removed)
     }
 
@@ -215,6 +216,7 @@ impl Catalog {
             self.by_id.remove(&relation.id);
         }
         self.forget_comments();
+        self.forget_accesses();
     }
 
     /// Takes functions out of the DEFAULTs and CHECKs that call them.

@@ -1,27 +1,35 @@
-//! What exists: relations, their columns, functions, what depends on what, and the rules of DDL.
+//! What exists: relations, their columns, functions, roles, what depends on what, who may do what, and the rules of DDL.
 //!
 //! A [`Catalog`] is a value: DDL makes a new one, so that a statement sees one catalog from start to end.
 //! Invariant: nothing here runs or stores anything. Only the counters of sequences are shared, since they take no part
 //! in transactions.
 
+mod access;
 mod catalog;
 mod comment;
+mod default_access;
 mod dependencies;
+mod errors;
 mod function;
 mod relation;
 mod retention;
+mod roles;
 mod rules;
 mod sequence;
 mod source;
 mod stored;
 pub mod system;
 
+pub use access::{Access, DependentPrivileges, Grant, GrantList, Privilege, Revocation, Securable};
 pub use catalog::Catalog;
 pub use comment::Commented;
+pub use default_access::FutureKind;
 pub use dependencies::Dropped;
+pub use errors::denied;
 pub use function::{Function, FunctionId, Parameter};
 pub use relation::{Column, Default, DefaultKind, Relation, RelationKind};
 pub use retention::Retention;
+pub use roles::{Membership, Role, RoleId, Roles};
 pub use rules::{Action, Check, ForeignKey, Index, Key, Rules};
 pub use sequence::{
     Counter, Drawn, Position, SequenceOptions, SequenceOwner, SessionSequences, sequence_columns, type_limits,

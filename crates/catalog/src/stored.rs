@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, Result};
 
+use crate::default_access::DefaultAccess;
 use crate::relation::schema;
 use crate::{
-    Catalog, Column, Commented, Counter, Function, FunctionId, Relation, RelationKind, Retention, Rules,
-    SequenceOptions, SequenceOwner, SourceDefinition,
+    Access, Catalog, Column, Commented, Counter, Function, FunctionId, FutureKind, Grant, Relation,
+    RelationKind, Retention, RoleId, Roles, Rules, Securable, SequenceOptions, SequenceOwner,
+    SourceDefinition,
 };
 
 /// A relation by what its CREATE statement said of it.
@@ -63,6 +65,15 @@ pub struct CatalogChange {
     /// All comments, if one has changed.
     #[serde(default)]
     comments: Option<Vec<(Commented, String)>>,
+    /// All roles, if one has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    roles: Option<Roles>,
+    /// All owners and privileges that are not as at first, if one has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    access: Option<Vec<(Securable, Access)>>,
+    /// All that is granted on what does not exist yet, if it has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    default_access: Option<Vec<(RoleId, FutureKind, Vec<Grant>)>>,
 }
 
 /// All definitions at one moment.
@@ -73,6 +84,9 @@ pub struct Definitions {
     next_id: u64,
     next_function_id: u64,
     comments: BTreeMap<Commented, String>,
+    roles: Arc<Roles>,
+    access: BTreeMap<Securable, Access>,
+    default_access: DefaultAccess,
 }
 
 impl Definition {
@@ -142,6 +156,9 @@ impl CatalogChange {
             next_id: new.next_id,
             next_function_id: new.next_function_id,
             comments: (new.comments != old.comments).then(|| new.comments.into_iter().collect()),
+            roles: (new.roles != old.roles).then(|| new.roles.as_ref().clone()),
+            default_access: (new.default_access != old.default_access).then(|| new.default_access.to_list()),
+            access: (new.access != old.access).then(|| new.access.into_iter().collect()),
         }
     }
 
@@ -175,6 +192,9 @@ impl Definitions {
             next_id: catalog.next_id,
             next_function_id: catalog.next_function_id,
             comments: catalog.comments.clone(),
+            roles: catalog.roles.clone(),
+            access: catalog.access.clone(),
+            default_access: catalog.default_access.clone(),
         }
     }
 
@@ -189,6 +209,15 @@ impl Definitions {
         self.next_function_id = change.next_function_id;
         if let Some(comments) = change.comments {
             self.comments = comments.into_iter().collect();
+        }
+        if let Some(roles) = change.roles {
+            self.roles = Arc::new(roles);
+        }
+        if let Some(access) = change.access {
+            self.access = access.into_iter().collect();
+        }
+        if let Some(list) = change.default_access {
+            self.default_access = DefaultAccess::of_list(list);
         }
     }
 
@@ -213,6 +242,9 @@ impl Definitions {
             next_id: self.next_id,
             next_function_id: self.next_function_id,
             comments: self.comments.clone(),
+            roles: self.roles.clone(),
+            access: self.access.clone(),
+            default_access: self.default_access.clone(),
             ..Catalog::default()
         };
         for function in self.functions.values() {

@@ -7,7 +7,9 @@ use springtide_sql::sqlparser::ast::{
 };
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
-use crate::statement::{CREATE_SOURCE, DROP_SOURCE, fold};
+use crate::session::Scope;
+use crate::settings::{ROLE, SESSION_AUTHORIZATION};
+use crate::statement::{CREATE_SOURCE, DROP_SOURCE, ROLE_CALLS, fold, texts};
 
 /// What a statement asks of the session, if it is not about data.
 #[derive(Debug, PartialEq)]
@@ -46,6 +48,12 @@ pub(crate) enum Control {
     Reset {
         name: String,
         local: bool,
+    },
+    /// Become another role: `role` or `session_authorization`; without a name, who it was at the start.
+    SetRole {
+        what: &'static str,
+        scope: Scope,
+        name: Option<String>,
     },
     ResetAll,
     DiscardAll,
@@ -212,11 +220,20 @@ fn syntax_error(near: &str) -> SqlError {
     SqlError::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{near}\""))
 }
 
+/// SET ROLE and SET SESSION AUTHORIZATION.
+fn control_role(texts: &[&str]) -> Result<Control> {
+    let [what, scope, name @ ..] = texts else { return Err(syntax_error("ROLE")) };
+    let what = if *what == ROLE { ROLE } else { SESSION_AUTHORIZATION };
+    let scope = if *scope == "local" { Scope::Local } else { Scope::Session };
+    Ok(Control::SetRole { what, scope, name: name.first().map(|name| (*name).to_owned()) })
+}
+
 /// Whether a procedure is a statement that takes part in transactions.
 fn is_about_data(call: &Function) -> bool {
     let name = call.name.to_string();
     let sequences = ["springtide.create_sequence", "springtide.alter_sequence"];
-    sequences.into_iter().chain([CREATE_SOURCE, DROP_SOURCE]).any(|known| known == name)
+    let known = sequences.into_iter().chain([CREATE_SOURCE, DROP_SOURCE]).chain(ROLE_CALLS);
+    known.into_iter().any(|known| known == name)
 }
 
 /// The procedures, which have statements of their own as well: `CHECKPOINT` is `CALL springtide.checkpoint()`.
@@ -236,6 +253,7 @@ fn control_call(call: &Function) -> Result<Control> {
         ("springtide.move", Some([name, direction, count])) => {
             Control::Fetch { cursor: object_name(name)?, motion: motion(direction, count)?, moves: true }
         }
+        ("springtide.set_role", Some(_)) => return control_role(&texts(call)?),
         ("springtide.vacuum", Some(relations)) => Control::Maintain {
             tag: "VACUUM",
             relations: relations.iter().map(maintained).collect::<Result<_>>()?,
@@ -338,6 +356,7 @@ fn parameter_name(name: &ObjectName) -> String {
 fn show_name(words: &[String]) -> String {
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["time", "zone"] => "timezone".to_owned(),
+        ["session", "authorization"] => SESSION_AUTHORIZATION.to_owned(),
         ["transaction", "isolation", "level"] => "transaction_isolation".to_owned(),
         words => words.join("."),
     }

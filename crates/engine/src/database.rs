@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
-use springtide_catalog::{RelationKind, SessionSequences, system};
+use springtide_catalog::{RelationKind, RoleId, SessionSequences, system};
 use springtide_sql::Planner;
 use springtide_types::{Epoch, Result, SqlError, SqlState};
 
+use crate::activity::Activity;
 use crate::checkpoint::Checkpoints;
 use crate::commit::{Acknowledged, Commit, CommitError};
 use crate::live::Live;
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) turns: Arc<Turns>,
     sources: Arc<Sources>,
     live: Arc<Live>,
+    pub(crate) activity: Arc<Activity>,
 }
 
 impl Database {
@@ -94,7 +96,9 @@ impl Database {
         });
         let turns = Arc::new(Turns::default());
         let sources = Arc::new(Sources::start(reads.clone(), sequencer.clone(), turns.clone())?);
-        let live = Arc::new(Live::new(reads.clone(), sources.clone(), sequencer.meters()));
+        let activity = Arc::<Activity>::default();
+        let live = Live::new(reads.clone(), sources.clone(), sequencer.meters(), activity.clone());
+        let live = Arc::new(live);
         let shared = Shared {
             planner,
             reads,
@@ -104,13 +108,14 @@ impl Database {
             turns,
             sources,
             live,
+            activity,
         };
         Ok(Database { shared: Arc::new(shared) })
     }
 
-    /// A new session, for one client.
+    /// A new session of the first superuser.
     pub fn session(&self) -> Session {
-        Session::new(self.shared.clone())
+        Session::new(self.shared.clone(), RoleId::BOOTSTRAP)
     }
 
     /// Appends rows, which have the table's schema, as one commit. Returns the epoch from which on they are

@@ -6,6 +6,7 @@
 //! transaction, are read at one epoch, which covers every commit acknowledged before the transaction
 //! began; a transaction's writes become visible together or not at all.
 
+mod activity;
 mod binary_format;
 mod checkpoint;
 mod commit;
@@ -19,10 +20,12 @@ mod key_index;
 mod live;
 mod location;
 mod log;
+mod login;
 mod moment;
 mod notice;
 mod objects;
 mod overlay;
+mod password;
 mod past;
 mod prepared;
 mod reads;
@@ -43,12 +46,14 @@ mod versions;
 mod view_state;
 mod write_set;
 
+pub use activity::{Client, Interrupt};
 pub use binary_format::from_binary;
 pub use copy_format::{Encoding, Format, Header};
 pub use database::{Database, Options};
 pub use datafusion::common::ScalarValue;
 pub use location::Location;
 pub use notice::Notice;
+pub use password::Verifier;
 pub use prepared::Prepared;
 pub use response::{Column, Response, RowsTag};
 pub use restore::{RestorePoint, restore};

@@ -1,11 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use springtide_catalog::system::{self, OperatorFacts, SourceFacts};
+use springtide_catalog::system::{self, BackendFacts, OperatorFacts, SourceFacts};
 use springtide_catalog::{Relation, RelationKind};
 use springtide_dataflow::{Meters, Reading};
 use springtide_plan::lines;
 
+use crate::activity::{Activity, Interrupt};
 use crate::reads::Reads;
 use crate::sources::Sources;
 
@@ -14,11 +15,17 @@ pub(crate) struct Live {
     reads: Arc<Reads>,
     sources: Arc<Sources>,
     meters: Arc<Meters>,
+    activity: Arc<Activity>,
 }
 
 impl Live {
-    pub(crate) fn new(reads: Arc<Reads>, sources: Arc<Sources>, meters: Arc<Meters>) -> Live {
-        Live { reads, sources, meters }
+    pub(crate) fn new(
+        reads: Arc<Reads>,
+        sources: Arc<Sources>,
+        meters: Arc<Meters>,
+        activity: Arc<Activity>,
+    ) -> Live {
+        Live { reads, sources, meters, activity }
     }
 
     fn operators_of(&self, view: &Relation) -> Vec<OperatorFacts> {
@@ -45,6 +52,14 @@ impl system::Live for Live {
 
     fn operators(&self) -> Vec<OperatorFacts> {
         self.reads.objects().catalog.relations().flat_map(|view| self.operators_of(view)).collect()
+    }
+
+    fn backends(&self) -> Vec<BackendFacts> {
+        self.activity.facts()
+    }
+
+    fn interrupt(&self, process_id: i32, terminate: bool) -> bool {
+        self.activity.interrupt(process_id, if terminate { Interrupt::Terminate } else { Interrupt::Cancel })
     }
 }
 

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use springtide_catalog::system::Identity;
 use springtide_sql::Statement;
 use springtide_types::SqlType;
 
@@ -15,6 +16,8 @@ pub struct Prepared {
     pub(crate) bound: Arc<Bound>,
     /// The catalog that it is bound under, if that is the shared one.
     pub(crate) catalog_version: Option<u64>,
+    /// Who it is bound for.
+    pub(crate) identity: Identity,
 }
 
 impl Prepared {

@@ -3,6 +3,7 @@ mod commands;
 mod copying;
 mod cursor;
 mod cursors;
+mod identity;
 mod statements;
 
 use std::sync::Arc;
@@ -12,13 +13,14 @@ use arrow::array::Array;
 use datafusion::common::ScalarValue;
 use futures::future::{BoxFuture, ready};
 use futures::stream::{self, StreamExt};
-use springtide_catalog::system::SessionFacts;
-use springtide_catalog::{Catalog, SessionSequences};
+use springtide_catalog::system::{self, SessionFacts};
+use springtide_catalog::{Catalog, RoleId, SessionSequences};
 use springtide_sql::sqlparser::ast;
 use springtide_sql::{Planner, Statement};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 use tokio::time::Instant;
 
+use crate::activity::{Backend, Client, Listed};
 use crate::binary_format::from_text;
 use crate::commit::CommitError;
 use crate::control::{Control, control};
@@ -34,10 +36,15 @@ use cursors::Cursors;
 use statements::Statements;
 
 pub use block::TransactionStatus;
+pub(crate) use identity::Scope;
 
 /// One client's conversation with the database. Statements run one after the other.
 pub struct Session {
     shared: Arc<Shared>,
+    /// Who logged in.
+    authenticated: RoleId,
+    /// Where it is listed, if it is that of a client.
+    listed: Option<Listed>,
     state: State,
     settings: Settings,
     requests: Arc<Requests>,
@@ -49,11 +56,14 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(shared: Arc<Shared>) -> Session {
+    pub(crate) fn new(shared: Arc<Shared>, authenticated: RoleId) -> Session {
+        let name = shared.reads.objects().catalog.roles().name(authenticated);
         Session {
             shared,
+            authenticated,
+            listed: None,
             state: State::Idle,
-            settings: Settings::new(),
+            settings: Settings::new(authenticated, &name),
             requests: Arc::default(),
             sequences: Arc::default(),
             statements: Statements::default(),
@@ -61,6 +71,24 @@ impl Session {
             notices: Vec::new(),
             copy: None,
         }
+    }
+
+    /// Lists the session as that of a client.
+    pub(crate) fn list(&mut self, client: Client, role: (RoleId, &str, i32)) -> Result<()> {
+        self.listed = Some(self.shared.activity.list(client, role, self.settings.facts())?);
+        Ok(())
+    }
+
+    /// The session waits for its client.
+    pub fn note_idle(&self) {
+        if let Some(listed) = &self.listed {
+            listed.backend.end(self.transaction_status(), self.settings.facts());
+        }
+    }
+
+    /// Whether it may do everything.
+    pub fn is_superuser(&self) -> bool {
+        self.query_catalog().roles().is_superuser(self.identity().current)
     }
 
     /// Splits a string of statements.
@@ -102,6 +130,7 @@ impl Session {
             statement: Arc::new(statement.clone()),
             bound: Arc::new(bound),
             catalog_version: self.shared_catalog_version(),
+            identity: self.identity(),
         })
     }
 
@@ -139,7 +168,9 @@ impl Session {
     /// The planner, for queries that ask for what the session knows of itself too.
     fn planner(&self) -> Planner {
         let shared_with_queries = (&self.requests, &self.sequences);
-        session_planner(&self.shared, &self.settings, shared_with_queries, &self.statements, &self.cursors)
+        let backend = self.listed.as_ref().map(|listed| listed.backend.clone());
+        let known = (&self.statements, &self.cursors);
+        session_planner(&self.shared, &self.settings, shared_with_queries, known, backend)
     }
 
     /// Runs a prepared statement. An error inside a transaction block makes it fail as a whole.
@@ -149,6 +180,10 @@ impl Session {
         parameters: Vec<ScalarValue>,
     ) -> BoxFuture<'a, Result<Response>> {
         self.take_requests();
+        if let Some(listed) = &self.listed {
+            let timeout = self.settings.statement_timeout();
+            listed.backend.begin(&prepared.statement, self.settings.facts(), timeout);
+        }
         if let Some(response) = self.read_point(prepared, &parameters) {
             return Box::pin(ready(response));
         }
@@ -174,8 +209,13 @@ impl Session {
             return None;
         }
         let point = self.shared.reads.begin();
-        if prepared.catalog_version != Some(point.objects.version) {
+        let identity = self.settings.identity();
+        if prepared.catalog_version != Some(point.objects.version) || prepared.identity != identity {
             return None;
+        }
+        let (catalog, bound) = (&point.objects.catalog, &prepared.bound);
+        if let Err(error) = statement::check(catalog, identity.current, &prepared.statement, bound) {
+            return Some(Err(error));
         }
         let rows = read.rows(&point, parameters).transpose()?;
         Some(rows.map(|rows| Response::rows(read.columns().clone(), stream::iter([Ok(rows)]).boxed())))
@@ -226,7 +266,10 @@ impl Session {
 
     /// Runs a statement as a transaction of its own, again if it was overtaken.
     async fn run_alone(&mut self, prepared: &Prepared, parameters: &[ScalarValue]) -> Result<Response> {
+        let identity = self.identity();
         if let Bound::Copy(copy) = prepared.bound.as_ref() {
+            let catalog = self.query_catalog();
+            statement::check(&catalog, identity.current, &prepared.statement, &prepared.bound)?;
             let response = Response::CopyIn { columns: copy.columns(), binary: copy.is_binary() };
             self.copy = Some(copy.begin());
             return Ok(response);
@@ -240,6 +283,7 @@ impl Session {
             self.notices.truncate(notices_before);
             let mut transaction = Transaction::begin(&shared.reads);
             transaction.read_as_of(self.settings.as_of());
+            transaction.act_as(identity);
             let mut context = Context { planner: &planner, notices: &mut self.notices };
             let work = run(&mut context, &mut transaction, prepared, parameters);
             let response = until(deadline, work).await?;
@@ -309,15 +353,17 @@ fn session_planner(
     shared: &Shared,
     settings: &Settings,
     (requests, sequences): (&Arc<Requests>, &Arc<SessionSequences>),
-    statements: &Statements,
-    cursors: &Cursors,
+    (statements, cursors): (&Statements, &Cursors),
+    backend: Option<Arc<Backend>>,
 ) -> Planner {
     shared.planner.for_session(SessionFacts {
+        identity: settings.identity(),
         settings: settings.facts().clone(),
         statements: statements.facts().clone(),
         cursors: cursors.facts().clone(),
         snapshots: shared.snapshots(),
         live: Some(shared.live()),
+        backend: backend.map(|backend| backend as Arc<dyn system::Backend>),
         requests: Some(requests.clone()),
         sequences: sequences.clone(),
     })
@@ -351,6 +397,7 @@ async fn run(
 /// The statement as bound under the catalog that the transaction sees.
 fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
     if !prepared.bound.beyond_catalog()
+        && prepared.identity == transaction.identity()
         && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
     {
         return Ok(prepared.bound.clone());

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::row::OwnedRow;
+use springtide_catalog::system::Identity;
 use springtide_catalog::{Catalog, Key, Relation};
 use springtide_sql::{Scan, Time};
 use springtide_state::consolidate;
@@ -30,6 +31,8 @@ pub(crate) struct Transaction {
     changes: Vec<Change>,
     /// The moment that statements see instead of the present.
     as_of: Option<Moment>,
+    /// Who runs the statements.
+    identity: Identity,
 }
 
 /// Rows that a statement changed: each old row and the new one that took its place, or one of the two.
@@ -54,7 +57,18 @@ impl Transaction {
             reads: ReadSet::default(),
             changes: Vec::new(),
             as_of: None,
+            identity: Identity::default(),
         }
+    }
+
+    /// Lets the statements from here on run as someone else; before, as the first superuser.
+    pub(crate) fn act_as(&mut self, identity: Identity) {
+        self.identity = identity;
+    }
+
+    /// Who runs the statements.
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// The epoch that it reads at.
@@ -70,6 +84,11 @@ impl Transaction {
     /// What exists, as this transaction sees it.
     pub(crate) fn visible_catalog(&self) -> &Catalog {
         self.own_catalog.as_deref().unwrap_or(&self.point.objects.catalog)
+    }
+
+    /// The same, to be kept while it is changed.
+    pub(crate) fn kept_catalog(&self) -> Arc<Catalog> {
+        self.own_catalog.clone().unwrap_or_else(|| self.point.objects.catalog.clone())
     }
 
     /// The catalog to bind queries with. A materialized view whose contents lack rows that this
@@ -343,8 +362,9 @@ impl Transaction {
         constraints::check_distinct(table, key, &after)
     }
 
-    /// Replaces what exists from the next statement on.
-    pub(crate) fn set_catalog(&mut self, catalog: Catalog) {
+    /// Replaces what exists from the next statement on. What is new belongs to who runs the statement.
+    pub(crate) fn set_catalog(&mut self, mut catalog: Catalog) {
+        catalog.own_new(self.visible_catalog(), self.identity.current);
         self.own_catalog = Some(Arc::new(catalog));
     }
 

@@ -10,7 +10,7 @@ use pgwire::api::{ConnectionGuard, ConnectionHandle};
 use pgwire::error::PgWireError;
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus as StatusByte};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
-use pgwire::tokio::server::{MaybeTls, PgWireMessageServerCodec};
+use pgwire::tokio::server::MaybeTls;
 use springtide_engine::{Prepared, Response, ScalarValue, Session, TransactionStatus};
 use springtide_types::{SqlError, SqlState};
 use tokio::sync::watch;
@@ -18,10 +18,13 @@ use tokio::time::Instant;
 use tokio_util::codec::Framed;
 
 use crate::extended::Portal;
+use crate::limited::Limited;
 use crate::report;
+use crate::server::Slot;
+use crate::startup::{Terminated, terminated};
 
 /// The socket, cut into messages.
-pub(crate) type Wire = Framed<MaybeTls, PgWireMessageServerCodec<()>>;
+pub(crate) type Wire = Framed<MaybeTls, Limited>;
 
 /// Bytes that gather in the output buffer before they are sent without being asked for.
 pub(crate) const OUTPUT_BUFFER: usize = 64 * 1024;
@@ -68,8 +71,12 @@ impl Failure {
 pub(crate) struct Interrupts {
     /// Gets a fresh receiver for each statement, which a cancel request on another connection completes.
     pub(crate) cancel: Arc<ConnectionHandle>,
+    /// Whether another session has ended this one.
+    pub(crate) terminated: Arc<Terminated>,
     /// Keeps `cancel` findable.
     pub(crate) _registration: ConnectionGuard,
+    /// Its room among the sessions.
+    pub(crate) _slot: Slot,
     /// True once the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -176,10 +183,8 @@ impl Connection {
         let idle_until = self.session.idle_timeout().map(|timeout| Instant::now() + timeout);
         tokio::select! {
             biased;
-            () = stop_requested(&mut self.interrupts.stopping) => {
-                let message = "terminating connection due to administrator command";
-                Err(Failure::Fatal(SqlError::new(SqlState::ADMIN_SHUTDOWN, message)))
-            }
+            () = stop_requested(&mut self.interrupts.stopping) => Err(terminated()),
+            () = self.interrupts.terminated.wait() => Err(terminated()),
             () = reached(idle_until) => {
                 let message = "terminating connection due to idle-in-transaction timeout";
                 let state = SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT;
@@ -201,7 +206,7 @@ impl Connection {
         let response = tokio::select! {
             biased;
             response = self.session.execute(prepared, parameters) => response?,
-            Ok(()) = &mut self.cancelled, if cancellable => return Err(cancelled()),
+            Ok(()) = &mut self.cancelled, if cancellable => return Err(cancelled(&self.interrupts.terminated)),
         };
         self.send_notices().await?;
         Ok(response)
@@ -214,7 +219,7 @@ impl Connection {
     ) -> Result<T, Failure> {
         tokio::select! {
             biased;
-            Ok(()) = &mut self.cancelled => Err(cancelled()),
+            Ok(()) = &mut self.cancelled => Err(cancelled(&self.interrupts.terminated)),
             () = reached(self.deadline) => {
                 let message = "canceling statement due to statement timeout";
                 Err(SqlError::new(SqlState::QUERY_CANCELED, message).into())
@@ -232,6 +237,7 @@ impl Connection {
 
     /// Ends the answer to a simple query or to a Sync.
     pub(crate) async fn ready_for_query(&mut self) -> Result<(), Failure> {
+        self.session.note_idle();
         let status = match self.session.transaction_status() {
             TransactionStatus::Idle => StatusByte::Idle,
             TransactionStatus::InTransaction => StatusByte::Transaction,
@@ -259,7 +265,10 @@ async fn reached(moment: Option<Instant>) {
     }
 }
 
-/// The failure of a statement that a cancel request ended.
-fn cancelled() -> Failure {
+/// The failure of a statement that a cancel request ended, or the end of its session.
+fn cancelled(ended: &Terminated) -> Failure {
+    if ended.is_so() {
+        return terminated();
+    }
     SqlError::new(SqlState::QUERY_CANCELED, "canceling statement due to user request").into()
 }

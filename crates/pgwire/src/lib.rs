@@ -7,17 +7,27 @@
 //!
 //! Invariant: the only crate that knows the wire; it calls nothing below `engine` and `types`.
 
+mod authentication;
 mod connection;
 mod copy;
 mod describe;
 mod encode;
+mod errors;
 mod extended;
+mod limited;
+mod options;
 mod parameters;
 mod report;
 mod rows;
+mod rules;
+mod scram;
 mod server;
 mod simple;
 mod startup;
+mod tls;
 
 pub use encode::texts;
-pub use server::serve;
+pub use options::ServeOptions;
+pub use rules::{AuthRules, Method};
+pub use server::{serve, serve_with};
+pub use tls::Tls;

@@ -1,27 +1,31 @@
 //! The first messages of a connection, up to the first `ReadyForQuery`.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{SinkExt, StreamExt};
-use pgwire::api::auth::{ServerParameterProvider, finish_authentication, protocol_negotiation};
+use pgwire::api::auth::protocol_negotiation;
 use pgwire::api::{
-    ClientInfo, METADATA_APPLICATION_NAME, METADATA_CLIENT_ENCODING, METADATA_DATABASE, METADATA_USER,
-    PidSecretKeyGenerator,
+    ClientInfo, ConnectionHandle, METADATA_APPLICATION_NAME, METADATA_CLIENT_ENCODING, METADATA_DATABASE,
+    METADATA_USER, PgWireConnectionState, PidSecretKeyGenerator,
 };
-use pgwire::messages::PgWireFrontendMessage;
-use pgwire::messages::startup::Startup;
-use pgwire::tokio::server::negotiate_tls;
-use springtide_engine::{Database, Notice, Session};
+use pgwire::messages::response::{ReadyForQuery, TransactionStatus};
+use pgwire::messages::startup::{Authentication, BackendKeyData, ParameterStatus, SecretKey, Startup};
+use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
+use pgwire::tokio::server::{MaybeTls, PgWireMessageServerCodec, negotiate_tls};
+use springtide_engine::{Client, Database, Interrupt, Notice, Session};
+use springtide_types::{SqlError, SqlState};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio_util::codec::{Framed, FramedParts};
 
+use crate::authentication::{Claim, authenticate};
 use crate::connection::{Connection, Failure, Interrupts, Wire};
+use crate::errors::{invalid_authorization, too_many_connections};
+use crate::limited::Limited;
 use crate::report;
 use crate::server::Registry;
-
-/// How long a client may take to introduce itself.
-const STARTUP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What drivers parse to learn which dialect is spoken.
 const SERVER_VERSION: &str = concat!("15.0 (Springtide ", env!("CARGO_PKG_VERSION"), ")");
@@ -29,71 +33,128 @@ const SERVER_VERSION: &str = concat!("15.0 (Springtide ", env!("CARGO_PKG_VERSIO
 /// Startup parameters that are not settings of the session.
 const NOT_SETTINGS: [&str; 4] = [METADATA_USER, METADATA_DATABASE, "options", "replication"];
 
-/// Lets a client in: no TLS, any user, any database. `None` if it did not want to stay, as after a cancel
-/// request.
+/// The socket before it is known who is at its other end.
+type Unknown = Framed<MaybeTls, PgWireMessageServerCodec<()>>;
+
+/// Lets a client in that proves who it is, to any database. `None` if it did not want to stay, as after a cancel request, or took
+/// too long.
 pub(crate) async fn accept(
     socket: TcpStream,
     database: &Database,
-    registry: &Registry,
+    registry: &Arc<Registry>,
     stopping: watch::Receiver<bool>,
 ) -> Result<Option<Connection>, Failure> {
-    let introduction = async {
-        let Some(mut wire) = negotiate_tls(socket, None).await? else { return Ok(None) };
-        let message = wire.next().await.transpose()?;
-        Ok::<_, Failure>(message.map(|message| (wire, message)))
+    let introduced = async {
+        let Some((wire, startup)) = introduction(socket, database, registry).await? else { return Ok(None) };
+        let entrance = Entrance { startup: &startup, database, registry };
+        entrance.enter(wire, stopping).await.map(Some)
     };
-    let Ok(introduced) = tokio::time::timeout(STARTUP_TIMEOUT, introduction).await else { return Ok(None) };
-    match introduced? {
+    let timeout = registry.options.startup_timeout;
+    tokio::time::timeout(timeout, introduced).await.unwrap_or(Ok(None))
+}
+
+/// The first message of a client, after which it is encrypted if both want to. `None` if that was all.
+async fn introduction(
+    socket: TcpStream,
+    database: &Database,
+    registry: &Registry,
+) -> Result<Option<(Unknown, Startup)>, Failure> {
+    let tls = registry.options.tls.as_ref().map(|tls| tls.acceptor());
+    let Some(mut wire) = negotiate_tls(socket, tls).await? else { return Ok(None) };
+    match wire.next().await.transpose()? {
         None => Ok(None),
-        Some((_, PgWireFrontendMessage::CancelRequest(request))) => {
-            registry.cancels.cancel(request.pid, &request.secret_key).await;
+        Some(PgWireFrontendMessage::CancelRequest(request)) => {
+            if registry.cancels.cancel(request.pid, &request.secret_key).await {
+                database.note_cancelled(request.pid);
+            }
             Ok(None)
         }
-        Some((mut wire, PgWireFrontendMessage::Startup(startup))) => {
-            let interrupts = introduce(&mut wire, &startup, registry, stopping).await?;
-            let mut session = database.session();
-            for warning in apply_settings(&mut session, &startup) {
-                // It is read with the first answer.
-                wire.feed(report::notice(warning)).await?;
-            }
-            Ok(Some(Connection::new(wire, session, interrupts)))
-        }
+        Some(PgWireFrontendMessage::Startup(startup)) => Ok(Some((wire, startup))),
         Some(_) => Err(Failure::protocol_violation("unexpected message before startup")),
     }
 }
 
-/// Sets the run-time parameters that the client asks for. One that we have not is no reason to send a client
-/// away, whose driver may ask for it unbidden, such as the time zone of its host.
-fn apply_settings(session: &mut Session, startup: &Startup) -> Vec<Notice> {
-    // `_pq_.` marks options of the protocol, which a server may ignore.
-    let is_setting = |name: &str| !NOT_SETTINGS.contains(&name) && !name.starts_with("_pq_.");
-    let settings = startup.parameters.iter().filter(|(name, _)| is_setting(name));
-    let refused =
-        settings.filter_map(|(name, value)| session.set_initial(name, value.trim_matches('\'')).err());
-    refused.map(|error| Notice { severity: "WARNING", error }).collect()
+/// A client that has said who it is, and wants to come in.
+struct Entrance<'a> {
+    startup: &'a Startup,
+    database: &'a Database,
+    registry: &'a Arc<Registry>,
 }
 
-/// Tells the client who we are, and makes its statements cancellable.
-async fn introduce(
-    wire: &mut Wire,
-    startup: &Startup,
-    registry: &Registry,
-    stopping: watch::Receiver<bool>,
-) -> Result<Interrupts, Failure> {
-    protocol_negotiation(wire, startup).await?;
-    let (process_id, secret_key) = registry.process_ids.generate(wire);
-    wire.set_pid_and_secret_key(process_id, secret_key.clone());
-    let (cancel, registration) = registry.cancels.register(process_id, secret_key);
-    finish_authentication(wire, &Parameters(startup)).await?;
-    Ok(Interrupts { cancel, _registration: registration, stopping })
-}
+impl Entrance<'_> {
+    async fn enter(
+        &self,
+        mut unknown: Unknown,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Connection, Failure> {
+        let negotiated = protocol_negotiation(&mut unknown, self.startup).await;
+        // From here on, what it sends has a type.
+        unknown.set_state(PgWireConnectionState::AuthenticationInProgress);
+        let key = self.registry.process_ids.generate(&unknown);
+        let (address, encrypted) = (unknown.socket_addr(), unknown.is_secure());
+        let mut wire = limited(unknown);
+        let admitted = match negotiated {
+            Ok(()) => self.admit(&mut wire, (address, encrypted), &key, stopping).await,
+            Err(error) => Err(error.into()),
+        };
+        match admitted {
+            Ok((session, interrupts)) => {
+                wire.codec_mut().set_limit(self.registry.options.max_message_size);
+                Ok(Connection::new(wire, session, interrupts))
+            }
+            Err(Failure::Fatal(error)) => {
+                wire.send(report::error("FATAL", error.clone())).await?;
+                Err(Failure::Fatal(error))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
 
-/// The settings that clients are told of at startup.
-struct Parameters<'a>(&'a Startup);
+    /// Has the client prove who it is, and gives it a session.
+    async fn admit(
+        &self,
+        wire: &mut Wire,
+        (address, encrypted): (SocketAddr, bool),
+        (process_id, secret_key): &(i32, SecretKey),
+        stopping: watch::Receiver<bool>,
+    ) -> Result<(Session, Interrupts), Failure> {
+        let user = self.startup.parameters.get(METADATA_USER).filter(|user| !user.is_empty());
+        let user = user.ok_or_else(|| {
+            let message = "no PostgreSQL user name specified in startup packet";
+            Failure::Fatal(SqlError::new(invalid_authorization(), message))
+        })?;
+        let claim = Claim { user, address: address.ip(), encrypted };
+        let (options, decoys) = (&self.registry.options, &self.registry.decoys);
+        let role = authenticate(wire, &claim, self.database, options, decoys).await?;
+        // Only now, so that nobody who may not come in takes the room of others.
+        let slot = self.registry.slot().ok_or_else(|| {
+            Failure::Fatal(SqlError::new(too_many_connections(), "sorry, too many clients already"))
+        })?;
+        let (cancel, registration) = self.registry.cancels.register(*process_id, secret_key.clone());
+        let terminated = Arc::new(Terminated::default());
+        let interrupt = interrupter(cancel.clone(), terminated.clone());
+        let client = Client { process_id: *process_id, address: Some(address), interrupt };
+        let mut session = self.database.session_of(&role, client).map_err(fatal)?;
+        let warnings = apply_settings(&mut session, self.startup);
+        let superuser = session.is_superuser();
+        self.welcome(wire, (&role, superuser), (*process_id, secret_key)).await?;
+        for warning in warnings {
+            // It is read with the first answer.
+            wire.feed(report::notice(warning)).await?;
+        }
+        let (_registration, _slot) = (registration, slot);
+        Ok((session, Interrupts { cancel, terminated, _registration, _slot, stopping }))
+    }
 
-impl ServerParameterProvider for Parameters<'_> {
-    fn server_parameters<C: ClientInfo>(&self, _client: &C) -> Option<HashMap<String, String>> {
-        let given = |name: &str| self.0.parameters.get(name).map_or("", String::as_str);
+    /// Tells the client who we are and who it is.
+    async fn welcome(
+        &self,
+        wire: &mut Wire,
+        (role, superuser): (&str, bool),
+        (process_id, secret_key): (i32, &SecretKey),
+    ) -> Result<(), Failure> {
+        wire.feed(PgWireBackendMessage::Authentication(Authentication::Ok)).await?;
+        let name = self.startup.parameters.get(METADATA_APPLICATION_NAME).map_or("", String::as_str);
         let parameters = [
             ("server_version", SERVER_VERSION),
             ("server_encoding", "UTF8"),
@@ -105,10 +166,81 @@ impl ServerParameterProvider for Parameters<'_> {
             ("standard_conforming_strings", "on"),
             ("in_hot_standby", "off"),
             ("default_transaction_read_only", "off"),
-            ("is_superuser", "on"),
-            ("session_authorization", given(METADATA_USER)),
-            (METADATA_APPLICATION_NAME, given(METADATA_APPLICATION_NAME)),
+            ("is_superuser", if superuser { "on" } else { "off" }),
+            ("session_authorization", role),
+            (METADATA_APPLICATION_NAME, name),
         ];
-        Some(parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+        for (name, value) in parameters {
+            let status = ParameterStatus::new(name.to_owned(), value.to_owned());
+            wire.feed(PgWireBackendMessage::ParameterStatus(status)).await?;
+        }
+        let key = BackendKeyData::new(process_id, secret_key.clone());
+        wire.feed(PgWireBackendMessage::BackendKeyData(key)).await?;
+        let ready = ReadyForQuery::new(TransactionStatus::Idle);
+        Ok(wire.send(PgWireBackendMessage::ReadyForQuery(ready)).await?)
     }
+}
+
+/// The socket, with a limit to what comes in.
+fn limited(unknown: Unknown) -> Wire {
+    let before = unknown.into_parts();
+    let mut parts = FramedParts::new(before.io, Limited::new(before.codec));
+    parts.read_buf = before.read_buf;
+    parts.write_buf = before.write_buf;
+    Framed::from_parts(parts)
+}
+
+/// That a session is to end.
+#[derive(Default)]
+pub(crate) struct Terminated {
+    is_so: AtomicBool,
+    told: Notify,
+}
+
+impl Terminated {
+    /// Whether it is.
+    pub(crate) fn is_so(&self) -> bool {
+        self.is_so.load(Ordering::Relaxed)
+    }
+
+    /// Completes when it is.
+    pub(crate) async fn wait(&self) {
+        self.told.notified().await;
+    }
+}
+
+/// What interrupts a session.
+fn interrupter(
+    cancel: Arc<ConnectionHandle>,
+    terminated: Arc<Terminated>,
+) -> Arc<dyn Fn(Interrupt) + Send + Sync> {
+    Arc::new(move |how| {
+        if how == Interrupt::Terminate {
+            terminated.is_so.store(true, Ordering::Relaxed);
+            terminated.told.notify_one();
+        }
+        let cancel = cancel.clone();
+        tokio::spawn(async move { cancel.cancel().await });
+    })
+}
+
+fn fatal(error: SqlError) -> Failure {
+    Failure::Fatal(error)
+}
+
+/// The failure of a session that another has ended.
+pub(crate) fn terminated() -> Failure {
+    let message = "terminating connection due to administrator command";
+    Failure::Fatal(SqlError::new(SqlState::ADMIN_SHUTDOWN, message))
+}
+
+/// Sets the run-time parameters that the client asks for. One that we have not is no reason to send a client
+/// away, whose driver may ask for it unbidden, such as the time zone of its host.
+fn apply_settings(session: &mut Session, startup: &Startup) -> Vec<Notice> {
+    // `_pq_.` marks options of the protocol, which a server may ignore.
+    let is_setting = |name: &str| !NOT_SETTINGS.contains(&name) && !name.starts_with("_pq_.");
+    let settings = startup.parameters.iter().filter(|(name, _)| is_setting(name));
+    let refused =
+        settings.filter_map(|(name, value)| session.set_initial(name, value.trim_matches('\'')).err());
+    refused.map(|error| Notice { severity: "WARNING", error }).collect()
 }

@@ -2,6 +2,7 @@
 
 mod location;
 mod options;
+mod security;
 mod serve;
 
 use std::io::{self, IsTerminal, Write};

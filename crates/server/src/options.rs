@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use springtide_engine::RestorePoint;
+use springtide_pgwire::AuthRules;
 use springtide_types::SqlError;
 
 /// Workers that are started unless told otherwise, if there are as many cores.
@@ -40,6 +41,9 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7432", env = "SPRINGTIDE_LISTEN")]
     pub(crate) listen: String,
 
+    #[command(flatten)]
+    pub(crate) security: Security,
+
     /// Where to keep the data: a directory, or a bucket such as s3://bucket/path, with its settings in AWS_*; without it,
     /// everything is in memory and is lost when the server stops
     #[arg(long, value_name = "DIR|URL", env = "SPRINGTIDE_DATA_DIR")]
@@ -76,6 +80,45 @@ pub(crate) struct Serve {
     /// Keep everything in memory and nothing on disk
     #[arg(long, env = "SPRINGTIDE_IN_MEMORY", conflicts_with = "data_dir")]
     pub(crate) in_memory: bool,
+}
+
+/// Who is let in, and how much each may take.
+#[derive(Args)]
+#[command(next_help_heading = "Security")]
+pub(crate) struct Security {
+    /// How clients prove who they are: trust, scram-sha-256 or reject, or rules by address such as
+    /// loopback=trust,10.0.0.0/8=scram-sha-256, of which the first that fits counts [default: loopback=trust]
+    #[arg(long, value_name = "METHOD|RULES", env = "SPRINGTIDE_AUTH")]
+    pub(crate) auth: Option<AuthRules>,
+
+    /// A file with the password that the superuser springtide is to have, unless it has one; SPRINGTIDE_SUPERUSER_PASSWORD may
+    /// hold the password itself instead
+    #[arg(long, value_name = "FILE", env = "SPRINGTIDE_SUPERUSER_PASSWORD_FILE")]
+    pub(crate) superuser_password_file: Option<PathBuf>,
+
+    /// The certificate of the server, and of who signed it, in PEM
+    #[arg(long, value_name = "FILE", env = "SPRINGTIDE_TLS_CERT", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", env = "SPRINGTIDE_TLS_KEY", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Let clients from other machines in only if they encrypt their connections
+    #[arg(long, env = "SPRINGTIDE_REQUIRE_TLS", requires = "tls_cert")]
+    pub(crate) require_tls: bool,
+
+    /// Sessions that there may be at once
+    #[arg(long, value_name = "N", default_value_t = 1000, env = "SPRINGTIDE_MAX_CONNECTIONS")]
+    pub(crate) max_connections: usize,
+
+    /// Seconds that a client may take to prove who it is
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "SPRINGTIDE_STARTUP_TIMEOUT")]
+    pub(crate) startup_timeout: u64,
+
+    /// Bytes that a message of a client, such as a statement, may have
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, env = "SPRINGTIDE_MAX_MESSAGE_SIZE")]
+    pub(crate) max_message_size: usize,
 }
 
 impl Serve {
@@ -116,5 +159,7 @@ mod tests {
         assert!(Options::try_parse_from(["springtide", "--workers", "0"]).is_err());
         assert!(Options::try_parse_from(["springtide", "--in-memory", "--data-dir", "x"]).is_err());
         assert!(Options::try_parse_from(["springtide", "--wal-dir", "x"]).is_err());
+        assert!(Options::try_parse_from(["springtide", "--tls-cert", "x"]).is_err());
+        assert!(Options::try_parse_from(["springtide", "--auth", "md5"]).is_err());
     }
 }

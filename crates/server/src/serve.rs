@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::location::{data_location, is_url, read_bucket};
 use crate::options::Serve;
+use crate::security::{serve_options, set_first_password};
 
 /// Threads that serve connections, at least. Queries run on them and may compute for a while before they let
 /// another connection have its turn, so there are more than cores.
@@ -37,12 +38,16 @@ async fn serve(options: &Serve) -> Result<(), String> {
     let listener = bound.map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     let address = listener.local_addr().map_err(|error| format!("cannot listen: {error}"))?;
 
+    let clients = serve_options(&options.security, address.ip());
+    let clients = clients.map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+
     let workers = options.workers();
     let database = open(options)?;
+    set_first_password(&options.security, &clients, &database).await?;
     tracing::info!("listening on {address} with {workers} workers");
     announce(address).map_err(|error| format!("cannot write to stdout: {error}"))?;
 
-    springtide_pgwire::serve(listener, database.clone(), stop.received()).await;
+    springtide_pgwire::serve_with(clients, listener, database.clone(), stop.received()).await;
     database.shutdown().await;
     tracing::info!("stopped");
     Ok(())

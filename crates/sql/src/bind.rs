@@ -190,7 +190,9 @@ impl<'a> Names<'a> {
 
 impl ContextProvider for Names<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
-        if let Some((system, is_of_catalog)) = system::source(&name, || self.catalog_facts()) {
+        if let Some((system, is_of_catalog)) =
+            system::source(&name, || self.catalog_facts()).map_err(external)?
+        {
             self.beyond_catalog.set(self.beyond_catalog.get() || !is_of_catalog);
             return Ok(system);
         }

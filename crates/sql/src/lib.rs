@@ -51,6 +51,7 @@ mod planner;
 mod procedures;
 mod relation_table;
 mod rename;
+mod roles;
 mod scan;
 mod scope;
 mod sequences;

@@ -13,11 +13,12 @@
 //! EXPLAIN ANALYZE view              EXPLAIN EXTENDED view
 //! ```
 //!
-//! Those about sequences are in [`sequences`], those about sources in [`sources`].
+//! Those about sequences are in [`sequences`], those about sources in [`sources`], those about roles and privileges in
+//! [`roles`].
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::{sequences, sources};
+use crate::{roles, sequences, sources};
 
 /// The schema of the procedures.
 const SCHEMA: &str = "springtide";
@@ -30,6 +31,9 @@ pub(crate) fn as_calls(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         words.iter().enumerate().all(|(at, word)| significant.get(at).is_some_and(|token| is(token, word)))
     };
     let rest = |skipped: usize| &significant[skipped..];
+    if let Some(call) = roles::as_call(&significant) {
+        return call;
+    }
     if let Some(call) = sequences::as_call(&significant) {
         return call;
     }

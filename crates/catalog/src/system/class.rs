@@ -5,10 +5,11 @@ use super::keys::{IndexFacts, indexes};
 use super::oids::{
     BTREE, HEAP, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, SPRINGTIDE_CATALOG, of_default, of_relation,
 };
+use super::privileges::{items, owner};
 use super::rows::{Row, Value};
 use super::types::{Type, column_type, type_of};
 use super::{OWN_SCHEMA, Rows, SystemRelation, system_relations};
-use crate::{Catalog, Column, DefaultKind, Relation, RelationKind, Retention};
+use crate::{Catalog, Column, DefaultKind, Relation, RelationKind, Retention, Securable};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![
@@ -45,7 +46,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             "pg_namespace",
             2_615,
             "oid oid, nspname name, nspowner oid, nspacl aclitem[]",
-            Rows::Catalog(|_| namespaces()),
+            Rows::Catalog(namespaces),
         ),
     ]
 }
@@ -53,7 +54,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
 fn classes(catalog: &Catalog) -> Vec<Row> {
     let own = catalog.relations().map(|relation| class(catalog, relation));
     let of_tables = catalog.relations().flat_map(|relation| indexes(relation));
-    own.chain(of_tables.map(|index| index_class(&index)))
+    own.chain(of_tables.map(|index| index_class(catalog, &index)))
         .chain(system_relations().iter().map(system_class))
         .collect()
 }
@@ -70,7 +71,10 @@ fn class(catalog: &Catalog, relation: &Relation) -> Row {
     let rules = relation.rules();
     // What foreign keys do is done by triggers in PostgreSQL.
     let triggers = !rules.foreign_keys.is_empty() || catalog.referencing(relation.id).next().is_some();
-    row.set("relam", if keeps_rows { HEAP } else { 0 })
+    let on = Securable::Relation(relation.id);
+    row.set("relowner", owner(catalog, on))
+        .set("relacl", items(catalog, on))
+        .set("relam", if keeps_rows { HEAP } else { 0 })
         .set("relhasindex", !indexes(relation).is_empty())
         .set("relchecks", rules.checks.len() as i64)
         .set("relhastriggers", triggers)
@@ -87,15 +91,17 @@ fn options(relation: &Relation) -> Option<Vec<String>> {
     (!options.is_empty()).then_some(options)
 }
 
-fn index_class(index: &IndexFacts<'_>) -> Row {
+fn index_class(catalog: &Catalog, index: &IndexFacts<'_>) -> Row {
     let row = any_class(index.oid, &index.name, PUBLIC, "i", index.columns.len());
-    row.set("relam", BTREE).set("relreplident", "n")
+    let owner = owner(catalog, Securable::Relation(index.table.id));
+    row.set("relowner", owner).set("relam", BTREE).set("relreplident", "n")
 }
 
 fn system_class(relation: &SystemRelation) -> Row {
     let namespace = system_namespace(relation);
     let row = any_class(relation.oid, relation.name, namespace, relation.kind, relation.columns.len());
-    row.set("relam", if relation.kind == "r" { HEAP } else { 0 }).set("relreplident", "n")
+    let heap = if relation.kind == "r" { HEAP } else { 0 };
+    row.set("relowner", OWNER).set("relam", heap).set("relreplident", "n")
 }
 
 fn system_namespace(relation: &SystemRelation) -> i64 {
@@ -107,7 +113,6 @@ fn any_class(oid: i64, name: &str, namespace: i64, kind: &str, columns: usize) -
         .set("oid", oid)
         .set("relname", name)
         .set("relnamespace", namespace)
-        .set("relowner", OWNER)
         .set("relkind", kind)
         .set("relpersistence", "p")
         .set("relnatts", columns as i64)
@@ -205,8 +210,15 @@ pub(super) const NAMESPACES: [(&str, i64); 4] = [
     (OWN_SCHEMA, SPRINGTIDE_CATALOG),
 ];
 
-fn namespaces() -> Vec<Row> {
-    let row =
-        |(name, oid): (&str, i64)| Row::zero().set("oid", oid).set("nspname", name).set("nspowner", OWNER);
+fn namespaces(catalog: &Catalog) -> Vec<Row> {
+    let row = |(name, oid): (&str, i64)| {
+        let row = Row::zero().set("oid", oid).set("nspname", name);
+        match oid {
+            PUBLIC => row
+                .set("nspowner", owner(catalog, Securable::Schema))
+                .set("nspacl", items(catalog, Securable::Schema)),
+            _ => row.set("nspowner", OWNER),
+        }
+    };
     NAMESPACES.into_iter().map(row).collect()
 }

@@ -16,12 +16,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             Rows::Never,
         ),
         SystemRelation::new(
-            "pg_auth_members",
-            1_261,
-            "roleid oid, member oid, grantor oid, admin_option bool",
-            Rows::Never,
-        ),
-        SystemRelation::new(
             "pg_cast",
             2_605,
             "oid oid, castsource oid, casttarget oid, castfunc oid, castcontext char, castmethod char",
@@ -32,12 +26,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             2_607,
             "oid oid, conname name, connamespace oid, conowner oid, conforencoding int4, contoencoding \
                  int4, conproc regproc, condefault bool",
-            Rows::Never,
-        ),
-        SystemRelation::new(
-            "pg_default_acl",
-            826,
-            "oid oid, defaclrole oid, defaclnamespace oid, defaclobjtype char, defaclacl aclitem[]",
             Rows::Never,
         ),
         SystemRelation::new(
@@ -174,16 +162,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             "pg_rules",
             12_023,
             "schemaname name, tablename name, rulename name, definition text",
-            Rows::Never,
-        ),
-        SystemRelation::new(
-            "pg_stat_activity",
-            12_222,
-            "datid oid, datname name, pid int4, leader_pid int4, usesysid oid, usename name, \
-                 application_name text, client_addr inet, client_hostname text, client_port int4, \
-                 backend_start timestamptz, xact_start timestamptz, query_start timestamptz, state_change \
-                 timestamptz, wait_event_type text, wait_event text, state text, backend_xid xid, \
-                 backend_xmin xid, query_id int8, query text, backend_type text",
             Rows::Never,
         ),
         SystemRelation::new(

@@ -3,9 +3,10 @@
 use springtide_types::SqlType;
 
 use super::oids::{OWNER, PUBLIC, SQL_LANGUAGE, of_function};
+use super::privileges::owner;
 use super::rows::Row;
 use super::{Rows, SystemRelation};
-use crate::Function;
+use crate::{Catalog, Function, Securable};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![
@@ -18,7 +19,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                  pronargdefaults int2, prorettype oid, proargtypes oidvector, proallargtypes oid[], \
                  proargmodes char[], proargnames text[], proargdefaults pg_node_tree, protrftypes oid[], \
                  prosrc text, probin text, prosqlbody pg_node_tree, proconfig text[], proacl aclitem[]",
-            Rows::Catalog(|catalog| catalog.all_functions().map(function).collect()),
+            Rows::Catalog(|catalog| catalog.all_functions().map(|known| function(catalog, known)).collect()),
         ),
         SystemRelation::new(
             "pg_language",
@@ -30,7 +31,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
     ]
 }
 
-fn function(function: &Function) -> Row {
+fn function(catalog: &Catalog, function: &Function) -> Row {
     let oid = |sql_type: SqlType| i64::from(sql_type.oid());
     let names = function.parameters.iter().map(|parameter| parameter.name.clone().unwrap_or_default());
     let named = function.parameters.iter().any(|parameter| parameter.name.is_some());
@@ -38,7 +39,7 @@ fn function(function: &Function) -> Row {
         .set("oid", of_function(function))
         .set("proname", function.name.as_str())
         .set("pronamespace", PUBLIC)
-        .set("proowner", OWNER)
+        .set("proowner", owner(catalog, Securable::Function(function.id)))
         .set("prolang", SQL_LANGUAGE)
         .set("procost", 100)
         .set("prokind", "f")

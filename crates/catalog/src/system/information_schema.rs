@@ -8,7 +8,7 @@ use super::oids::of_function;
 use super::rows::Row;
 use super::types::{column_type, format_type};
 use super::{DATABASE, ROLE, Rows, SystemRelation, class, system_relations, type_name};
-use crate::{Catalog, Column, DefaultKind, Function, Relation, RelationKind};
+use crate::{Catalog, Column, DefaultKind, Function, Relation, RelationKind, Securable};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![
@@ -43,7 +43,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             13_382,
             "catalog_name name, schema_name name, schema_owner name, default_character_set_catalog \
                  name, default_character_set_schema name, default_character_set_name name, sql_path text",
-            Rows::Catalog(|_| schemata()),
+            Rows::Catalog(schemata),
         ),
         SystemRelation::new(
             "information_schema.views",
@@ -129,13 +129,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                  result_cast_scope_catalog name, result_cast_scope_schema name, result_cast_scope_name \
                  name, result_cast_maximum_cardinality int4, result_cast_dtd_identifier name",
             Rows::Catalog(|catalog| catalog.all_functions().map(routine).collect()),
-        ),
-        SystemRelation::new(
-            "information_schema.table_privileges",
-            13_416,
-            "grantor name, grantee name, table_catalog name, table_schema name, table_name name, \
-                 privilege_type text, is_grantable text, with_hierarchy text",
-            Rows::Catalog(table_privileges),
         ),
     ]
 }
@@ -262,10 +255,14 @@ fn column_type_name(sql_type: SqlType) -> Option<&'static str> {
     super::types::type_of(i64::from(sql_type.oid())).map(|known| known.name)
 }
 
-fn schemata() -> Vec<Row> {
+fn schemata(catalog: &Catalog) -> Vec<Row> {
     let row = |(name, _): (&str, i64)| {
         let row = Row::null().set("catalog_name", DATABASE);
-        row.set("schema_name", name).set("schema_owner", ROLE)
+        let owner = match name {
+            "public" => catalog.roles().name(catalog.owner(Securable::Schema)),
+            _ => ROLE.to_owned(),
+        };
+        row.set("schema_name", name).set("schema_owner", owner)
     };
     class::NAMESPACES.map(row).into()
 }
@@ -427,22 +424,4 @@ fn routine(function: &Function) -> Row {
         .set("external_language", "SQL")
         .set("is_null_call", yes_or_no(function.strict))
         .set("security_type", "INVOKER")
-}
-
-fn table_privileges(catalog: &Catalog) -> Vec<Row> {
-    let rights = |relation: &Relation| match relation.kind {
-        RelationKind::Table { .. } => ["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE"].as_slice(),
-        _ => &["SELECT"],
-    };
-    let rows = standard(catalog).flat_map(|relation| {
-        rights(relation).iter().map(|right| {
-            about("public", &relation.name)
-                .set("grantor", ROLE)
-                .set("grantee", ROLE)
-                .set("privilege_type", *right)
-                .set("is_grantable", "YES")
-                .set("with_hierarchy", yes_or_no(*right == "SELECT"))
-        })
-    });
-    rows.collect()
 }

@@ -1,8 +1,10 @@
-//! What there is one of, or what is fixed: the database, its role, access methods, collations.
+//! What there is one of, or what is fixed: the database, access methods, collations.
 
 use super::oids::{BTREE, DATABASE_OID, HEAP, OWNER, PG_CATALOG, TABLESPACE};
+use super::privileges::{items, owner};
 use super::rows::Row;
-use super::{DATABASE, ROLE, Rows, SystemRelation, UTF8};
+use super::{DATABASE, Rows, SystemRelation, UTF8};
+use crate::{Catalog, Securable};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![
@@ -12,22 +14,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             "oid oid, datname name, datdba oid, encoding int4, datlocprovider char, datistemplate bool, \
                  datallowconn bool, datconnlimit int4, datfrozenxid xid, datminmxid xid, dattablespace oid, \
                  datcollate text, datctype text, daticulocale text, datcollversion text, datacl aclitem[]",
-            Rows::Catalog(|_| vec![database()]),
-        ),
-        SystemRelation::new(
-            "pg_roles",
-            12_000,
-            "rolname name, rolsuper bool, rolinherit bool, rolcreaterole bool, rolcreatedb bool, \
-                 rolcanlogin bool, rolreplication bool, rolconnlimit int4, rolpassword text, rolvaliduntil \
-                 timestamptz, rolbypassrls bool, rolconfig text[], oid oid",
-            Rows::Catalog(|_| vec![role()]),
-        ),
-        SystemRelation::new(
-            "pg_user",
-            12_014,
-            "usename name, usesysid oid, usecreatedb bool, usesuper bool, userepl bool, usebypassrls \
-                 bool, passwd text, valuntil timestamptz, useconfig text[]",
-            Rows::Catalog(|_| vec![user()]),
+            Rows::Catalog(|catalog| vec![database(catalog)]),
         ),
         SystemRelation::new(
             "pg_tablespace",
@@ -52,11 +39,11 @@ pub(super) fn relations() -> Vec<SystemRelation> {
     ]
 }
 
-fn database() -> Row {
+fn database(catalog: &Catalog) -> Row {
     Row::zero()
         .set("oid", DATABASE_OID)
         .set("datname", DATABASE)
-        .set("datdba", OWNER)
+        .set("datdba", owner(catalog, Securable::Database))
         .set("encoding", UTF8)
         .set("datlocprovider", "c")
         .set("datallowconn", true)
@@ -64,17 +51,7 @@ fn database() -> Row {
         .set("dattablespace", TABLESPACE)
         .set("datcollate", "C")
         .set("datctype", "C")
-}
-
-fn role() -> Row {
-    let all = ["rolsuper", "rolinherit", "rolcreaterole", "rolcreatedb", "rolcanlogin", "rolbypassrls"];
-    let row = Row::zero().set("oid", OWNER).set("rolname", ROLE).set("rolconnlimit", -1);
-    all.into_iter().fold(row, |row, right| row.set(right, true))
-}
-
-fn user() -> Row {
-    let row = Row::zero().set("usename", ROLE).set("usesysid", OWNER);
-    row.set("usecreatedb", true).set("usesuper", true).set("usebypassrls", true)
+        .set("datacl", items(catalog, Securable::Database))
 }
 
 fn tablespace() -> Row {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use super::rows::Row;
-use super::{OWN_SCHEMA, Rows, SessionFacts, SystemRelation};
+use super::{BackendFacts, OWN_SCHEMA, Rows, SessionFacts, SystemRelation};
 
 /// The running database, as the queries that ask about it see it.
 pub trait Live: Debug + Send + Sync {
@@ -13,6 +13,12 @@ pub trait Live: Debug + Send + Sync {
 
     /// The operators of its materialized views, by view and position in the plan. O(operators and workers).
     fn operators(&self) -> Vec<OperatorFacts>;
+
+    /// The sessions of clients. O(sessions).
+    fn backends(&self) -> Vec<BackendFacts>;
+
+    /// Ends the statement that a session runs, or the session. `false` if there is none of this number.
+    fn interrupt(&self, process_id: i32, terminate: bool) -> bool;
 }
 
 /// A source at work.

@@ -9,11 +9,10 @@ use super::comments::description;
 use super::definitions::{function_arguments, function_definition, index_definition, view_definition};
 use super::keys::{self, IndexFacts, constraint_definition};
 use super::names::quoted;
-use super::oids::{self, OWNER};
-use super::sequences;
 use super::types::format_type;
-use super::{Facts, Named, ROLE, UTF8, system_relations, type_name};
-use crate::Catalog;
+use super::{Facts, Named, UTF8, system_relations, type_name};
+use super::{activity, oids, privileges, roles, sequences};
+use crate::{Catalog, Privilege, Securable, denied};
 
 /// A type of arguments and results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +85,7 @@ pub fn lookup(name: &str) -> Option<&'static Lookup> {
 
 fn all() -> impl Iterator<Item = Lookup> {
     let visible = VISIBLE.iter().map(|name| function(name, &[Int], 1, Bool, |_, _| Ok(true.into())));
-    let privileges = PRIVILEGES.iter().map(|name| {
+    let always = PRIVILEGES.iter().map(|name| {
         let parameters = &[Kind::Either, Kind::Either, Kind::Either, Kind::Text];
         function(name, parameters, 2, Bool, |_, _| Ok(true.into()))
     });
@@ -95,14 +94,19 @@ fn all() -> impl Iterator<Item = Lookup> {
     });
     let sizes =
         SIZES.iter().map(|name| function(name, &[Kind::Either, Text], 1, Int, |_, _| Ok(Argument::Null)));
-    let all = functions().into_iter().chain(visible).chain(privileges);
+    let all = functions()
+        .into_iter()
+        .chain(visible)
+        .chain(always)
+        .chain(privileges::lookups())
+        .chain(activity::lookups());
     let of_sequences = of_sequences().into_iter().map(|lookup| Lookup { volatile: true, ..lookup });
     all.chain(nothing).chain(sizes).chain(descriptions()).chain(of_sequences)
 }
 
 use Kind::{Bool, Either, Int, Text};
 
-/// There is one schema besides those of the system, and one role, which may do everything.
+/// There is one schema besides those of the system.
 const VISIBLE: [&str; 8] = [
     "pg_type_is_visible",
     "pg_function_is_visible",
@@ -114,18 +118,8 @@ const VISIBLE: [&str; 8] = [
     "pg_ts_config_is_visible",
 ];
 
-const PRIVILEGES: [&str; 10] = [
-    "has_table_privilege",
-    "has_any_column_privilege",
-    "has_column_privilege",
-    "has_schema_privilege",
-    "has_database_privilege",
-    "has_function_privilege",
-    "has_sequence_privilege",
-    "has_type_privilege",
-    "has_tablespace_privilege",
-    "pg_has_role",
-];
+/// What all may do.
+const PRIVILEGES: [&str; 3] = ["has_function_privilege", "has_type_privilege", "has_tablespace_privilege"];
 
 /// How much memory something takes is not known.
 const SIZES: [&str; 6] = [
@@ -147,7 +141,7 @@ const NOTHING: [(&str, &[Kind]); 6] = [
     ("pg_get_function_arg_default", &[Int, Int]),
 ];
 
-fn function(
+pub(super) fn function(
     name: &'static str,
     parameters: &'static [Kind],
     required: usize,
@@ -179,7 +173,17 @@ fn descriptions() -> Vec<Lookup> {
 
 fn functions() -> Vec<Lookup> {
     vec![
-        function("pg_get_userbyid", &[Int], 1, Text, |_, args| Ok(user_by_id(int(args, 0)).into())),
+        function("pg_get_userbyid", &[Int], 1, Text, |facts, args| {
+            let (roles, oid) = (facts.catalog.roles(), int(args, 0));
+            let role = roles::by_oid(roles, oid);
+            Ok(role.map_or_else(|| format!("unknown (OID={oid})"), |role| role.name.clone()).into())
+        }),
+        function("current_user", &[], 0, Text, current_user),
+        function("current_role", &[], 0, Text, current_user),
+        function("user", &[], 0, Text, current_user),
+        function("session_user", &[], 0, Text, |facts, _| {
+            Ok(facts.catalog.roles().name(facts.session.identity.session).into())
+        }),
         function("format_type", &[Int, Int], 1, Text, |_, args| {
             let modifier = match args.get(1) {
                 Some(Argument::Int(modifier)) => Some(*modifier),
@@ -260,15 +264,23 @@ fn functions() -> Vec<Lookup> {
 
 /// What takes numbers from sequences, and asks for those that were taken.
 fn of_sequences() -> Vec<Lookup> {
-    fn sequence<'a>(facts: &'a Facts, args: &[Argument]) -> Result<&'a crate::Relation> {
-        sequences::find(facts, named(&facts.catalog, Named::Class, &args[0])?)
+    use Privilege::{Select, Update, Usage};
+
+    /// The sequence, if the current role has one of these privileges on it.
+    fn sequence<'a>(facts: &'a Facts, args: &[Argument], any: &[Privilege]) -> Result<&'a crate::Relation> {
+        let sequence = sequences::find(facts, named(&facts.catalog, Named::Class, &args[0])?)?;
+        let (on, current) = (Securable::Relation(sequence.id), facts.session.identity.current);
+        if any.iter().any(|privilege| facts.catalog.has_privilege(current, on, *privilege)) {
+            return Ok(sequence);
+        }
+        Err(denied(format!("permission denied for {} {}", sequence.kind_name(), sequence.name)))
     }
     vec![
         function("nextval", &[Either], 1, Int, |facts, args| {
-            Ok(facts.session.sequences.next(sequence(facts, args)?)?.into())
+            Ok(facts.session.sequences.next(sequence(facts, args, &[Usage, Update])?)?.into())
         }),
         function("currval", &[Either], 1, Int, |facts, args| {
-            Ok(facts.session.sequences.current(sequence(facts, args)?)?.into())
+            Ok(facts.session.sequences.current(sequence(facts, args, &[Usage, Select])?)?.into())
         }),
         function("lastval", &[], 0, Int, |facts, _| {
             Ok(facts.session.sequences.last(|id| facts.catalog.by_id(id).is_some())?.into())
@@ -279,11 +291,11 @@ fn of_sequences() -> Vec<Lookup> {
                 Some(Argument::Bool(called)) => *called,
                 _ => true,
             };
-            facts.session.sequences.set(sequence(facts, args)?, int(args, 1), called)?;
+            facts.session.sequences.set(sequence(facts, args, &[Update])?, int(args, 1), called)?;
             Ok(int(args, 1).into())
         }),
         function("pg_sequence_last_value", &[Either], 1, Int, |facts, args| {
-            match &sequence(facts, args)?.kind {
+            match &sequence(facts, args, &[Usage, Select])?.kind {
                 crate::RelationKind::Sequence { counter, .. } => {
                     let position = counter.position();
                     Ok(position.called.then_some(position.last).into())
@@ -331,7 +343,7 @@ fn set_config(facts: &Facts, args: &[Argument]) -> Result<Argument> {
 }
 
 /// The OID of an object that goes by its name or OID.
-fn named(catalog: &Catalog, named: Named, argument: &Argument) -> Result<i64> {
+pub(super) fn named(catalog: &Catalog, named: Named, argument: &Argument) -> Result<i64> {
     match argument {
         Argument::Text(name) => named.oid(catalog, name),
         Argument::Int(oid) => Ok(*oid),
@@ -339,8 +351,8 @@ fn named(catalog: &Catalog, named: Named, argument: &Argument) -> Result<i64> {
     }
 }
 
-fn user_by_id(oid: i64) -> String {
-    if oid == OWNER { ROLE.to_owned() } else { format!("unknown (OID={oid})") }
+fn current_user(facts: &Facts, _: &[Argument]) -> Result<Argument> {
+    Ok(facts.catalog.roles().name(facts.session.identity.current).into())
 }
 
 /// Whether a relation is found without its schema; `None` if there is no such relation.

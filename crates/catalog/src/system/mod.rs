@@ -3,6 +3,7 @@
 //! Each [`SystemRelation`] computes its rows from a [`Catalog`]; nothing of it is stored. A [`Lookup`] is a
 //! function over it, such as the name of a type or the query of a view. [`Named`] is what names and OIDs stand for.
 
+mod activity;
 mod class;
 mod columns;
 mod comments;
@@ -18,6 +19,8 @@ mod lookup;
 mod names;
 mod oids;
 mod overviews;
+mod privileges;
+mod roles;
 mod rows;
 mod sequences;
 mod session;
@@ -29,21 +32,23 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use springtide_types::Epoch;
+use springtide_types::{Epoch, Result};
 
-use crate::Catalog;
+use crate::{Catalog, denied};
 use columns::SystemColumn;
 use rows::Row;
 
+pub use activity::{Backend, BackendFacts};
 pub use live::{Live, OperatorFacts, SourceFacts};
 pub use lookup::{Argument, Kind, Lookup, lookup};
 pub use names::Named;
-pub use session::{CursorFacts, SessionFacts, SettingFacts, SettingRequests, StatementFacts};
+pub(crate) use names::quoted;
+pub use session::{CursorFacts, Identity, SessionFacts, SettingFacts, SettingRequests, StatementFacts};
 pub use types::type_name;
 
 /// The name of the one database.
 pub const DATABASE: &str = "springtide";
-/// The name of the one role, which owns everything.
+/// The name of the superuser that is there from the beginning.
 pub const ROLE: &str = "springtide";
 /// The schema of what PostgreSQL has not.
 const OWN_SCHEMA: &str = "springtide_catalog";
@@ -82,6 +87,8 @@ impl Facts {
 enum Rows {
     Catalog(fn(&Catalog) -> Vec<Row>),
     Session(fn(&SessionFacts) -> Vec<Row>),
+    /// Of the catalog, as the session may see it.
+    Facts(fn(&Facts) -> Vec<Row>),
     /// Never: what it lists does not exist here.
     Never,
 }
@@ -139,6 +146,16 @@ impl SystemRelation {
         matches!(self.rows, Rows::Never)
     }
 
+    /// Fails with `42501` unless a session may read it.
+    pub fn check_readable(&self, facts: &Facts) -> Result<()> {
+        let may = facts.catalog.roles().is_superuser(facts.session.identity.current);
+        if may || !(self.schema == "pg_catalog" && roles::SECRET.contains(&self.name)) {
+            return Ok(());
+        }
+        let kind = if self.kind == "r" { "table" } else { "view" };
+        Err(denied(format!("permission denied for {kind} {}", self.name)))
+    }
+
     /// Whether its rows follow from the catalog alone.
     pub fn is_of_catalog(&self) -> bool {
         matches!(self.rows, Rows::Catalog(_) | Rows::Never)
@@ -149,6 +166,7 @@ impl SystemRelation {
         let rows = match self.rows {
             Rows::Catalog(rows) => rows(&facts.catalog),
             Rows::Session(rows) => rows(&facts.session),
+            Rows::Facts(rows) => rows(facts),
             Rows::Never => Vec::new(),
         };
         rows::batch(&self.columns, &rows)
@@ -157,6 +175,7 @@ impl SystemRelation {
 
 static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
     let all = [
+        activity::relations(),
         class::relations(),
         comments::relations(),
         constraints::relations(),
@@ -164,6 +183,8 @@ static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
         functions::relations(),
         instance::relations(),
         overviews::relations(),
+        privileges::relations(),
+        roles::relations(),
         snapshots::relations(),
         live::relations(),
         sequences::relations(),

@@ -4,9 +4,9 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use super::class::NAMESPACES;
 use super::keys::indexes;
-use super::oids::{self, ARRAY_IN, OWNER};
+use super::oids::{self, ARRAY_IN};
 use super::types::{TYPES, format_type, type_by_name, type_of};
-use super::{ROLE, system_relation, system_relations};
+use super::{roles, system_relation, system_relations};
 use crate::Catalog;
 
 /// What an OID stands for, by the type that PostgreSQL has for OIDs of the kind.
@@ -52,7 +52,7 @@ impl Named {
                 _ => None,
             },
             Named::Schema => NAMESPACES.iter().find(|known| known.0 == name).map(|known| known.1),
-            Named::Role => (name == ROLE).then_some(OWNER),
+            Named::Role => catalog.roles().find(&name).map(|role| roles::oid(role.id)),
         }
     }
 
@@ -66,7 +66,7 @@ impl Named {
             Named::Type => type_of(oid).map(|known| format_type(known.oid, None)),
             Named::Function => oids::function(catalog, oid).map(|function| quoted(&function.name)),
             Named::Schema => NAMESPACES.iter().find(|known| known.1 == oid).map(|known| known.0.to_owned()),
-            Named::Role => (oid == OWNER).then(|| ROLE.to_owned()),
+            Named::Role => roles::by_oid(catalog.roles(), oid).map(|role| quoted(&role.name)),
         };
         name.unwrap_or_else(|| oid.to_string())
     }
@@ -126,7 +126,7 @@ fn qualified(text: &str) -> Option<(Option<String>, String)> {
 }
 
 /// A name as SQL would have to write it.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     let plain = |(at, letter): (usize, char)| {
         letter == '_' || letter.is_ascii_lowercase() || (at > 0 && letter.is_ascii_digit())
     };

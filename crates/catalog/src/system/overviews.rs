@@ -2,6 +2,7 @@
 
 use super::definitions::{index_definition, view_definition};
 use super::keys::{IndexFacts, indexes};
+use super::privileges::owner_name;
 use super::rows::Row;
 use super::{ROLE, Rows, SystemRelation, system_relations};
 use crate::{Catalog, Relation, RelationKind};
@@ -44,28 +45,31 @@ fn named(schema: &str, column: &'static str, name: &str) -> Row {
 fn tables(catalog: &Catalog) -> Vec<Row> {
     let of_kind = catalog.relations().filter(|it| matches!(it.kind, RelationKind::Table { .. }));
     let own = of_kind.map(|table| {
-        let row = named("public", "tablename", &table.name);
+        let row = named("public", "tablename", &table.name).set("tableowner", owner_name(catalog, table));
         row.set("hasindexes", !indexes(table).is_empty())
     });
     let system = system_relations().iter().filter(|relation| relation.kind == "r");
     let system = system.map(|relation| named(relation.schema, "tablename", relation.name));
-    own.chain(system).map(|row| row.set("tableowner", ROLE)).collect()
+    own.chain(system.map(|row| row.set("tableowner", ROLE))).collect()
 }
 
 fn views(catalog: &Catalog) -> Vec<Row> {
     let of_kind = catalog.relations().filter(|it| matches!(it.kind, RelationKind::View { .. }));
-    let own =
-        of_kind.map(|view| named("public", "viewname", &view.name).set("definition", view_definition(view)));
+    let own = of_kind.map(|view| {
+        named("public", "viewname", &view.name)
+            .set("viewowner", owner_name(catalog, view))
+            .set("definition", view_definition(view))
+    });
     let system = system_relations().iter().filter(|relation| relation.kind == "v");
     let system = system.map(|relation| named(relation.schema, "viewname", relation.name));
-    own.chain(system).map(|row| row.set("viewowner", ROLE)).collect()
+    own.chain(system.map(|row| row.set("viewowner", ROLE))).collect()
 }
 
 fn materialized_views(catalog: &Catalog) -> Vec<Row> {
     let of_kind = catalog.relations().filter(|it| matches!(it.kind, RelationKind::MaterializedView { .. }));
     let row = |view: &Relation| {
         named("public", "matviewname", &view.name)
-            .set("matviewowner", ROLE)
+            .set("matviewowner", owner_name(catalog, view))
             .set("ispopulated", true)
             .set("definition", view_definition(view))
     };

@@ -4,8 +4,9 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use super::names::quoted;
 use super::oids::{self, PG_CLASS, of_relation};
+use super::privileges::owner_name;
 use super::rows::Row;
-use super::{Facts, ROLE, Rows, SystemRelation, type_name};
+use super::{Facts, Rows, SystemRelation, type_name};
 use crate::{Catalog, Relation, RelationKind};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
@@ -15,7 +16,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             2_224,
             "seqrelid oid, seqtypid oid, seqstart int8, seqincrement int8, seqmax int8, seqmin int8, \
                  seqcache int8, seqcycle bool",
-            Rows::Catalog(|catalog| of_sequences(catalog, sequence)),
+            Rows::Catalog(|catalog| of_sequences(catalog, |_, relation| sequence(relation))),
         ),
         SystemRelation::new(
             "pg_sequences",
@@ -35,8 +36,8 @@ pub(super) fn relations() -> Vec<SystemRelation> {
     ]
 }
 
-fn of_sequences(catalog: &Catalog, row: fn(&Relation) -> Option<Row>) -> Vec<Row> {
-    catalog.relations().filter_map(|relation| row(relation)).collect()
+fn of_sequences(catalog: &Catalog, row: fn(&Catalog, &Relation) -> Option<Row>) -> Vec<Row> {
+    catalog.relations().filter_map(|relation| row(catalog, relation)).collect()
 }
 
 fn sequence(relation: &Relation) -> Option<Row> {
@@ -54,14 +55,14 @@ fn sequence(relation: &Relation) -> Option<Row> {
     )
 }
 
-fn overview(relation: &Relation) -> Option<Row> {
+fn overview(catalog: &Catalog, relation: &Relation) -> Option<Row> {
     let RelationKind::Sequence { options, counter, .. } = &relation.kind else { return None };
     let position = counter.position();
     Some(
         Row::null()
             .set("schemaname", "public")
             .set("sequencename", relation.name.as_str())
-            .set("sequenceowner", ROLE)
+            .set("sequenceowner", owner_name(catalog, relation))
             .set("data_type", type_name(options.sql_type))
             .set("start_value", options.start)
             .set("min_value", options.min)

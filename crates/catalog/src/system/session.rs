@@ -7,12 +7,14 @@ use std::sync::Arc;
 use springtide_types::{Result, SqlType};
 
 use super::rows::{Row, Value};
-use super::{Live, Rows, Snapshot, SystemRelation, type_name};
-use crate::SessionSequences;
+use super::{Backend, Live, Rows, Snapshot, SystemRelation, type_name};
+use crate::{RoleId, SessionSequences};
 
 /// A session as the queries that ask about it see it.
 #[derive(Clone, Debug, Default)]
 pub struct SessionFacts {
+    /// Who it is.
+    pub identity: Identity,
     /// The run-time parameters, by name.
     pub settings: Arc<BTreeMap<String, SettingFacts>>,
     /// The prepared statements, by name.
@@ -23,10 +25,27 @@ pub struct SessionFacts {
     pub snapshots: Arc<[Snapshot]>,
     /// The running database, where there is one.
     pub live: Option<Arc<dyn Live>>,
+    /// The session itself, if it is that of a client.
+    pub backend: Option<Arc<dyn Backend>>,
     /// Where `set_config` puts what it is asked for; `None` where nothing can be set.
     pub requests: Option<Arc<dyn SettingRequests>>,
     /// The numbers that it took from sequences.
     pub sequences: Arc<SessionSequences>,
+}
+
+/// Who a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// `session_user`: who logged in, or what SET SESSION AUTHORIZATION has set.
+    pub session: RoleId,
+    /// `current_user`: what SET ROLE has set, and whose privileges count.
+    pub current: RoleId,
+}
+
+impl Default for Identity {
+    fn default() -> Identity {
+        Identity { session: RoleId::BOOTSTRAP, current: RoleId::BOOTSTRAP }
+    }
 }
 
 /// A run-time parameter.
@@ -76,7 +95,8 @@ pub trait SettingRequests: Debug + Send + Sync {
 impl SessionFacts {
     /// Whether these are the same values in memory.
     pub(super) fn is_same(&self, other: &SessionFacts) -> bool {
-        Arc::ptr_eq(&self.settings, &other.settings)
+        self.identity == other.identity
+            && Arc::ptr_eq(&self.settings, &other.settings)
             && Arc::ptr_eq(&self.statements, &other.statements)
             && Arc::ptr_eq(&self.cursors, &other.cursors)
             && Arc::ptr_eq(&self.snapshots, &other.snapshots)

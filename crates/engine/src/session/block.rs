@@ -4,14 +4,14 @@ use datafusion::common::ScalarValue;
 use futures::future::BoxFuture;
 use springtide_types::{Result, SqlError, SqlState};
 
-use super::{Session, deadline, overtaken, run, until};
+use super::{Scope, Session, deadline, overtaken, run, until};
 use crate::commit::CommitError;
 use crate::control::Control;
 use crate::history::{Digest, History, digested};
 use crate::notice::Notice;
 use crate::prepared::Prepared;
 use crate::response::Response;
-use crate::settings::Settings;
+use crate::settings::{ROLE, SESSION_AUTHORIZATION, Settings};
 use crate::statement::{Bound, Context};
 use crate::transaction::{Mark, Transaction};
 
@@ -21,7 +21,7 @@ pub(super) enum State {
     /// Everything is refused until the client ends the transaction.
     Failed {
         implicit: bool,
-        settings: Settings,
+        settings: Box<Settings>,
     },
 }
 
@@ -67,6 +67,7 @@ impl Session {
     ) -> Result<Response> {
         let planner = self.planner();
         let as_of = self.settings.as_of();
+        self.act_as_identity();
         let State::Open(block) = &mut self.state else {
             return Err(SqlError::internal("a transaction is open"));
         };
@@ -174,6 +175,7 @@ impl Session {
             let mut transaction = Transaction::begin(&shared.reads);
             for step in history.steps().ok_or_else(overtaken)? {
                 transaction.read_as_of(step.as_of);
+                transaction.act_as(self.settings.identity());
                 let mut context = Context { planner: &planner, notices: &mut self.notices };
                 let response = run(&mut context, &mut transaction, &step.prepared, &step.parameters).await?;
                 if Digest::of(response).await? != step.digest() {
@@ -195,7 +197,7 @@ impl Session {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Idle => self.warn_of_no_transaction(),
             State::Open(block) => self.settings = block.settings,
-            State::Failed { settings, .. } => self.settings = settings,
+            State::Failed { settings, .. } => self.settings = *settings,
         }
         self.cursors.end_transaction(false);
         Response::complete("ROLLBACK")
@@ -318,7 +320,7 @@ impl Session {
         block.failed = true;
         if block.savepoints.is_empty() {
             // There is nothing to return to, and so no reason to keep what has been read and written.
-            let (implicit, settings) = (block.implicit, block.settings.clone());
+            let (implicit, settings) = (block.implicit, Box::new(block.settings.clone()));
             self.state = State::Failed { implicit, settings };
         }
     }
@@ -327,11 +329,15 @@ impl Session {
     pub(super) fn take_requests(&mut self) {
         let in_block = !matches!(self.state, State::Idle);
         for request in self.requests.take() {
-            let set = match request.local {
-                true if in_block => self.settings.set_local(&request.name, &request.value),
+            let scope = if request.local { Scope::Local } else { Scope::Session };
+            let set = match (request.name.as_str(), request.local) {
                 // The statement was a transaction of its own.
-                true => Ok(()),
-                false => self.settings.set(&request.name, &request.value),
+                (_, true) if !in_block => Ok(()),
+                (what @ (ROLE | SESSION_AUTHORIZATION), _) => {
+                    self.set_role(what, scope, Some(&request.value)).map(drop)
+                }
+                (name, true) => self.settings.set_local(name, &request.value),
+                (name, false) => self.settings.set(name, &request.value),
             };
             if let Err(error) = set {
                 self.notices.push(Notice { severity: "WARNING", error });

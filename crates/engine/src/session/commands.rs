@@ -12,11 +12,12 @@ use springtide_sql::sqlparser::ast::{self, Ident, ObjectName};
 use springtide_storage::Snapshot;
 use springtide_types::{Epoch, Result, SqlError, SqlState, SqlType};
 
-use super::Session;
+use super::{Scope, Session};
 use crate::control::Control;
 use crate::moment::epoch_at;
 use crate::notice::Notice;
 use crate::response::{Column, Response, RowsTag};
+use crate::settings::SESSION_AUTHORIZATION;
 use crate::statement::{column_positions, parse_query};
 
 /// What SHOW lists the named moments under.
@@ -59,12 +60,14 @@ impl Session {
                 self.settings.reset(&name)?;
                 Ok(Response::complete("RESET"))
             }
+            Control::SetRole { what, scope, name } => self.set_role(what, scope, name.as_deref()),
             Control::ResetAll => {
                 self.settings.reset_all();
                 Ok(Response::complete("RESET"))
             }
             Control::DiscardAll => {
                 self.refuse_in_transaction("DISCARD ALL")?;
+                self.set_role(SESSION_AUTHORIZATION, Scope::Session, None)?;
                 self.settings.reset_all();
                 self.deallocate(None)?;
                 self.close_cursors(None)?;
@@ -81,11 +84,13 @@ impl Session {
             Control::ShowAll => Ok(self.show_all()),
             Control::Maintain { tag, relations } => self.maintain(tag, &relations),
             Control::Checkpoint => {
+                self.require_superuser("do CHECKPOINT")?;
                 self.shared.checkpoint().await?;
                 Ok(Response::complete("CHECKPOINT"))
             }
             Control::CreateSnapshot { name, as_of } => {
                 self.refuse_in_transaction("CREATE SNAPSHOT")?;
+                self.require_superuser("create a snapshot")?;
                 let epoch = match as_of {
                     Some(expr) => Some(self.moment(&expr).await?),
                     None => None,
@@ -95,6 +100,7 @@ impl Session {
             }
             Control::DropSnapshot { name, if_exists } => {
                 self.refuse_in_transaction("DROP SNAPSHOT")?;
+                self.require_superuser("drop a snapshot")?;
                 let dropped = self.shared.checkpoints()?.drop_snapshot(name).await;
                 match dropped {
                     Err(error) if if_exists && error.sqlstate == SqlState::UNDEFINED_OBJECT => {

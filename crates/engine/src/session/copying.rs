@@ -41,6 +41,7 @@ impl Session {
             return copy.finish(&planner, &mut block.transaction).await;
         }
         let mut transaction = Transaction::begin(&shared.reads);
+        transaction.act_as(self.identity());
         let rows = copy.finish(&planner, &mut transaction).await?;
         match shared.commit(transaction, &shared.turns.together(), self.settings.acknowledged()).await {
             Ok(_) => Ok(rows),

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use springtide_catalog::system::SettingFacts;
+use springtide_catalog::RoleId;
+use springtide_catalog::system::{Identity, SettingFacts};
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::commit::Acknowledged;
@@ -20,6 +21,11 @@ pub(crate) use requests::Requests;
 
 /// The moment that statements read as of; empty for now.
 pub(crate) const AS_OF: &str = "springtide.as_of";
+
+/// What SET ROLE sets.
+pub(crate) const ROLE: &str = "role";
+/// What SET SESSION AUTHORIZATION sets.
+pub(crate) const SESSION_AUTHORIZATION: &str = "session_authorization";
 
 /// Whether a commit waits for the disk.
 pub(crate) const SYNCHRONOUS_COMMIT: &str = "synchronous_commit";
@@ -42,20 +48,28 @@ struct Values {
     as_of: Option<Moment>,
     statement_timeout: Option<Duration>,
     idle_in_transaction_timeout: Option<Duration>,
+    /// Who the session is.
+    user: RoleId,
+    /// What SET ROLE has set.
+    role: Option<RoleId>,
 }
 
 impl Settings {
-    pub(crate) fn new() -> Settings {
+    /// Those of a session of a role, which has this name.
+    pub(crate) fn new(user: RoleId, name: &str) -> Settings {
         let facts = parameters().map(|known| {
             let fact = SettingFacts { value: known.default.to_owned(), description: known.description };
             (known.name.to_owned(), fact)
         });
-        let values = Values {
+        let mut values = Values {
             facts: Arc::new(facts.collect()),
             as_of: None,
             statement_timeout: None,
             idle_in_transaction_timeout: None,
+            user,
+            role: None,
         };
+        values.note(SESSION_AUTHORIZATION, name);
         Settings { initial: values.clone(), session: values.clone(), current: values }
     }
 
@@ -67,6 +81,36 @@ impl Settings {
     /// How long a statement may run.
     pub(crate) fn statement_timeout(&self) -> Option<Duration> {
         self.current.statement_timeout
+    }
+
+    /// Who the session is.
+    pub(crate) fn identity(&self) -> Identity {
+        let Values { user, role, .. } = self.current;
+        Identity { session: user, current: role.unwrap_or(user) }
+    }
+
+    /// SET SESSION AUTHORIZATION, which ends what SET ROLE has set.
+    pub(crate) fn set_session_role(&mut self, user: RoleId, name: &str, local: bool) {
+        self.change(local, |values| {
+            (values.user, values.role) = (user, None);
+            values.note(SESSION_AUTHORIZATION, name);
+            values.note(ROLE, "none");
+        });
+    }
+
+    /// SET ROLE; `None` is the user of the session.
+    pub(crate) fn set_role(&mut self, role: Option<RoleId>, name: &str, local: bool) {
+        self.change(local, |values| {
+            values.role = role;
+            values.note(ROLE, name);
+        });
+    }
+
+    fn change(&mut self, local: bool, change: impl Fn(&mut Values)) {
+        if !local {
+            change(&mut self.session);
+        }
+        change(&mut self.current);
     }
 
     /// When commits are acknowledged.
@@ -110,10 +154,17 @@ impl Settings {
         self.current.copy(name, &self.initial)
     }
 
-    /// Sets all parameters back to their values at the start.
+    /// Sets all parameters back to their values at the start, but for who the session is.
     pub(crate) fn reset_all(&mut self) {
-        self.session = self.initial.clone();
-        self.current = self.initial.clone();
+        for values in [&mut self.session, &mut self.current] {
+            let who = (values.user, values.role);
+            let named = [SESSION_AUTHORIZATION, ROLE].map(|name| values.facts.get(name).cloned());
+            values.clone_from(&self.initial);
+            (values.user, values.role) = who;
+            for (name, fact) in [SESSION_AUTHORIZATION, ROLE].into_iter().zip(named) {
+                values.note(name, fact.map(|fact| fact.value).as_deref().unwrap_or_default());
+            }
+        }
     }
 
     /// Ends what SET LOCAL has set.
@@ -139,6 +190,13 @@ impl Settings {
 }
 
 impl Values {
+    /// Lets SHOW give a value.
+    fn note(&mut self, name: &str, value: &str) {
+        if let Some(fact) = Arc::make_mut(&mut self.facts).get_mut(name) {
+            value.clone_into(&mut fact.value);
+        }
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let name = name.to_lowercase();
         let value = shown(&name, value)?;

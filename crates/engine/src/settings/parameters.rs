@@ -3,7 +3,7 @@
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::milliseconds::{parse_milliseconds, show_milliseconds};
-use super::{AS_OF, SYNCHRONOUS_COMMIT};
+use super::{AS_OF, ROLE, SESSION_AUTHORIZATION, SYNCHRONOUS_COMMIT};
 use crate::moment::parse_moment;
 
 /// A run-time parameter.
@@ -139,12 +139,20 @@ const PARAMETERS: &[Parameter] = &[
         Kind::Integer { least: 0, most: 1024 },
         "Without effect.",
     ),
+    parameter(
+        "password_encryption",
+        "scram-sha-256",
+        Kind::OneOf(&[("scram-sha-256", "scram-sha-256")]),
+        "How passwords are kept: as SCRAM-SHA-256 verifiers.",
+    ),
     parameter("plan_cache_mode", "auto", Kind::OneOf(PLAN_CACHE_MODES), "Without effect."),
+    parameter(ROLE, "none", Kind::Fixed, "The current role, unless it is the user of the session."),
     parameter("row_security", "on", Kind::Bool, "Whether row security applies: there is none."),
     parameter("search_path", "\"$user\", public", Kind::Any, "The schemas to look for names in: public."),
     parameter("server_encoding", "UTF8", Kind::Fixed, "The encoding of the database."),
     parameter("server_version", "15.0", Kind::Fixed, "The version of PostgreSQL that is followed."),
     parameter("server_version_num", "150000", Kind::Fixed, "The same as a number."),
+    parameter(SESSION_AUTHORIZATION, "", Kind::Fixed, "The user of the session."),
     parameter(AS_OF, "", Kind::Moment, "The moment that statements read as of; now if empty."),
     parameter(
         "standard_conforming_strings",

@@ -3,7 +3,7 @@ use springtide_catalog::system::SettingRequests;
 use springtide_types::Result;
 
 use super::parameters::find;
-use super::{shown, unrecognized};
+use super::{ROLE, SESSION_AUTHORIZATION, shown, unrecognized};
 
 /// What `set_config` was asked for by queries, until the session sees to it.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ impl SettingRequests for Requests {
     fn request(&self, name: &str, value: Option<&str>, local: bool) -> Result<String> {
         let name = name.to_lowercase();
         let value = match value {
+            // Whether it may be is found out when it is set.
+            Some(value) if [ROLE, SESSION_AUTHORIZATION].contains(&name.as_str()) => value.to_owned(),
             Some(value) => shown(&name, value)?,
             None => find(&name).map(|known| known.default.to_owned()).ok_or_else(|| unrecognized(&name))?,
         };

@@ -6,7 +6,7 @@ use springtide_sql::sqlparser::ast::{
     CastKind, DataType, Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableWithJoins, Value,
     ValueWithSpan,
 };
-use springtide_types::{Result, SqlError, SqlType};
+use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 /// An identifier as the catalog spells it.
 pub(crate) fn fold(ident: &Ident) -> String {
@@ -52,6 +52,13 @@ pub(super) fn parse_expr(sql: &str) -> Result<Expr> {
 /// A name, perhaps with a schema.
 pub(super) fn parse_name(sql: &str) -> Result<ObjectName> {
     parser(sql)?.parse_object_name(false).map_err(|error| SqlError::internal(error.to_string()))
+}
+
+/// The one name that a text holds, folded unless it is in quotes.
+pub(super) fn unquoted(sql: &str) -> Result<String> {
+    let name = parse_name(sql)?;
+    let only = name.0.first().and_then(|part| part.as_ident()).filter(|_| name.0.len() == 1);
+    only.map(fold).ok_or_else(|| SqlError::new(SqlState::SYNTAX_ERROR, format!("\"{sql}\" is not a name")))
 }
 
 /// A type by its name.

@@ -7,7 +7,7 @@ use arrow::datatypes::{Field, Schema};
 use datafusion::common::ScalarValue;
 use springtide_catalog::Column;
 use springtide_sql::Planner;
-use springtide_types::{Result, SqlError, SqlState};
+use springtide_types::{RelationId, Result, SqlError, SqlState};
 
 use super::target::Target;
 use crate::binary_format::from_binary;
@@ -30,6 +30,10 @@ impl Copy {
     /// Into the columns of a table of these positions and names.
     pub(super) fn new(table: Target, columns: Vec<usize>, names: Vec<String>, format: Format) -> Copy {
         Copy { table, columns, names, format }
+    }
+
+    pub(super) fn table(&self) -> RelationId {
+        self.table.id
     }
 
     pub(crate) fn columns(&self) -> usize {

@@ -13,7 +13,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use super::query::Select;
 use super::storage_options::StorageOptions;
 use super::target::Target;
-use super::{Context, ast, declaration, indexes, replace_view};
+use super::{Context, ast, declaration, indexes, permission, replace_view};
 use crate::notice::Notice;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -42,6 +42,7 @@ pub(super) async fn create_table(
         return Ok(Response::complete("CREATE TABLE"));
     };
     let select = Select::bind(context.planner, &transaction.query_catalog(), query, &[])?;
+    permission::may_read_all(&catalog, transaction.identity().current, select.depends_on())?;
     let columns = select.table_columns();
     check_column_names(&columns)?;
     let append_only = options.append_only.unwrap_or(false);

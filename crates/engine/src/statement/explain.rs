@@ -5,8 +5,9 @@ use springtide_catalog::RelationKind;
 use springtide_plan::{ViewPlan, explain as plan_text, lines as plan_lines};
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{ObjectName, Query, Statement};
-use springtide_types::{Result, SqlError, SqlState};
+use springtide_types::{RelationId, Result, SqlError, SqlState};
 
+use super::permission;
 use super::query::Select;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -29,6 +30,7 @@ pub(super) async fn explain(
         }
         Statement::Query(query) => {
             let select = Select::bind(planner, &transaction.query_catalog(), query, &[])?;
+            check_readable(transaction, select.depends_on())?;
             if options.analyze {
                 let analysis = select.analyze(planner, transaction).await?;
                 return Ok(whole(options.json, &analysis::shown(&analysis, options)));
@@ -69,7 +71,12 @@ pub(super) async fn explain_relation(
 fn incremental_plan(planner: &Planner, transaction: &Transaction, query: &Query) -> Result<ViewPlan> {
     let catalog = transaction.catalog();
     let bound = planner.bind(query, &catalog, &[])?;
+    check_readable(transaction, bound.depends_on())?;
     planner.lower(&bound, &catalog)
+}
+
+fn check_readable(transaction: &Transaction, relations: &[RelationId]) -> Result<()> {
+    permission::may_read_all(transaction.visible_catalog(), transaction.identity().current, relations)
 }
 
 /// A text line by line, or JSON as one value.

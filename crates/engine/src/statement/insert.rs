@@ -5,7 +5,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_arra
 use arrow::compute::concat_batches;
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use springtide_catalog::{Catalog, Column, Default, DefaultKind, Relation};
+use springtide_catalog::{Catalog, Column, Default, DefaultKind, Privilege, Relation, Securable, denied};
 use springtide_sql::sqlparser::ast::{
     Expr, Insert as InsertAst, Query, SelectItem, SetExpr, TableObject, UnaryOperator, Value, ValueWithSpan,
     Values,
@@ -13,11 +13,11 @@ use springtide_sql::sqlparser::ast::{
 use springtide_sql::{BoundQuery, Overriding, Planner};
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
-use super::ast;
 use super::query::Select;
 use super::returning::{Returning, answer};
 use super::target::Target;
 use super::upsert::Upsert;
+use super::{ast, read};
 use crate::response::{Column as ResultColumn, Response};
 use crate::transaction::Transaction;
 
@@ -97,6 +97,19 @@ impl Insert {
             Source::Query(select) => select.scanned(),
             Source::Constants(_) | Source::Defaults => &[],
         }
+    }
+
+    pub(super) fn needs(&self) -> Vec<(RelationId, Privilege)> {
+        let mut needs = vec![(self.table.id, Privilege::Insert)];
+        if let Source::Query(select) = &self.source {
+            needs.extend(read(select.depends_on()));
+        }
+        let upsert = self.upsert.as_ref();
+        needs.extend(upsert.filter(|it| it.updates()).map(|_| (self.table.id, Privilege::Update)));
+        if self.returning.is_some() || upsert.is_some_and(Upsert::reads) {
+            needs.push((self.table.id, Privilege::Select));
+        }
+        needs
     }
 
     pub(crate) fn parameters(&self) -> Vec<SqlType> {
@@ -276,6 +289,7 @@ pub(super) async fn default_values(
         return Ok(new_null_array(&column.sql_type.arrow(), rows));
     };
     if let Some(sequence) = default.next_of().and_then(|id| catalog.by_id(id)) {
+        check_draws(planner, catalog, default, sequence)?;
         let numbers = (0..rows).map(|_| planner.sequences().next(sequence));
         let numbers: ArrayRef = Arc::new(numbers.collect::<Result<Int64Array>>()?);
         return Ok(springtide_sql::assign(&[numbers], &[column])?.remove(0));
@@ -286,6 +300,17 @@ pub(super) async fn default_values(
     let first = batches.first().ok_or_else(|| SqlError::internal("a DEFAULT has a value"))?;
     let values = concat_batches(&first.schema(), &batches).map_err(super::internal)?;
     Ok(springtide_sql::assign(values.columns(), &[column])?.remove(0))
+}
+
+/// Fails with `42501` unless the session may take numbers of the sequence of a serial column. Those of an identity are there for
+/// whoever may insert.
+fn check_draws(planner: &Planner, catalog: &Catalog, default: &Default, sequence: &Relation) -> Result<()> {
+    let (on, role) = (Securable::Relation(sequence.id), planner.session().identity.current);
+    let may = |privilege| catalog.has_privilege(role, on, privilege);
+    if default.kind.is_identity() || may(Privilege::Usage) || may(Privilege::Update) {
+        return Ok(());
+    }
+    Err(denied(format!("permission denied for sequence {}", sequence.name)))
 }
 
 /// The query that computes the DEFAULT of a column for some rows, for each of its own.

@@ -2,18 +2,23 @@
 
 mod alter;
 mod ast;
+mod call;
 mod checks;
 mod comment;
 mod copy;
 mod copy_in;
 mod ddl;
 mod declaration;
+mod default_privileges;
 mod explain;
 mod foreign_key;
 mod function;
+mod grant;
 mod indexes;
 mod insert;
 mod modify;
+mod ownership;
+mod permission;
 mod point_key;
 mod point_read;
 mod query;
@@ -21,6 +26,7 @@ mod references;
 mod replace_view;
 mod reshape;
 mod returning;
+mod role;
 mod rules;
 mod sequence;
 mod source;
@@ -29,7 +35,7 @@ mod target;
 mod upsert;
 
 use datafusion::common::ScalarValue;
-use springtide_catalog::{Catalog, Relation};
+use springtide_catalog::{Catalog, Privilege, Relation};
 use springtide_sql::sqlparser::ast as sql;
 use springtide_sql::{Planner, Statement};
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
@@ -40,11 +46,29 @@ use crate::settings::AS_OF;
 use crate::transaction::Transaction;
 
 pub(crate) use ast::{assigned, cast_to, fold, parse_query, select};
+pub(crate) use call::texts;
 pub(crate) use copy_in::CopyIn;
+pub(crate) use permission::check;
 pub(crate) use point_read::PointRead;
 pub(crate) use references::follow;
 pub(crate) use source::{CREATE as CREATE_SOURCE, DROP as DROP_SOURCE};
 pub(crate) use target::{Target, filled};
+
+/// The procedures that stand for statements about roles, owners and privileges.
+pub(crate) const ROLE_CALLS: [&str; 12] = [
+    "springtide.create_role",
+    "springtide.alter_role",
+    "springtide.rename_role",
+    "springtide.drop_role",
+    "springtide.grant_role",
+    "springtide.revoke_role",
+    "springtide.grant",
+    "springtide.revoke",
+    "springtide.alter_default",
+    "springtide.alter_owner",
+    "springtide.reassign_owned",
+    "springtide.drop_owned",
+];
 
 /// A statement bound under one catalog.
 #[derive(Clone)]
@@ -80,6 +104,19 @@ impl Bound {
             Bound::Delete(delete) => delete.scanned(),
             Bound::CopyOut(copy) => copy.select.scanned(),
             Bound::Copy(_) | Bound::Text => &[],
+        }
+    }
+
+    /// The relations that it names, with what its role must be allowed to do with them.
+    pub(crate) fn needs(&self, statement: &sql::Statement) -> Vec<(RelationId, Privilege)> {
+        match (self, statement) {
+            (Bound::Query(select), _) => read(select.depends_on()).collect(),
+            (Bound::CopyOut(copy), _) => read(copy.select.depends_on()).collect(),
+            (Bound::Insert(insert), _) => insert.needs(),
+            (Bound::Update(update), sql::Statement::Update(ast)) => update.needs(ast),
+            (Bound::Delete(delete), sql::Statement::Delete(ast)) => delete.needs(ast),
+            (Bound::Copy(copy), _) => vec![(copy.table(), Privilege::Insert)],
+            _ => Vec::new(),
         }
     }
 
@@ -143,6 +180,11 @@ impl Bound {
     }
 }
 
+/// The relations, each to be read.
+fn read(relations: &[RelationId]) -> impl Iterator<Item = (RelationId, Privilege)> {
+    relations.iter().map(|relation| (*relation, Privilege::Select))
+}
+
 /// What statements need of the session that runs them.
 pub(crate) struct Context<'a> {
     pub(crate) planner: &'a Planner,
@@ -184,6 +226,7 @@ pub(crate) async fn run(
     parameters: &[ScalarValue],
 ) -> Result<Response> {
     let planner = context.planner;
+    check(transaction.visible_catalog(), transaction.identity().current, statement, bound)?;
     // Those of a statement that failed in the middle, from which the transaction has gone back.
     transaction.take_changes();
     let response = match bound {
@@ -196,7 +239,12 @@ pub(crate) async fn run(
             let batches = copy.select.stream(planner, transaction, parameters).await?;
             Response::CopyOut { columns: copy.select.columns(), batches, format: copy.format.clone() }
         }
-        Bound::Text => run_text(context, transaction, statement).await?,
+        Bound::Text => {
+            let (before, role) = (transaction.kept_catalog(), transaction.identity().current);
+            let response = run_text(context, transaction, statement).await?;
+            permission::check_new(&before, transaction.visible_catalog(), role)?;
+            response
+        }
     };
     references::follow(planner, transaction).await?;
     Ok(response)
@@ -220,6 +268,7 @@ async fn run_text(
         sql::Statement::Call(call) => match call.name.to_string().as_str() {
             source::CREATE => source::create(context, transaction, call),
             source::DROP => source::drop(context, transaction, call),
+            name if ROLE_CALLS.contains(&name) => run_of_roles(context, transaction, call),
             _ => sequence::run(context, transaction, call),
         },
         sql::Statement::CreateIndex(create) => indexes::create(context, transaction, create).await,
@@ -238,6 +287,21 @@ async fn run_text(
         }
         other => Err(SqlError::unsupported(statement_name(other))),
     }
+}
+
+/// Runs a statement about roles, owners or privileges.
+fn run_of_roles(
+    context: &mut Context<'_>,
+    transaction: &mut Transaction,
+    call: &sql::Function,
+) -> Result<Response> {
+    let runs = [role::run, grant::run, default_privileges::run, ownership::run];
+    for run in runs {
+        if let Some(response) = run(context, transaction, call)? {
+            return Ok(response);
+        }
+    }
+    Err(call::unknown(call))
 }
 
 /// The first words of a statement, for messages: `ALTER TABLE`.

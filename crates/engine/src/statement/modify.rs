@@ -3,7 +3,7 @@
 
 use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
-use springtide_catalog::{Catalog, DefaultKind, Relation};
+use springtide_catalog::{Catalog, DefaultKind, Privilege, Relation};
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
     Assignment, AssignmentTarget, CascadeOption, Delete as DeleteAst, Expr, FromTable, Ident, ObjectName,
@@ -15,7 +15,7 @@ use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 use super::query::Select;
 use super::returning::{Returning, answer};
 use super::target::Target;
-use super::{Context, ast, internal};
+use super::{Context, ast, internal, permission};
 use crate::constraints::{columns, first_of_each_key};
 use crate::notice::Notice;
 use crate::response::{Column as ResultColumn, Response};
@@ -35,6 +35,15 @@ pub(crate) struct Update {
 }
 
 impl Update {
+    pub(super) fn needs(&self, update: &UpdateAst) -> Vec<(RelationId, Privilege)> {
+        let computes = |assignment: &Assignment| !springtide_sql::columns_named(&assignment.value).is_empty();
+        let reads = update.selection.is_some()
+            || update.returning.is_some()
+            || update.from.is_some()
+            || update.assignments.iter().any(computes);
+        needs(&self.table, Privilege::Update, reads, &self.matching)
+    }
+
     pub(crate) fn bind(
         planner: &Planner,
         catalog: &Catalog,
@@ -109,6 +118,11 @@ pub(crate) struct Delete {
 }
 
 impl Delete {
+    pub(super) fn needs(&self, delete: &DeleteAst) -> Vec<(RelationId, Privilege)> {
+        let reads = delete.selection.is_some() || delete.returning.is_some() || delete.using.is_some();
+        needs(&self.table, Privilege::Delete, reads, &self.matching)
+    }
+
     pub(crate) fn bind(
         planner: &Planner,
         catalog: &Catalog,
@@ -156,6 +170,12 @@ impl Delete {
         }
         answer(self.returning.as_ref(), planner, &self.table, deleted, "DELETE", parameters).await
     }
+}
+
+/// What is to be allowed for a change of a table, whose rows are read too if the statement says which.
+fn needs(table: &Target, change: Privilege, reads: bool, matching: &Select) -> Vec<(RelationId, Privilege)> {
+    let read = super::read(matching.depends_on()).filter(|(relation, _)| reads || *relation != table.id);
+    std::iter::once((table.id, change)).chain(read).collect()
 }
 
 fn bind_returning(
@@ -222,6 +242,8 @@ pub(super) async fn truncate(
         }
         next += 1;
     }
+    let role = transaction.identity().current;
+    targets.iter().try_for_each(|table| permission::needs(&catalog, role, table.id, Privilege::Truncate))?;
     for table in &targets {
         for rows in transaction.rows(table.id).await? {
             transaction.write(table, rows.negate(), false)?;

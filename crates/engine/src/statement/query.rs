@@ -51,6 +51,11 @@ impl Select {
         self.query.relations()
     }
 
+    /// The relations that it names, plain views included.
+    pub(super) fn depends_on(&self) -> &[RelationId] {
+        self.query.depends_on()
+    }
+
     /// Whether the result depends on the session's parameters.
     pub(crate) fn beyond_catalog(&self) -> bool {
         self.query.beyond_catalog()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use futures::TryStreamExt;
 use springtide_catalog::{
-    Catalog, Column, Commented, DefaultKind, Relation, RelationKind, Rules, SequenceOwner,
+    Catalog, Column, Commented, DefaultKind, Relation, RelationKind, Rules, Securable, SequenceOwner,
 };
 use springtide_sql::sqlparser::ast::{ColumnDef, DataType, Expr, Ident, SelectItem};
 use springtide_sql::{Planner, Scan};
@@ -353,6 +353,8 @@ fn replace(planner: &Planner, catalog: &mut Catalog, table: &Relation, shape: &S
     replaced.push(table.id);
     let id = catalog.next_id();
     let comments = comments_on(catalog, &replaced);
+    let access = |id: &RelationId| (*id, catalog.access(Securable::Relation(*id)).clone());
+    let accesses = replaced.iter().map(access).collect::<Vec<_>>();
     catalog.take_out(&replaced);
     let kind = reshaped(table, shape, id);
     catalog.create(Relation { id, columns: shape.columns.clone(), kind, ..table.clone() })?;
@@ -364,6 +366,9 @@ fn replace(planner: &Planner, catalog: &mut Catalog, table: &Relation, shape: &S
         identities.insert(view.id, again);
     }
     move_references(catalog, table.id, id, shape);
+    for (of, access) in accesses {
+        catalog.set_access(Securable::Relation(identities[&of]), access);
+    }
     for (on, text) in comments {
         let moved = |id: RelationId| identities.get(&id).copied().unwrap_or(id);
         let on = match on {

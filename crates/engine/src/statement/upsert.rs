@@ -28,6 +28,7 @@ const EXCLUDED: &str = "excluded";
 pub(super) struct Upsert {
     /// The keys that rows may be in conflict about: the one that is named, or all.
     keys: Vec<Vec<usize>>,
+    is_about_one_key: bool,
     /// `None` stands for DO NOTHING.
     update: Option<ConflictUpdate>,
 }
@@ -58,8 +59,9 @@ impl Upsert {
             Some(target) => vec![conflict_key(table, target)?],
             None => table.keys().map(|key| key.columns.to_vec()).collect(),
         };
+        let is_about_one_key = conflict_target.is_some();
         match action {
-            OnConflictAction::DoNothing => Ok(Upsert { keys, update: None }),
+            OnConflictAction::DoNothing => Ok(Upsert { keys, is_about_one_key, update: None }),
             OnConflictAction::DoUpdate(_) if conflict_target.is_none() => {
                 let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
                 Err(SqlError::new(SqlState::SYNTAX_ERROR, message)
@@ -68,9 +70,19 @@ impl Upsert {
             OnConflictAction::DoUpdate(update) => {
                 let key = &keys[0];
                 let update = ConflictUpdate::bind(planner, catalog, (table, key), names, update, parameters)?;
-                Ok(Upsert { keys, update: Some(update) })
+                Ok(Upsert { keys, is_about_one_key, update: Some(update) })
             }
         }
+    }
+
+    /// Whether it may change rows that are there.
+    pub(super) fn updates(&self) -> bool {
+        self.update.is_some()
+    }
+
+    /// Whether it says which key it is about, and so tells whether a row is there.
+    pub(super) fn reads(&self) -> bool {
+        self.update.is_some() || self.is_about_one_key
     }
 
     pub(super) fn parameters(&self) -> Option<Vec<SqlType>> {

@@ -6,4 +6,6 @@ mod driver;
 mod extended_query;
 mod point_reads;
 mod robustness;
+mod security;
+mod sessions;
 mod simple_query;

@@ -19,9 +19,6 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         ("current_database", "springtide"),
         ("current_catalog", "springtide"),
         ("current_schema", "public"),
-        ("current_user", "springtide"),
-        ("session_user", "springtide"),
-        ("user", "springtide"),
         ("version", version),
     ];
     let constants = constants.map(|(name, value)| {

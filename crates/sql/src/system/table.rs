@@ -18,14 +18,17 @@ struct SystemTable {
     schema: SchemaRef,
 }
 
-/// The system relation of this name, if there is one, and whether its rows follow from the catalog alone.
+/// The system relation of this name, if there is one, and whether its rows follow from the catalog alone. Fails with `42501`
+/// if the session may not read it.
 pub(crate) fn source(
     name: &TableReference,
     facts: impl FnOnce() -> Facts,
-) -> Option<(Arc<dyn TableSource>, bool)> {
-    let relation = system_relation(name.schema(), name.table())?;
-    let table = SystemTable { relation, facts: facts(), schema: relation.arrow_schema() };
-    Some((Arc::new(DefaultTableSource::new(Arc::new(table))), relation.is_of_catalog()))
+) -> springtide_types::Result<Option<(Arc<dyn TableSource>, bool)>> {
+    let Some(relation) = system_relation(name.schema(), name.table()) else { return Ok(None) };
+    let facts = facts();
+    relation.check_readable(&facts)?;
+    let table = SystemTable { relation, facts, schema: relation.arrow_schema() };
+    Ok(Some((Arc::new(DefaultTableSource::new(Arc::new(table))), relation.is_of_catalog())))
 }
 
 /// Whether a scan is of a system relation.

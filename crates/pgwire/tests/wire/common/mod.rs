@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use springtide_engine::{Database, Options};
+use springtide_pgwire::ServeOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -13,18 +14,23 @@ pub(crate) struct Server {
     pub port: u16,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
-    database: Database,
+    pub database: Database,
 }
 
 impl Server {
     pub(crate) async fn start() -> Server {
+        Server::start_with(ServeOptions::default()).await
+    }
+
+    pub(crate) async fn start_with(options: ServeOptions) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let database = Database::open(Options::new(2)).unwrap();
         let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(springtide_pgwire::serve(listener, database.clone(), async {
-            stopped.await.unwrap();
-        }));
+        let serving =
+            tokio::spawn(springtide_pgwire::serve_with(options, listener, database.clone(), async {
+                stopped.await.unwrap();
+            }));
         Server { port, stop, serving, database }
     }
 
