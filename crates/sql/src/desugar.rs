@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::convert::stands_apart;
-use crate::functions::{AVERAGE, LIKE_PATTERN, REGEXP_GROUP, SUBSCRIPT};
+use crate::functions::{AVERAGE, LIKE_PATTERN, Quantifier, REGEXP_GROUP, SLICE, SUBSCRIPT};
 use crate::names::fold;
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::scan::Time;
@@ -22,6 +22,7 @@ use crate::scope::check_table_names;
 use crate::series::name_series;
 use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
+use crate::unnest::unnest_in_lists;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
@@ -73,6 +74,7 @@ impl VisitorMut for Desugar {
         if let Err(error) = check_table_names(&select.from) {
             return ControlFlow::Break(Stop::Failed(error));
         }
+        unnest_in_lists(&mut select.from);
         name_series(&mut select.from);
         name_outputs(select);
         group_for_having(select);
@@ -127,11 +129,18 @@ impl VisitorMut for Desugar {
                     **pattern = call(LIKE_PATTERN, vec![pattern.as_ref().clone(), Expr::Value(escape)]);
                 }
             }
-            Expr::CompoundFieldAccess { root, access_chain } => {
-                if let Some(element) = subscripted(root, access_chain) {
-                    *expr = element;
-                }
+            Expr::CompoundFieldAccess { root, access_chain } => match subscripted(root, access_chain) {
+                Ok(Some(element)) => *expr = element,
+                Ok(None) => {}
+                Err(error) => return ControlFlow::Break(Stop::Failed(error)),
+            },
+            Expr::AnyOp { left, compare_op, right, .. } if !is_query(right) => {
+                *expr = quantified(left, Quantifier::Any.operator(compare_op), right);
             }
+            Expr::AllOp { left, compare_op, right } if !is_query(right) => {
+                *expr = quantified(left, Quantifier::All.operator(compare_op), right);
+            }
+            Expr::Cast { expr: operand, data_type: DataType::Array(_), .. } => empty_as_text(operand),
             Expr::Function(function) => {
                 if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
                     keep_frame_numbers(spec);
@@ -448,9 +457,65 @@ fn count_rows(function: &Function) -> Option<Expr> {
     Some(Expr::Function(Function { args: FunctionArguments::List(list), ..function.clone() }))
 }
 
-/// `array[n]` as a call. An element of a `regexp_match` needs no array.
-fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
-    let [AccessExpr::Subscript(Subscript::Index { index })] = chain else { return None };
+fn is_query(expr: &Expr) -> bool {
+    matches!(expr, Expr::Subquery(_))
+}
+
+/// `left op ANY (array)`
+fn quantified(left: &Expr, op: BinaryOperator, array: &Expr) -> Expr {
+    let (left, right) = (Box::new(left.clone()), Box::new(array.clone()));
+    Expr::Nested(Box::new(Expr::BinaryOp { left, op, right }))
+}
+
+/// `ARRAY[]` has a type only by a cast, as `'{}'` has.
+fn empty_as_text(array: &mut Expr) {
+    let mut inner = &*array;
+    while let Expr::Nested(nested) = inner {
+        inner = nested;
+    }
+    if matches!(inner, Expr::Array(array) if array.elem.is_empty()) {
+        *array = Expr::value(Value::SingleQuotedString("{}".to_owned()));
+    }
+}
+
+/// A subscript. A parameter that stands there is an integer.
+fn number(expr: &Expr) -> Expr {
+    match expr {
+        Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => {
+            cast(expr.clone(), DataType::Int(None))
+        }
+        _ => expr.clone(),
+    }
+}
+
+/// `array[n]` and `array[m:n]` as calls.
+fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Result<Option<Expr>> {
+    let index = |access: &AccessExpr| match access {
+        AccessExpr::Subscript(Subscript::Index { index }) => Some(number(index)),
+        _ => None,
+    };
+    match chain {
+        [AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, stride: None })] => {
+            let bound = |given: &Option<Expr>, open: i32| match given {
+                Some(given) => number(given),
+                None => cast(Expr::value(Value::Number(open.to_string(), false)), DataType::Int32),
+            };
+            let bounds = [bound(lower_bound, 1), bound(upper_bound, i32::MAX)];
+            Ok(Some(call(SLICE, std::iter::once(root.clone()).chain(bounds).collect())))
+        }
+        [_, _, ..]
+            if chain
+                .iter()
+                .any(|access| matches!(access, AccessExpr::Subscript(Subscript::Slice { .. }))) =>
+        {
+            Err(SqlError::unsupported("a slice along several dimensions"))
+        }
+        _ => Ok(chain.iter().map(index).collect::<Option<_>>().and_then(|indexes| element(root, indexes))),
+    }
+}
+
+/// `array[n]`. An element of a `regexp_match` needs no array.
+fn element(root: &Expr, indexes: Vec<Expr>) -> Option<Expr> {
     let mut array = root;
     while let Expr::Nested(inner) = array {
         array = inner;
@@ -461,9 +526,10 @@ fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
     };
     let mut args = match array {
         Expr::Function(function) if of_match(&function) => unnamed_arguments(function)?,
-        _ => return Some(call(SUBSCRIPT, vec![array.clone(), index.clone()])),
+        _ => return Some(call(SUBSCRIPT, std::iter::once(array.clone()).chain(indexes).collect())),
     };
-    args.push(index.clone());
+    let [index] = <[Expr; 1]>::try_from(indexes).ok()?;
+    args.push(index);
     Some(call(REGEXP_GROUP, args))
 }
 

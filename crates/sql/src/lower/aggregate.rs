@@ -5,7 +5,7 @@ use datafusion::logical_expr::expr::AggregateFunction as AggregateExpr;
 use datafusion::logical_expr::{Aggregate as LogicalAggregate, Expr};
 use datafusion::physical_expr::PhysicalExpr;
 use springtide_plan::{Aggregate, AggregateFunction, GroupBy, Node};
-use springtide_types::Result;
+use springtide_types::{Result, SortColumn};
 
 use super::refuse::in_view;
 use super::{Lowering, arrow_schema, expr};
@@ -46,9 +46,14 @@ fn lower_call(call: &Expr, output: DataType, columns: &mut Columns<'_>) -> Resul
         _ => return Err(in_view(format!("{function} of several arguments"))),
     };
     let filter = call.params.filter.as_deref().map(|filter| columns.position(filter)).transpose()?;
+    let order = call.params.order_by.iter().filter(|_| function == AggregateFunction::ArrayAgg).map(|sort| {
+        let column = columns.position(&sort.expr)?;
+        Ok(SortColumn { column, descending: !sort.asc, nulls_first: sort.nulls_first })
+    });
+    let order = order.collect::<Result<Vec<_>>>()?;
     let extremum = matches!(function, AggregateFunction::Min | AggregateFunction::Max);
     let distinct = call.params.distinct && !extremum;
-    Ok(Aggregate { function, argument, distinct, filter, output })
+    Ok(Aggregate { function, argument, distinct, order, filter, output })
 }
 
 /// What the call has to look at: `count(1)`, like `count(*)`, looks at nothing.
@@ -69,6 +74,7 @@ fn known_function(call: &AggregateExpr) -> Result<AggregateFunction> {
         "sum" => AggregateFunction::Sum,
         "min" => AggregateFunction::Min,
         "max" => AggregateFunction::Max,
+        "array_agg" => AggregateFunction::ArrayAgg,
         other => return Err(in_view(format!("aggregate function {other}()"))),
     })
 }
@@ -129,7 +135,8 @@ fn read_by(call: &Expr) -> Vec<&Expr> {
     match call {
         Expr::Alias(alias) => read_by(&alias.expr),
         Expr::AggregateFunction(call) => {
-            arguments(call).iter().chain(call.params.filter.as_deref()).collect()
+            let order = call.params.order_by.iter().map(|sort| &sort.expr);
+            arguments(call).iter().chain(order).chain(call.params.filter.as_deref()).collect()
         }
         _ => Vec::new(),
     }
