@@ -6,7 +6,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{
-    BinaryExpr, Case, InList, InSubquery, Like, ScalarFunction, WindowFunction,
+    BinaryExpr, Case, InList, InSubquery, Like, ScalarFunction, Sort as SortExpr, WindowFunction,
 };
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -57,6 +57,13 @@ fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         other => other,
     };
     let schema = merge_schema(&plan.inputs());
+    let plan = match plan {
+        LogicalPlan::Sort(mut sort) => {
+            sort.expr = null_placement(sort.expr, &schema)?;
+            LogicalPlan::Sort(sort)
+        }
+        other => other,
+    };
     let names = NamePreserver::new(&plan);
     let is_limit = matches!(plan, LogicalPlan::Limit(_));
     let arrival = Arrival::of(&plan);
@@ -78,6 +85,21 @@ fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         LogicalPlan::Values(values) => with_types_of_cells(values),
         other => other.recompute_schema(),
     })
+}
+
+/// Where NULLs do not come last of the greater, DataFusion moves those in arrays too: an array is then sorted by whether it is
+/// NULL first.
+fn null_placement(order: Vec<SortExpr>, schema: &DFSchema) -> Result<Vec<SortExpr>> {
+    let mut placed = Vec::with_capacity(order.len());
+    for sort in order {
+        if sort.nulls_first == sort.asc && is_array(&sort.expr, schema)? {
+            placed.push(sort.expr.clone().is_null().sort(!sort.nulls_first, false));
+            placed.push(sort.expr.sort(sort.asc, !sort.asc));
+        } else {
+            placed.push(sort);
+        }
+    }
+    Ok(placed)
 }
 
 /// VALUES whose columns have the types that their cells have now.

@@ -8,6 +8,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::Sort as SortExpr;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use crate::functions::collected;
 use crate::relation_table::scanned;
 
 /// How rows come to an aggregation.
@@ -34,22 +35,19 @@ impl Arrival {
     /// The expression with the order of its elements said, if it is an `array_agg`.
     pub(crate) fn ordered(&self, expr: Expr) -> Expr {
         let Expr::AggregateFunction(mut call) = expr else { return expr };
-        if call.func.name() != "array_agg" {
-            return Expr::AggregateFunction(call);
-        }
-        let params = &mut call.params;
-        let Some(element) = params.args.first().cloned() else { return Expr::AggregateFunction(call) };
+        let (params, element) = match (call.func.name(), call.params.args.first().cloned()) {
+            ("array_agg", Some(element)) => (&mut call.params, element),
+            _ => return Expr::AggregateFunction(call),
+        };
         let is_said = !params.order_by.is_empty();
-        match self {
-            _ if params.distinct && is_said => return Expr::AggregateFunction(call),
-            Arrival::Ordered(order) if !is_said && !params.distinct => params.order_by.clone_from(order),
-            Arrival::AsIs if !params.distinct => return Expr::AggregateFunction(call),
-            _ => {}
+        if let (Arrival::Ordered(order), false, false) = (self, is_said, params.distinct) {
+            params.order_by.clone_from(order);
         }
-        if params.order_by.iter().all(|sort| sort.expr != element) {
+        let is_complete = params.order_by.iter().any(|sort| sort.expr == element);
+        if !is_complete && (params.distinct || !matches!(self, Arrival::AsIs)) {
             params.order_by.push(element.sort(true, false));
         }
-        Expr::AggregateFunction(call)
+        Expr::AggregateFunction(collected(call))
     }
 }
 

@@ -112,6 +112,11 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
         }
         (from, _) if *from == target => Ok(array.clone()),
         (_, SqlType::Text | SqlType::Varchar(None)) => to_text(array),
+        // A text that is too long is cut in an array too.
+        (DataType::Utf8, SqlType::Array(_)) if to != to.unconstrained() => {
+            let unlimited = parse_text(array.as_string::<i32>(), to.unconstrained())?;
+            convert(&unlimited, to, context)
+        }
         (DataType::Utf8, _) => parse_text(array.as_string::<i32>(), to),
         (DataType::LargeUtf8, SqlType::Json) | (DataType::LargeBinary, SqlType::Jsonb) => {
             parse_text(to_text(array)?.as_string::<i32>(), to)

@@ -16,6 +16,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use crate::convert::stands_apart;
 use crate::functions::{AVERAGE, LIKE_PATTERN, Quantifier, REGEXP_GROUP, SLICE, SUBSCRIPT};
 use crate::names::fold;
+use crate::operators::distinction;
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::scan::Time;
 use crate::scope::check_table_names;
@@ -134,11 +135,13 @@ impl VisitorMut for Desugar {
                 Ok(None) => {}
                 Err(error) => return ControlFlow::Break(Stop::Failed(error)),
             },
+            Expr::IsDistinctFrom(left, right) => *expr = operation(left, distinction(false), right),
+            Expr::IsNotDistinctFrom(left, right) => *expr = operation(left, distinction(true), right),
             Expr::AnyOp { left, compare_op, right, .. } if !is_query(right) => {
-                *expr = quantified(left, Quantifier::Any.operator(compare_op), right);
+                *expr = operation(left, Quantifier::Any.operator(compare_op), right);
             }
             Expr::AllOp { left, compare_op, right } if !is_query(right) => {
-                *expr = quantified(left, Quantifier::All.operator(compare_op), right);
+                *expr = operation(left, Quantifier::All.operator(compare_op), right);
             }
             Expr::Cast { expr: operand, data_type: DataType::Array(_), .. } => empty_as_text(operand),
             Expr::Function(function) => {
@@ -461,8 +464,8 @@ fn is_query(expr: &Expr) -> bool {
     matches!(expr, Expr::Subquery(_))
 }
 
-/// `left op ANY (array)`
-fn quantified(left: &Expr, op: BinaryOperator, array: &Expr) -> Expr {
+/// `left op right`, with an operator that the parser has no such node for.
+fn operation(left: &Expr, op: BinaryOperator, array: &Expr) -> Expr {
     let (left, right) = (Box::new(left.clone()), Box::new(array.clone()));
     Expr::Nested(Box::new(Expr::BinaryOp { left, op, right }))
 }

@@ -31,26 +31,37 @@ fn unnested(join: &Join) -> Result<Option<LogicalPlan>> {
         }
         _ => return Ok(None),
     };
-    let Some((unnest, outputs)) = lateral_rows(&join.right)? else { return Ok(None) };
+    let Some(rows) = unnest_over(&join.left, &join.right, null_handling)? else { return Ok(None) };
+    let equal = join.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
+    let condition = equal.chain(join.filter.clone().filter(|filter| !always(filter))).reduce(Expr::and);
+    match condition {
+        Some(condition) => rows.filter(condition)?.build().map(Some),
+        None => rows.build().map(Some),
+    }
+}
+
+/// The rows of `left`, each with those that the lateral subquery `right` gives for it, if that only unnests.
+pub(crate) fn unnest_over(
+    left: &Arc<LogicalPlan>,
+    right: &LogicalPlan,
+    null_handling: NullHandling,
+) -> Result<Option<LogicalPlanBuilder>> {
+    let Some((unnest, outputs)) = lateral_rows(right)? else { return Ok(None) };
     let LogicalPlan::Projection(arrays) = unnest.input.as_ref() else { return Ok(None) };
     if !is_one_row(&arrays.input) {
         return Ok(None);
     }
-    let own = || join.left.schema().columns().into_iter().map(Expr::Column);
-    let arrays = arrays.expr.iter().map(|array| of_left(array.clone(), &join.left));
+    let own = || left.schema().columns().into_iter().map(Expr::Column);
+    let arrays = arrays.expr.iter().map(|array| of_left(array.clone(), left));
     let exprs = own().map(Ok).chain(arrays).collect::<Result<Vec<_>>>()?;
     let options = UnnestOptions { null_handling, ..unnest.options.clone() };
+    let rows = Projection::try_new(exprs, left.clone()).map(LogicalPlan::Projection)?;
     let rows =
-        LogicalPlanBuilder::from(Projection::try_new(exprs, join.left.clone()).map(LogicalPlan::Projection)?)
-            .unnest_columns_with_options(unnest.exec_columns.clone(), options)?;
-    let named = outputs.into_iter().zip(join.right.schema().iter()).map(|(output, (qualifier, field))| {
-        Ok(of_left(output, &join.left)?.alias_qualified(qualifier.cloned(), field.name()))
+        LogicalPlanBuilder::from(rows).unnest_columns_with_options(unnest.exec_columns.clone(), options)?;
+    let named = outputs.into_iter().zip(right.schema().iter()).map(|(output, (qualifier, field))| {
+        Ok(of_left(output, left)?.alias_qualified(qualifier.cloned(), field.name()))
     });
-    let rows = rows.project(own().map(Ok).chain(named).collect::<Result<Vec<_>>>()?)?;
-    let equal = join.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
-    let condition = equal.chain(join.filter.clone().filter(|filter| !always(filter))).reduce(Expr::and);
-    let rows = condition.map_or(Ok(rows.clone()), |condition| rows.filter(condition))?;
-    rows.build().map(Some)
+    rows.project(own().map(Ok).chain(named).collect::<Result<Vec<_>>>()?).map(Some)
 }
 
 /// The unnesting that a lateral subquery consists of, and what its columns are over the rows of that.

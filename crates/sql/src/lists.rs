@@ -46,6 +46,12 @@ pub(crate) fn comparator(left: &ArrayRef, right: &ArrayRef) -> Result<DynCompara
         .map_err(|error| springtide_plan::arrow_error(&error))
 }
 
+/// Compares the values of a column for an ORDER BY.
+pub(crate) fn sort_comparator(values: &ArrayRef, options: SortOptions) -> Result<DynComparator> {
+    let values = ordered(values)?;
+    make_comparator(&values, &values, options).map_err(|error| springtide_plan::arrow_error(&error))
+}
+
 /// Values whose order is that of SQL: 0 and -0 are one value, and so are intervals of one length.
 fn ordered(values: &ArrayRef) -> Result<ArrayRef> {
     Ok(match values.data_type() {

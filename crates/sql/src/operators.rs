@@ -66,6 +66,10 @@ impl ExprPlanner for OperatorPlanner {
                 schema,
             )?,
             PGOverlap => plan_array_relation("&&", overlaps, left, right, schema)?,
+            op if op == distinction(false) => plan_comparison(Operator::IsDistinctFrom, left, right, schema)?,
+            op if op == distinction(true) => {
+                plan_comparison(Operator::IsNotDistinctFrom, left, right, schema)?
+            }
             op if Quantifier::read(&op).is_some() => match Quantifier::read(&op) {
                 Some(read) => quantified(read, left, right, schema)?,
                 None => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
@@ -109,6 +113,11 @@ impl ExprPlanner for OperatorPlanner {
         };
         Ok(PlannerResult::Planned(extract(&field, operand)?))
     }
+}
+
+/// How the planner is told of `IS DISTINCT FROM`, or of its negation.
+pub(crate) fn distinction(negated: bool) -> BinaryOperator {
+    BinaryOperator::Custom(if negated { "IS NOT DISTINCT FROM" } else { "IS DISTINCT FROM" }.to_owned())
 }
 
 /// `ARRAY[...]`: its elements get the type that they have in common.

@@ -17,6 +17,7 @@ use crate::output_names::UNNAMED_MARK;
 use crate::walk::any_expr;
 
 const UNNEST: &str = "unnest";
+const STRING_TO_TABLE: &str = "string_to_table";
 const GENERATE_SUBSCRIPTS: &str = "generate_subscripts";
 
 /// Rewrites what FROM says.
@@ -65,6 +66,7 @@ impl Rows {
         let args = args.collect::<Option<Vec<_>>>()?;
         let (name, arrays) = match plain_name(name)?.as_str() {
             UNNEST => (UNNEST, args),
+            STRING_TO_TABLE => (STRING_TO_TABLE, vec![call("string_to_array", args)]),
             GENERATE_SUBSCRIPTS => (GENERATE_SUBSCRIPTS, vec![call(SUBSCRIPTS, args)]),
             _ => return None,
         };

@@ -57,11 +57,14 @@ impl ArrayAgg {
     /// The rows of these groups, one group after the other, and how many each has.
     fn listed(&self, groups: &[u32], distinct: bool) -> (RecordBatch, Vec<usize>) {
         let (mut rows, mut lengths) = (Vec::new(), Vec::new());
+        let columns = self.schema.fields().len() - 1;
         for group in groups.iter().map(|group| self.groups[*group as usize]) {
             let before = rows.len();
             let own = (group.values > 0).then(|| self.rows.rows_of(group.number));
+            // Equal rows of one delta may be stored apart.
             for (row, weight) in own.into_iter().flatten() {
-                let times = if distinct { 1 } else { weight.max(0) as usize };
+                let is_new = rows.len() == before || !self.rows.tie(rows[rows.len() - 1], row, columns);
+                let times = if distinct { usize::from(is_new) } else { weight.max(0) as usize };
                 rows.extend(std::iter::repeat_n(row, times));
             }
             lengths.push(rows.len() - before);

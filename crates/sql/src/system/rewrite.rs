@@ -12,7 +12,7 @@ use super::arrays::EXPANDED;
 use super::empty::{forget_subqueries, has_no_rows};
 use super::from::{name_functions, resolve_table_oids};
 use super::named;
-use super::subqueries::{array_of, counted, single};
+use super::subqueries::{array_of, counted, of_elements, single};
 use crate::array_text::elements;
 use crate::desugar::call;
 use crate::functions::SUBSCRIPTS;
@@ -79,6 +79,10 @@ impl VisitorMut for Rewrite<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {
         if let Some(array) = array_of(expr, self.is_aggregate) {
             *expr = array;
+        } else if of_elements(expr)
+            && let Some(counted) = counted(expr, self.is_aggregate)
+        {
+            *expr = counted;
         } else if self.singles
             && let Expr::Subquery(query) = expr
         {
@@ -178,7 +182,8 @@ fn array_of_name(function: &Function) -> bool {
 }
 
 /// Functions that give a row for each element of what they are here, an array.
-const SET_RETURNING: [&str; 3] = ["pg_partition_ancestors", "generate_subscripts", "_pg_expandarray"];
+const SET_RETURNING: [&str; 4] =
+    ["pg_partition_ancestors", "generate_subscripts", "_pg_expandarray", "string_to_table"];
 
 fn rewrite_expr(expr: &mut Expr) -> Result<()> {
     match expr {
@@ -211,6 +216,7 @@ fn rewrite_expr(expr: &mut Expr) -> Result<()> {
         Expr::Function(function) if is_set_returning(function) => {
             let name = match fold(&last_ident(function)).as_str() {
                 "generate_subscripts" => Ident::with_quote('"', SUBSCRIPTS),
+                "string_to_table" => Ident::new("string_to_array"),
                 "_pg_expandarray" => Ident::with_quote('"', EXPANDED),
                 _ => last_ident(function),
             };

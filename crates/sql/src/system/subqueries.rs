@@ -147,6 +147,13 @@ pub(super) fn plain_select<'a>(
     plain.then_some(select)
 }
 
+/// Whether an expression is an EXISTS over the elements of arrays, of which there is no semi join.
+pub(super) fn of_elements(expr: &Expr) -> bool {
+    let Expr::Exists { subquery, .. } = expr else { return false };
+    let SetExpr::Select(select) = subquery.body.as_ref() else { return false };
+    select.from.iter().any(|table| matches!(table.relation, TableFactor::UNNEST { .. }))
+}
+
 /// EXISTS as a count, which can stand in a projection; `None` for all else.
 pub(super) fn counted(expr: &Expr, is_aggregate: &dyn Fn(&str) -> bool) -> Option<Expr> {
     let Expr::Exists { subquery, negated } = expr else { return None };

@@ -30,7 +30,7 @@ const COMPARE: &str = "$array_compare";
 /// `subscripts(array, 1)` are the numbers of the elements.
 pub(crate) const SUBSCRIPTS: &str = "$subscripts";
 
-static FUNCTIONS: [ArrayFunction; 22] = [
+static FUNCTIONS: [ArrayFunction; 23] = [
     ArrayFunction::of("array_append", &[Array, Element], Array, change::append).with_nulls(),
     ArrayFunction::of("array_prepend", &[Element, Array], Array, change::prepend).with_nulls(),
     ArrayFunction::of("array_cat", &[Array, Array], Array, change::cat).with_nulls(),
@@ -45,6 +45,7 @@ static FUNCTIONS: [ArrayFunction; 22] = [
         .with_nulls()
         .optional(1),
     ArrayFunction::of("array_positions", &[Array, Element], Numbers, search::positions).with_nulls(),
+    ArrayFunction::of("width_bucket", &[Element, Array], One(Int4), search::bucket),
     ArrayFunction::of("array_length", &[Array, One(Int4)], One(Int4), measure::upper),
     ArrayFunction::of("array_upper", &[Array, One(Int4)], One(Int4), measure::upper),
     ArrayFunction::of("array_lower", &[Array, One(Int4)], One(Int4), measure::lower),

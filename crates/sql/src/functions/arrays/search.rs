@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Array, ListArray};
+use arrow::array::{Array, ArrayRef, Int32Array, ListArray};
 use arrow::datatypes::Int32Type;
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -29,6 +29,23 @@ pub(super) fn position(args: &Args) -> Result<ArrayRef> {
 pub(super) fn positions(args: &Args) -> Result<ArrayRef> {
     let found = found(args, |_, numbers| Ok(numbers.map(Some).collect::<Vec<_>>()))?;
     Ok(Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(found)))
+}
+
+/// `width_bucket(value, thresholds)`: how many of the thresholds, which ascend, the value has reached.
+pub(super) fn bucket(args: &Args) -> Result<ArrayRef> {
+    let (values, arrays) = (args.column(0), args.column(1));
+    let lists = arrays.lists();
+    let order = comparator(lists.values(), &values.values)?;
+    let count = |row: usize| {
+        let (Some(value), Some(at)) = (values.at(row), arrays.at(row)) else { return Ok(None) };
+        let all = range(lists, at);
+        if lists.values().slice(all.start, all.len()).logical_null_count() > 0 {
+            let message = "thresholds array must not contain NULLs";
+            return Err(SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, message));
+        }
+        Ok(Some(all.collect::<Vec<_>>().partition_point(|threshold| order(*threshold, value).is_le()) as i32))
+    };
+    Ok(Arc::new(args.each::<_, Int32Array>(count)?))
 }
 
 /// What `value` makes of the numbers of the elements that are sought; `None` for a NULL instead of an array.
