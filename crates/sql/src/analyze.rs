@@ -174,6 +174,7 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
 
 /// DataFusion has RANGE frames over some types only. Without distances, GROUPS says the same over all.
 fn plan_frame(mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Box<WindowFunction>> {
+    call.params.order_by = null_placement(call.params.order_by, schema)?;
     let frame = &mut call.params.window_frame;
     let has_distance = |bound: &WindowFrameBound| match bound {
         WindowFrameBound::Preceding(distance) | WindowFrameBound::Following(distance) => !distance.is_null(),
@@ -340,6 +341,12 @@ fn plan_in_list(list: InList, schema: &DFSchema) -> Result<Expr> {
     let mut operands = vec![*expr];
     operands.extend(list);
     let mut operands = unify_for("=", operands, schema)?;
+    if is_float(&operands[0], schema)? {
+        operands = operands
+            .into_iter()
+            .map(|operand| without_negative_zero(operand, schema))
+            .collect::<Result<_>>()?;
+    }
     let expr = operands.remove(0);
     if is_array(&expr, schema)? {
         let equal =
@@ -380,7 +387,7 @@ fn plan_case(case: Case, schema: &DFSchema) -> Result<Expr> {
             operands.extend(whens);
             let mut operands = unify_for("=", operands, schema)?;
             let base = operands.remove(0);
-            if is_array(&base, schema)? {
+            if is_array(&base, schema)? || is_float(&base, schema)? {
                 let equal = operands
                     .into_iter()
                     .map(|when| plan_comparison(Operator::Eq, base.clone(), when, schema));
@@ -440,6 +447,15 @@ fn unify_results(function: &str, operands: Vec<Expr>, schema: &DFSchema) -> Resu
 
 fn is_array(expr: &Expr, schema: &DFSchema) -> Result<bool> {
     Ok(known_type(expr, schema)?.is_some_and(|known| family(known) == Family::Array))
+}
+
+fn is_float(expr: &Expr, schema: &DFSchema) -> Result<bool> {
+    Ok(matches!(known_type(expr, schema)?, Some(SqlType::Float4 | SqlType::Float8)))
+}
+
+/// The same with 0 for -0, which is equal, and which DataFusion looks up by its bits.
+fn without_negative_zero(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+    Ok(as_type(expr, SqlType::Float8, schema)? + lit(0.0_f64))
 }
 
 fn null_of(expr: &Expr, schema: &DFSchema) -> Result<Expr> {

@@ -46,10 +46,16 @@ pub(crate) fn comparator(left: &ArrayRef, right: &ArrayRef) -> Result<DynCompara
         .map_err(|error| springtide_plan::arrow_error(&error))
 }
 
-/// Compares the values of a column for an ORDER BY.
+/// Compares the values of a column for an ORDER BY. Where NULLs go says nothing of those in arrays.
 pub(crate) fn sort_comparator(values: &ArrayRef, options: SortOptions) -> Result<DynComparator> {
-    let values = ordered(values)?;
-    make_comparator(&values, &values, options).map_err(|error| springtide_plan::arrow_error(&error))
+    let (compare, nulls) = (comparator(values, values)?, values.logical_nulls());
+    let is_null = move |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+    Ok(Box::new(move |left, right| match (is_null(left), is_null(right)) {
+        (false, false) if options.descending => compare(right, left),
+        (false, false) => compare(left, right),
+        (left, right) if options.nulls_first => right.cmp(&left),
+        (left, right) => left.cmp(&right),
+    }))
 }
 
 /// Values whose order is that of SQL: 0 and -0 are one value, and so are intervals of one length.

@@ -412,6 +412,9 @@ fn output_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
             // Ranks and row numbers.
             DataType::UInt64 => SqlType::Int8,
             DataType::Utf8 => varchar(plan, position).unwrap_or(SqlType::Text),
+            DataType::List(item) if *item.data_type() == DataType::Utf8 => {
+                varchar(plan, position).unwrap_or(SqlType::TEXT_ARRAY)
+            }
             data_type => SqlType::from_arrow(data_type)
                 .ok_or_else(|| SqlError::unsupported(format!("a result of type {data_type}")))?,
         };
