@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax,
     Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
-    Ident, Interval, LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem,
+    Ident, Interval, LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
     TableWithJoins, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut, WindowFrameBound,
     WindowSpec, WindowType,
@@ -123,6 +123,11 @@ impl VisitorMut for Desugar {
                 if let Some(text) = interval_text(interval) {
                     let text = Expr::value(Value::SingleQuotedString(text));
                     *expr = cast(text, DataType::Interval { fields: None, precision: None });
+                }
+            }
+            Expr::Like { .. } | Expr::ILike { .. } if any_pattern(expr).is_some() => {
+                if let Some(operation) = any_pattern(expr) {
+                    *expr = operation;
                 }
             }
             Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
@@ -468,6 +473,32 @@ fn is_query(expr: &Expr) -> bool {
 fn operation(left: &Expr, op: BinaryOperator, array: &Expr) -> Expr {
     let (left, right) = (Box::new(left.clone()), Box::new(array.clone()));
     Expr::Nested(Box::new(Expr::BinaryOp { left, op, right }))
+}
+
+/// `x LIKE ANY (array)` and `x LIKE ALL (array)`, the second of which the parser takes for a call of `all`.
+fn any_pattern(expr: &Expr) -> Option<Expr> {
+    let (negated, any, left, pattern, symbol) = match expr {
+        Expr::Like { negated, any, expr, pattern, escape_char: None } => {
+            (*negated, *any, expr, pattern, "~~")
+        }
+        Expr::ILike { negated, any, expr, pattern, escape_char: None } => {
+            (*negated, *any, expr, pattern, "~~*")
+        }
+        _ => return None,
+    };
+    let op = BinaryOperator::Custom(if negated { format!("!{symbol}") } else { symbol.to_owned() });
+    match pattern.as_ref() {
+        array if any => Some(operation(left, Quantifier::Any.operator(&op), array)),
+        Expr::Function(function) if matches!(function.name.0.as_slice(), [name] if is_all(name)) => {
+            let [array] = <[Expr; 1]>::try_from(unnamed_arguments(function)?).ok()?;
+            Some(operation(left, Quantifier::All.operator(&op), &array))
+        }
+        _ => None,
+    }
+}
+
+fn is_all(name: &ObjectNamePart) -> bool {
+    name.as_ident().is_some_and(|name| name.quote_style.is_none() && fold(name) == "all")
 }
 
 /// `ARRAY[]` has a type only by a cast, as `'{}'` has.

@@ -147,7 +147,7 @@ async fn arrays_go_there_and_back() {
     let rows =
         client.query("SELECT id FROM t WHERE id = ANY ($1) AND i @> $2", &[&ids, &wanted]).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>(), [1]);
-    let sql = "SELECT $1::int[] || 4, ($1)[$2], ARRAY[$3, 1]";
+    let sql = "SELECT $1::int[] || 4, ($1::int[])[$2], ARRAY[$3, 1]";
     let row = client.query_one(sql, &[&vec![3_i32], &1_i32, &2_i32]).await.unwrap();
     assert_eq!((row.get::<_, Vec<i32>>(0), row.get::<_, i32>(1)), (vec![3, 4], 3));
     assert_eq!(row.get::<_, Vec<i32>>(2), [2, 1]);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::compute::{ilike, like, nilike, nlike};
 use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -13,6 +14,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use springtide_types::{SqlError, SqlState, SqlType};
 
 use super::polymorphic::several_dimensions;
+use crate::convert::{Family, family};
 use crate::errors::external;
 use crate::lists::{comparator, range};
 use crate::operators::{as_type, comparison_type, known_type, no_operator, resolve};
@@ -71,7 +73,8 @@ pub(crate) fn quantified(
             common.ok_or_else(|| no_operator(name, left_type, Some(element)))?
         }
     };
-    if element == SqlType::Json {
+    let is_pattern = name.contains('~');
+    if element == SqlType::Json || (is_pattern && family(element) != Family::Text) {
         return Err(no_operator(name, left_type, Some(element)));
     }
     let wanted = element.array().ok_or_else(|| external(several_dimensions()))?;
@@ -90,8 +93,27 @@ fn comparison(name: &str) -> Option<Operator> {
         "<=" => Operator::LtEq,
         ">" => Operator::Gt,
         ">=" => Operator::GtEq,
+        "~~" => Operator::LikeMatch,
+        "!~~" => Operator::NotLikeMatch,
+        "~~*" => Operator::ILikeMatch,
+        "!~~*" => Operator::NotILikeMatch,
         _ => return None,
     })
+}
+
+/// Whether it holds of a value and an element, given by their positions, none of them NULL.
+type Condition = Box<dyn Fn(usize, usize) -> springtide_types::Result<bool>>;
+
+/// Whether what compares so fulfils a comparison.
+fn fulfils(op: Operator, order: std::cmp::Ordering) -> bool {
+    match op {
+        Operator::Eq => order.is_eq(),
+        Operator::NotEq => order.is_ne(),
+        Operator::Lt => order.is_lt(),
+        Operator::LtEq => order.is_le(),
+        Operator::Gt => order.is_gt(),
+        _ => order.is_ge(),
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -102,16 +124,23 @@ struct Quantified {
 }
 
 impl Quantified {
-    /// Whether what compares so fulfils the condition.
-    fn holds(&self, order: std::cmp::Ordering) -> bool {
-        match self.op {
-            Operator::Eq => order.is_eq(),
-            Operator::NotEq => order.is_ne(),
-            Operator::Lt => order.is_lt(),
-            Operator::LtEq => order.is_le(),
-            Operator::Gt => order.is_gt(),
-            _ => order.is_ge(),
-        }
+    /// The condition for values and elements of these columns.
+    fn condition(&self, left: &ArrayRef, elements: &ArrayRef) -> springtide_types::Result<Condition> {
+        let kernel = match self.op {
+            Operator::LikeMatch => like,
+            Operator::NotLikeMatch => nlike,
+            Operator::ILikeMatch => ilike,
+            Operator::NotILikeMatch => nilike,
+            op => {
+                let order = comparator(left, elements)?;
+                return Ok(Box::new(move |left, element| Ok(fulfils(op, order(left, element)))));
+            }
+        };
+        let (left, elements) = (left.clone(), elements.clone());
+        Ok(Box::new(move |value, pattern| {
+            let matches = kernel(&left.slice(value, 1), &elements.slice(pattern, 1));
+            Ok(matches.map_err(|error| springtide_plan::arrow_error(&error))?.value(0))
+        }))
     }
 }
 
@@ -146,30 +175,34 @@ impl ScalarUDFImpl for Quantified {
         };
         let ((left, one_left), (arrays, one_array)) = (values(left)?, values(array)?);
         let lists = arrays.as_list::<i32>();
-        let order = comparator(&left, lists.values()).map_err(external)?;
+        let holds = self.condition(&left, lists.values()).map_err(external)?;
         let nulls = lists.values().logical_nulls();
         let decisive = self.quantifier == Quantifier::Any;
         let decide = |row: usize| {
             let (own, list) = (if one_left { 0 } else { row }, if one_array { 0 } else { row });
-            let all = lists.is_valid(list).then(|| range(lists, list))?;
+            if lists.is_null(list) {
+                return Ok(None);
+            }
+            let all = range(lists, list);
             if all.is_empty() {
-                return Some(!decisive);
+                return Ok(Some(!decisive));
             }
             if left.is_null(own) {
-                return None;
+                return Ok(None);
             }
             let mut open = false;
             for element in all {
                 if nulls.as_ref().is_some_and(|nulls| nulls.is_null(element)) {
                     open = true;
-                } else if self.holds(order(own, element)) == decisive {
-                    return Some(decisive);
+                } else if holds(own, element)? == decisive {
+                    return Ok(Some(decisive));
                 }
             }
-            (!open).then_some(!decisive)
+            Ok((!open).then_some(!decisive))
         };
         let rows = if one_left && one_array { 1 } else { args.number_rows };
-        let result = (0..rows).map(decide).collect::<BooleanArray>();
+        let result = (0..rows).map(decide).collect::<springtide_types::Result<BooleanArray>>();
+        let result = result.map_err(external)?;
         Ok(if one_left && one_array {
             ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
         } else {
