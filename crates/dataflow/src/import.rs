@@ -126,7 +126,7 @@ impl Import {
     }
 
     fn project(&self, rows: &ZBatch) -> Result<ZBatch, SqlError> {
-        let columns = self.source.columns.iter().map(|column| rows.columns()[*column].clone()).collect();
+        let columns = self.source.columns.iter().map(|column| rows.column(*column).clone()).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let projected = RecordBatch::try_new_with_options(self.source.schema.clone(), columns, &options)
             .map_err(|error| SqlError::internal(format!("rows of {}: {error}", self.source.name)))?;

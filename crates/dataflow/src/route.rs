@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use springtide_types::Epoch;
 use springtide_types::ZBatch;
-use springtide_types::hash::{hash_columns, worker_of};
+use springtide_types::hash::{VNODES, hash_columns, worker_of};
 use timely::communication::{Pull, Push};
 use timely::dataflow::channels::Message;
 use timely::dataflow::channels::pact::{DistributorPact, ParallelizationContract, Pipeline};
@@ -74,16 +74,17 @@ impl Distributor<Delta> for HashDistributor {
 
 /// The rows of each worker that owns any, in their order.
 pub(crate) fn partition(rows: &ZBatch, columns: &[usize], workers: usize) -> Vec<(usize, ZBatch)> {
-    let keys = columns.iter().map(|column| rows.columns()[*column].clone()).collect::<Vec<_>>();
-    let mut indices = vec![Vec::<u32>::new(); workers];
+    let keys = columns.iter().map(|column| rows.column(*column).clone()).collect::<Vec<_>>();
+    let owners = (0..VNODES).map(|vnode| worker_of(vnode, workers)).collect::<Vec<_>>();
+    let mut indices = vec![Vec::<u32>::with_capacity(rows.len() / workers * 5 / 4); workers];
     for (row, hash) in hash_columns(&keys, rows.len()).into_iter().enumerate() {
-        indices[worker_of(hash, workers)].push(row as u32);
+        indices[owners[(hash % VNODES) as usize]].push(row as u32);
     }
     let owned = indices.into_iter().enumerate().filter(|(_, indices)| !indices.is_empty());
     owned
         .map(|(worker, indices)| {
             let all = indices.len() == rows.len();
-            (worker, if all { rows.clone() } else { rows.take(&indices.into()) })
+            (worker, if all { rows.clone() } else { rows.select(indices.into()) })
         })
         .collect()
 }

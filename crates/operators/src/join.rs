@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
-use springtide_plan::{Join, Node, arrow_error};
+use springtide_plan::{Join, Node};
 use springtide_state::{Cursor, Frozen, IndexedZSet, Matches};
 use springtide_types::{SqlError, ZBatch};
 
@@ -112,8 +111,7 @@ impl JoinOperator {
     /// The pairs of the delta's rows and the rows that match them.
     fn joined(&self, pending: &Pending, matches: &Matches) -> Result<ZBatch, SqlError> {
         let probe_rows = UInt32Array::from(matches.probe_rows.clone());
-        let ours = pending.delta.columns().iter().map(|column| take(column, &probe_rows, None));
-        let ours = ours.collect::<Result<Vec<_>, _>>().map_err(|error| arrow_error(&error))?;
+        let ours = pending.delta.selected_rows().take(&probe_rows).columns().to_vec();
         let other = &self.sides[1 - pending.port];
         let theirs = other.rows.gather(&(0..other.width).collect::<Vec<_>>(), &matches.row_ids);
         let columns = if pending.port == 0 { [ours, theirs] } else { [theirs, ours] }.concat();
@@ -129,12 +127,12 @@ impl JoinOperator {
 
 /// The key columns of a delta.
 pub(crate) fn key_columns(delta: &ZBatch, keys: &[usize]) -> Vec<ArrayRef> {
-    keys.iter().map(|column| delta.columns()[*column].clone()).collect()
+    keys.iter().map(|column| delta.column(*column).clone()).collect()
 }
 
 /// The rows none of whose keys is NULL.
 pub(crate) fn without_nulls(delta: ZBatch, keys: &[usize]) -> ZBatch {
-    let nulls = keys.iter().filter_map(|key| delta.columns()[*key].logical_nulls());
+    let nulls = keys.iter().filter_map(|key| delta.column(*key).logical_nulls());
     let nulls = nulls.filter(|nulls| nulls.null_count() > 0).collect::<Vec<_>>();
     if nulls.is_empty() {
         return delta;

@@ -234,7 +234,9 @@ impl Operator for SemiJoinOperator {
         let keys = freeze_slots(&self.keys, &self.keys.live(), |slots| {
             vec![Arc::new(Int64Array::from_iter_values(slots.iter().map(|slot| self.counts[*slot as usize])))]
         });
-        Frozen::new([self.rows.freeze(), keys])
+        let mut state = Frozen::new([self.rows.freeze()]);
+        state.push(keys);
+        state
     }
 
     fn restore(&mut self, state: &mut Frozen) -> Result<(), SqlError> {

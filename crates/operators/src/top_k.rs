@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use springtide_plan::{TopK, arrow_error};
-use springtide_state::{Frozen, OrderedZSet};
+use springtide_state::{Frozen, Keep, OrderedZSet};
 use springtide_types::{SqlError, ZBatch};
 
 use crate::touched::Touched;
@@ -14,17 +14,19 @@ use crate::{Input, Operator, Output, Status};
 const BUDGET: usize = 1 << 14;
 
 /// τ: of each group, the rows ranked `offset + 1` to `offset + limit` in an order, each copy of a row having a rank
-/// of its own: `ROW_NUMBER() OVER (PARTITION BY g ORDER BY o) <= k`, and `ORDER BY o LIMIT k` as one group.
+/// of its own: `ROW_NUMBER() OVER (PARTITION BY g ORDER BY o) <= k`, and `ORDER BY o LIMIT k` as one group. With ties, the
+/// rows that are equal to the last one in the order belong to them: `RANK() OVER (PARTITION BY g ORDER BY o) <= k`.
 ///
 /// Δ(τ(R)) = −τ(R) + τ(R + ΔR), over the groups that ΔR touches, once an epoch; a row that stays costs nothing, nor
 /// does one whose rank stays where ranks are part of the output.
-/// Cost: O(log group) comparisons per changed row, O(limit) per touched group. State: all rows; over rows that are
-/// never retracted, the first `offset + limit` of each group.
+/// Cost: O(log group) comparisons per changed row, O(limit + ties) per touched group. State: all rows; over rows that are
+/// never retracted, the first `offset + limit` of each group and those that tie with the last of them.
 #[derive(Debug)]
 pub struct TopKOperator {
     rows: OrderedZSet,
     offset: i64,
     limit: i64,
+    ties: Option<usize>,
     with_rank: bool,
     schema: SchemaRef,
     touched: Touched,
@@ -39,11 +41,16 @@ impl TopKOperator {
     /// The operator of this plan node.
     pub fn new(plan: &TopK) -> TopKOperator {
         let last = plan.offset.saturating_add(plan.limit);
-        let keep = plan.input.properties().append_only.then_some(usize::try_from(last).unwrap_or(usize::MAX));
+        let keep = plan
+            .input
+            .properties()
+            .append_only
+            .then(|| Keep { rows: usize::try_from(last).unwrap_or(usize::MAX), ties: plan.ties });
         TopKOperator {
             rows: OrderedZSet::new(plan.input.schema(), plan.group.clone(), plan.order.clone(), keep),
             offset: i64::try_from(plan.offset).unwrap_or(i64::MAX),
             limit: i64::try_from(plan.limit).unwrap_or(i64::MAX),
+            ties: plan.ties,
             with_rank: plan.with_rank,
             schema: plan.schema.clone(),
             touched: Touched::default(),
@@ -52,10 +59,15 @@ impl TopKOperator {
     }
 
     fn add(&mut self, delta: &ZBatch) {
-        let groups = self.rows.groups_of(delta.rows());
-        let end = self.offset.saturating_add(self.limit);
-        self.touched.note(&groups, &self.rows, |rows, group, into| first(rows, group, end, into));
+        let groups = self.rows.groups_of(delta.selected_rows());
+        let (end, ties) = (self.end(), self.ties);
+        self.touched.note(&groups, &self.rows, |rows, group, into| first(rows, group, end, ties, into));
         self.rows.apply(delta, &groups);
+    }
+
+    /// The last rank in the output.
+    fn end(&self) -> i64 {
+        self.offset.saturating_add(self.limit)
     }
 
     /// Emits the changes of the next touched groups.
@@ -66,12 +78,7 @@ impl TopKOperator {
         let mut after = Vec::new();
         for place in emitted..end {
             after.clear();
-            first(
-                &self.rows,
-                self.touched.groups()[place],
-                self.offset.saturating_add(self.limit),
-                &mut after,
-            );
+            first(&self.rows, self.touched.groups()[place], self.end(), self.ties, &mut after);
             if after != self.touched.before(place) {
                 self.rank(self.touched.before(place), -1, &mut changes);
                 self.rank(&after, 1, &mut changes);
@@ -95,15 +102,26 @@ impl TopKOperator {
 
     /// The output rows that these rows of a group make.
     fn rank(&self, rows: &[(u32, i64)], sign: i64, changes: &mut Vec<Change>) {
-        let mut rank = 0;
+        let mut before = 0;
+        // Of the rows that tie with the present one.
+        let mut shared_rank = 1;
+        let mut previous = None;
         for (row, weight) in rows {
-            let skipped = (self.offset - rank).clamp(0, *weight);
-            if self.with_rank {
-                changes.extend((rank + skipped + 1..=rank + weight).map(|rank| (*row, rank, sign)));
-            } else if *weight > skipped {
-                changes.push((*row, 0, sign * (weight - skipped)));
+            let skipped = (self.offset - before).clamp(0, *weight);
+            match self.ties.filter(|_| self.with_rank) {
+                Some(columns) => {
+                    if previous.is_some_and(|previous| !self.rows.tie(previous, *row, columns)) {
+                        shared_rank = before + 1;
+                    }
+                    previous = Some(*row);
+                    changes.push((*row, shared_rank, sign * (weight - skipped)));
+                }
+                None if self.with_rank => {
+                    changes.extend((before + skipped + 1..=before + weight).map(|rank| (*row, rank, sign)));
+                }
+                None => changes.push((*row, 0, sign * (weight - skipped))),
             }
-            rank += weight;
+            before += weight;
         }
     }
 
@@ -122,17 +140,21 @@ impl TopKOperator {
     }
 }
 
-/// Takes the first rows of a group, `limit` copies in all.
-fn first(rows: &OrderedZSet, group: u32, limit: i64, into: &mut Vec<(u32, i64)>) {
+/// Takes the first rows of a group, `limit` copies in all, and the copies that tie with the last of them.
+fn first(rows: &OrderedZSet, group: u32, limit: i64, ties: Option<usize>, into: &mut Vec<(u32, i64)>) {
     let mut missing = limit;
+    let mut last = None;
     // A retraction that waits for its insertion is no row.
     for (row, weight) in rows.rows_of(group).filter(|(_, weight)| *weight > 0) {
-        if missing == 0 {
+        let tied = ties.zip(last).is_some_and(|(columns, last)| rows.tie(last, row, columns));
+        if missing == 0 && !tied {
             break;
         }
-        let taken = weight.min(missing);
-        into.push((row, taken));
-        missing -= taken;
+        into.push((row, if ties.is_some() { weight } else { weight.min(missing) }));
+        if missing > 0 {
+            last = Some(row);
+        }
+        missing -= weight.min(missing);
     }
 }
 

@@ -30,12 +30,12 @@ impl UnnestOperator {
     }
 
     /// How many rows come of each.
-    fn counts(&self, rows: &RecordBatch) -> Vec<usize> {
+    fn counts(&self, delta: &ZBatch) -> Vec<usize> {
         let arrays = self.columns.iter().filter_map(|column| match column {
-            UnnestColumn::Elements(column) => Some(rows.column(*column).as_list::<i32>()),
+            UnnestColumn::Elements(column) => Some(delta.column(*column).as_list::<i32>()),
             UnnestColumn::Same(_) => None,
         });
-        let mut counts = vec![usize::from(self.keeps_empty); rows.num_rows()];
+        let mut counts = vec![usize::from(self.keeps_empty); delta.len()];
         for lists in arrays {
             for (row, count) in counts.iter_mut().enumerate() {
                 *count = (*count).max(length(lists, row));
@@ -45,14 +45,14 @@ impl UnnestOperator {
     }
 
     fn unnested(&self, delta: &ZBatch) -> Result<ZBatch, SqlError> {
-        let counts = self.counts(delta.rows());
+        let counts = self.counts(delta);
         let repeated =
             counts.iter().enumerate().flat_map(|(row, count)| std::iter::repeat_n(row as u32, *count));
         let repeated = repeated.collect::<UInt32Array>();
         let columns = self.columns.iter().map(|column| match column {
-            UnnestColumn::Same(column) => taken(&delta.columns()[*column], &repeated),
+            UnnestColumn::Same(column) => taken(delta.column(*column), &repeated),
             UnnestColumn::Elements(column) => {
-                let lists = delta.columns()[*column].as_list::<i32>();
+                let lists = delta.column(*column).as_list::<i32>();
                 taken(lists.values(), &positions(lists, &counts))
             }
         });

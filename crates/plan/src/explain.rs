@@ -87,6 +87,9 @@ fn describe(node: &Node) -> String {
             if top_k.offset > 0 {
                 write!(line, " offset {}", top_k.offset).expect("writing to a String");
             }
+            if top_k.ties.is_some() {
+                line.push_str(" with ties");
+            }
             line.push_str(&groups(&schema, "by", &top_k.group, &top_k.order));
             line + if top_k.with_rank { " with rank" } else { "" }
         }

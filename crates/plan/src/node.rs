@@ -252,6 +252,9 @@ pub struct TopK {
     pub offset: u64,
     /// See `offset`.
     pub limit: u64,
+    /// Where rows may tie: those that are equal to the last one in so many columns of the order are in the output too, and
+    /// rows that tie have one rank, as of `rank()`.
+    pub ties: Option<usize>,
     /// Whether the rank, counted from 1, follows the input's columns.
     pub with_rank: bool,
     /// The columns of the input, then the rank if there is one.

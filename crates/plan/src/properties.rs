@@ -107,7 +107,9 @@ impl Node {
             }
             Node::TopK(top_k) => {
                 let mut unique_keys = top_k.input.properties().unique_keys;
-                if top_k.limit == 1 {
+                if top_k.ties.is_some() {
+                    // Any number of rows may share a rank.
+                } else if top_k.limit == 1 {
                     unique_keys.insert(0, top_k.group.clone());
                 } else if top_k.with_rank {
                     let rank = top_k.schema.fields().len() - 1;

@@ -2,8 +2,9 @@
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{concat_batches, filter_record_batch, interleave, take};
+use arrow::compute::{concat_batches, interleave, take};
 use arrow::datatypes::SchemaRef;
+use springtide_types::{Rows, rows_memory_size};
 
 use crate::equality::{Location, retain_equal};
 
@@ -13,16 +14,23 @@ pub(crate) const MAX_CHUNK: usize = 1 << 17;
 const FULL_ROWS: usize = 1 << 15;
 /// nor one of so many bytes, if they are not a few large rows,
 const FULL_BYTES: usize = 1 << 20;
-/// but at least so many.
+/// but at least so many,
 const LEAST_ROWS: usize = 1 << 9;
+/// nor one of so many rows of a shared batch, which to merge is to copy for the first time.
+const FULL_SHARED_ROWS: usize = 1 << 12;
+/// Rows of a shared batch stay where they are if they are at least one in so many of it: fewer would hold more memory than
+/// they need.
+const SHARED: usize = 8;
 /// So many chunks of one size class merge into one of the next.
 const FANOUT: usize = 8;
 
 /// A run of rows that share their column buffers.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
-    /// The rows.
-    pub(crate) rows: RecordBatch,
+    /// The batch that the rows lie in.
+    source: RecordBatch,
+    /// Where in it each row lies, unless the rows are all of it: other workers may hold the others.
+    positions: Option<UInt32Array>,
     /// Position of the first row.
     pub(crate) start: u32,
     /// How many rows have a weight other than 1.
@@ -32,18 +40,45 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    fn new(rows: RecordBatch, start: u32, odd: u32) -> Chunk {
-        let full = rows.num_rows() >= FULL_ROWS
-            || (rows.num_rows() >= LEAST_ROWS && slice_bytes(&rows) >= FULL_BYTES);
-        Chunk { rows, start, odd, full }
+    fn new(rows: &Rows, start: u32, odd: u32) -> Chunk {
+        let (source, positions) = match rows.source() {
+            (source, Some(positions)) if positions.len() * SHARED >= source.num_rows() => {
+                (source.clone(), Some(positions.clone()))
+            }
+            _ => (rows.batch().clone(), None),
+        };
+        let mut chunk = Chunk { source, positions, start, odd, full: false };
+        let full_rows = if chunk.positions.is_some() { FULL_SHARED_ROWS } else { FULL_ROWS };
+        chunk.full =
+            chunk.len() >= full_rows || (chunk.len() >= LEAST_ROWS && chunk.slice_bytes() >= FULL_BYTES);
+        chunk
     }
-}
 
-/// Bytes of the rows alone, without those of the buffers that they are a part of.
-fn slice_bytes(rows: &RecordBatch) -> usize {
-    let columns = rows.columns().iter();
-    // Types whose size cannot be told count as nothing: their chunks are full by rows alone.
-    columns.map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.positions.as_ref().map_or(self.source.num_rows(), UInt32Array::len)
+    }
+
+    /// The rows.
+    pub(crate) fn rows(&self) -> Rows {
+        match &self.positions {
+            Some(positions) => Rows::select(self.source.clone(), positions.clone()),
+            None => self.source.clone().into(),
+        }
+    }
+
+    /// Where each row lies in the source, unless in its own place.
+    fn positions(&self) -> Option<&[u32]> {
+        self.positions.as_ref().map(|positions| &**positions.values())
+    }
+
+    /// Bytes of the rows alone, without those of the buffers that they are a part of.
+    fn slice_bytes(&self) -> usize {
+        let columns = self.source.columns().iter();
+        // Types whose size cannot be told count as nothing: their chunks are full by rows alone.
+        let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(0);
+        columns.map(bytes).sum::<usize>() * self.len() / self.source.num_rows().max(1)
+    }
 }
 
 /// Chunks of rows. Small neighbours merge, geometrically, so that n rows lie in O(n / chunk size + log n)
@@ -76,17 +111,17 @@ impl Chunks {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.parts.iter().map(|part| part.rows.get_array_memory_size()).sum()
+        self.parts.iter().map(|part| rows_memory_size(&part.source, part.positions.as_ref())).sum()
     }
 
     /// Appends rows, `odd(range)` of which have a weight other than 1.
-    pub(crate) fn push(&mut self, rows: &RecordBatch, odd: impl Fn(std::ops::Range<usize>) -> u32) {
-        assert!(self.len() + rows.num_rows() < u32::MAX as usize, "a shard holds at most 2^32 - 2 rows");
+    pub(crate) fn push(&mut self, rows: &Rows, odd: impl Fn(std::ops::Range<usize>) -> u32) {
+        assert!(self.len() + rows.len() < u32::MAX as usize, "a shard holds at most 2^32 - 2 rows");
         let mut offset = 0;
-        while offset < rows.num_rows() {
-            let length = (rows.num_rows() - offset).min(MAX_CHUNK);
-            let part = rows.slice(offset, length);
-            self.parts.push(Chunk::new(part, self.len, odd(offset..offset + length)));
+        while offset < rows.len() {
+            let length = (rows.len() - offset).min(MAX_CHUNK);
+            let part = if length == rows.len() { rows.clone() } else { rows.slice(offset, length) };
+            self.parts.push(Chunk::new(&part, self.len, odd(offset..offset + length)));
             self.len += length as u32;
             offset += length;
             while self.merge() {}
@@ -96,7 +131,7 @@ impl Chunks {
     /// Merges the longest run of trailing chunks that are no larger in class than the last, once there
     /// are enough of them. Returns whether it did.
     fn merge(&mut self) -> bool {
-        let class = |part: &Chunk| part.rows.num_rows().ilog2() / FANOUT.ilog2();
+        let class = |part: &Chunk| part.len().ilog2() / FANOUT.ilog2();
         let mut length = 0;
         let mut largest = 0;
         while let Some(part) = self.parts.iter().rev().nth(length) {
@@ -110,10 +145,11 @@ impl Chunks {
             return false;
         }
         let run = self.parts.split_off(self.parts.len() - length);
-        let rows = concat_batches(&self.schema, run.iter().map(|part| &part.rows))
+        let rows = run.iter().map(Chunk::rows).collect::<Vec<_>>();
+        let rows = concat_batches(&self.schema, rows.iter().map(Rows::batch))
             .expect("chunks of one relation share a schema");
         let odd = run.iter().map(|part| part.odd).sum();
-        self.parts.push(Chunk::new(rows, run[0].start, odd));
+        self.parts.push(Chunk::new(&rows.into(), run[0].start, odd));
         true
     }
 
@@ -128,13 +164,14 @@ impl Chunks {
         *count = if odd { *count + 1 } else { *count - 1 };
     }
 
-    /// The chunk that holds a row, and where in it.
+    /// The batch that holds a row, and where in it.
     pub(crate) fn row(&self, row: u32) -> (&RecordBatch, usize) {
         let part = &self.parts[self.part_of(row)];
-        (&part.rows, (row - part.start) as usize)
+        let at = (row - part.start) as usize;
+        (&part.source, part.positions().map_or(at, |positions| positions[at] as usize))
     }
 
-    /// The chunks that hold `rows`, and where in them each row is.
+    /// The chunks that hold `rows`, and where in their sources each row is.
     fn locate(&self, rows: &[u32]) -> (Vec<&Chunk>, Vec<Location>) {
         const UNSEEN: u32 = u32::MAX;
         let mut dense = vec![UNSEEN; self.parts.len()];
@@ -142,6 +179,7 @@ impl Chunks {
         let mut locations = Vec::with_capacity(rows.len());
         // Neighbours in `rows` often lie in one chunk.
         let mut last = (u32::MAX, 0, 0);
+        let mut positions = None;
         for &row in rows {
             if row < last.0 || row >= last.1 {
                 let part = self.part_of(row);
@@ -150,9 +188,11 @@ impl Chunks {
                     used.push(&self.parts[part]);
                 }
                 let chunk = &self.parts[part];
-                last = (chunk.start, chunk.start + chunk.rows.num_rows() as u32, dense[part]);
+                last = (chunk.start, chunk.start + chunk.len() as u32, dense[part]);
+                positions = chunk.positions();
             }
-            locations.push((last.2, row - last.0));
+            let at = row - last.0;
+            locations.push((last.2, positions.map_or(at, |positions| positions[at as usize])));
         }
         (used, locations)
     }
@@ -168,12 +208,12 @@ impl Chunks {
         };
         if used.len() == 1 {
             let rows: UInt32Array = locations.iter().map(|(_, at)| *at).collect::<Vec<_>>().into();
-            let take = |column: &usize| take(first.rows.column(*column), &rows, None);
+            let take = |column: &usize| take(first.source.column(*column), &rows, None);
             return columns.iter().map(take).collect::<Result<_, _>>().expect("rows are in bounds");
         }
         let locations = locations.iter().map(|(part, at)| (*part as usize, *at as usize)).collect::<Vec<_>>();
         let gather = |column: &usize| {
-            let parts = used.iter().map(|part| part.rows.column(*column) as &dyn Array).collect::<Vec<_>>();
+            let parts = used.iter().map(|part| part.source.column(*column) as &dyn Array).collect::<Vec<_>>();
             interleave(&parts, &locations)
         };
         columns.iter().map(gather).collect::<Result<_, _>>().expect("rows are in bounds")
@@ -202,7 +242,7 @@ impl Chunks {
         let (used, locations) = self.locate(rows);
         let mut equal = vec![true; rows.len()];
         for (column, other) in columns.iter().zip(others) {
-            let parts = used.iter().map(|part| part.rows.column(*column)).collect::<Vec<_>>();
+            let parts = used.iter().map(|part| part.source.column(*column)).collect::<Vec<_>>();
             retain_equal(&parts, &locations, other, at, &mut equal);
         }
         equal
@@ -214,12 +254,9 @@ impl Chunks {
         let parts = std::mem::take(&mut self.parts);
         self.len = 0;
         for part in parts {
-            let mask = BooleanArray::new(keep.slice(part.start as usize, part.rows.num_rows()), None);
-            let rows = if mask.true_count() == mask.len() {
-                part.rows
-            } else {
-                filter_record_batch(&part.rows, &mask).expect("one bit per row")
-            };
+            let mask = BooleanArray::new(keep.slice(part.start as usize, part.len()), None);
+            let all = mask.true_count() == mask.len();
+            let rows = if all { part.rows() } else { part.rows().filter(&mask).into() };
             let offset = self.len();
             self.push(&rows, |range| odd(offset + range.start..offset + range.end));
         }
@@ -239,7 +276,8 @@ mod tests {
         for size in sizes {
             let from = chunks.len() as i64;
             let column = Int64Array::from_iter_values(from..from + size as i64);
-            chunks.push(&RecordBatch::try_new(schema.clone(), vec![Arc::new(column)]).unwrap(), |_| 0);
+            let rows = RecordBatch::try_new(schema.clone(), vec![Arc::new(column)]).unwrap();
+            chunks.push(&rows.into(), |_| 0);
         }
         chunks
     }
@@ -263,5 +301,29 @@ mod tests {
         assert_eq!(chunks.len(), 100_004);
         let column = chunks.gather(&[0], &[0, 70_000, 100_003]);
         assert_eq!(column[0].as_primitive::<Int64Type>().values(), &[1, 140_001, 200_007]);
+    }
+
+    #[test]
+    fn a_selection_is_shared_until_it_merges() {
+        let mut chunks = chunks([]);
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..40_000));
+        let source = RecordBatch::try_new(chunks.schema().clone(), vec![column]).unwrap();
+        let every = |n: usize| UInt32Array::from_iter_values((0..40_000).step_by(n));
+        chunks.push(&Rows::select(source.clone(), every(2)), |_| 0);
+        chunks.push(&Rows::select(source, every(100)), |_| 0);
+        assert!(chunks.parts()[0].positions.is_some());
+        assert!(chunks.parts()[1].positions.is_none(), "a few rows do not hold on to many");
+        let values = |chunks: &Chunks, rows: &[u32]| {
+            chunks.gather(&[0], rows)[0].as_primitive::<Int64Type>().values().to_vec()
+        };
+        assert_eq!(values(&chunks, &[3, 20_001, 19_999]), [6, 100, 39_998]);
+        assert_eq!(chunks.row(3).1, 6);
+        let others: ArrayRef = Arc::new(Int64Array::from(vec![6, 100]));
+        assert_eq!(chunks.equal(&[0], &[3, 3, 20_001], &[others], &[0, 1, 1]), [true, false, true]);
+        chunks.retain(&BooleanBuffer::collect_bool(chunks.len(), |row| row % 3 == 0), |_| 0);
+        assert_eq!(values(&chunks, &[1]), [6]);
+        let small = (0..8).map(|_| chunks.parts()[0].rows().slice(0, 10)).collect::<Vec<_>>();
+        small.iter().for_each(|rows| chunks.push(rows, |_| 0));
+        assert_eq!(values(&chunks, &[chunks.len() as u32 - 9]), [6]);
     }
 }

@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
-use springtide_types::{Result, SqlError, SqlState, ZBatch};
+use springtide_types::{Result, Rows, SqlError, SqlState, ZBatch};
+
+use crate::weights::ones;
 
 /// The version of what operators freeze. It goes up when one of them keeps something else, or in another order.
 pub const FROZEN_VERSION: u32 = 1;
@@ -11,17 +13,19 @@ pub const FROZEN_VERSION: u32 = 1;
 /// What an operator keeps between two epochs, as Arrow batches: sections that whoever froze them takes out again in
 /// the same order, each of batches of one schema. Buffers are shared with the live state where rows lie as they are.
 #[derive(Clone, Debug, Default)]
-pub struct Frozen(VecDeque<Vec<RecordBatch>>);
+pub struct Frozen(VecDeque<Vec<Rows>>);
 
 impl Frozen {
     /// State with these sections.
-    pub fn new(sections: impl IntoIterator<Item = Vec<RecordBatch>>) -> Frozen {
-        Frozen(sections.into_iter().collect())
+    pub fn new<R: Into<Rows>>(sections: impl IntoIterator<Item = Vec<R>>) -> Frozen {
+        let mut frozen = Frozen::default();
+        sections.into_iter().for_each(|section| frozen.push(section));
+        frozen
     }
 
     /// Adds a section.
-    pub fn push(&mut self, section: Vec<RecordBatch>) {
-        self.0.push_back(section);
+    pub fn push<R: Into<Rows>>(&mut self, section: Vec<R>) {
+        self.0.push_back(section.into_iter().map(Into::into).collect());
     }
 
     /// Adds the sections of another part of the state.
@@ -31,17 +35,18 @@ impl Frozen {
 
     /// Takes out the next section; no batches if there is none.
     pub fn next_section(&mut self) -> Vec<RecordBatch> {
-        self.0.pop_front().unwrap_or_default()
+        let section = self.0.pop_front().unwrap_or_default();
+        section.iter().map(|rows| rows.batch().clone()).collect()
     }
 
     /// All sections that are left.
-    pub fn sections(&self) -> impl Iterator<Item = &[RecordBatch]> {
+    pub fn sections(&self) -> impl Iterator<Item = &[Rows]> {
         self.0.iter().map(Vec::as_slice)
     }
 
     /// Rows of all sections.
     pub fn rows(&self) -> usize {
-        self.0.iter().flatten().map(RecordBatch::num_rows).sum()
+        self.0.iter().flatten().map(Rows::len).sum()
     }
 }
 
@@ -57,10 +62,23 @@ pub fn frozen_batch(columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
 }
 
 /// Rows, and their weights as a last column.
-pub(crate) fn freeze_delta(delta: &ZBatch) -> RecordBatch {
-    let weights: ArrayRef = Arc::new(delta.weights().clone());
-    let columns = delta.columns().iter().cloned().chain([weights]).collect();
-    frozen_batch(columns, delta.len())
+pub(crate) fn freeze_delta(delta: &ZBatch) -> Rows {
+    with_weights(delta.rows(), delta.weights().clone()).into()
+}
+
+/// [`freeze_delta`] of rows of weight 1, which are not gathered yet if they are selected.
+pub(crate) fn freeze_ones(rows: &Rows) -> Rows {
+    let (source, positions) = rows.source();
+    let frozen = with_weights(source, ones(source.num_rows()));
+    match positions {
+        Some(positions) => Rows::select(frozen, positions.clone()),
+        None => frozen.into(),
+    }
+}
+
+fn with_weights(rows: &RecordBatch, weights: Int64Array) -> RecordBatch {
+    let weights: ArrayRef = Arc::new(weights);
+    frozen_batch(rows.columns().iter().cloned().chain([weights]).collect(), rows.num_rows())
 }
 
 /// The rows of [`freeze_delta`], under their schema.

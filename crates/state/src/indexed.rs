@@ -1,7 +1,7 @@
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use springtide_types::hash::hash_columns;
-use springtide_types::{Result, ZBatch};
+use springtide_types::{Result, Rows, ZBatch};
 
 use crate::hash_index::END;
 use crate::store::{Access, Store};
@@ -109,7 +109,7 @@ impl IndexedZSet {
     }
 
     /// The state as Arrow batches. O(chunks + dead rows).
-    pub fn freeze(&self) -> Vec<RecordBatch> {
+    pub fn freeze(&self) -> Vec<Rows> {
         self.store.freeze()
     }
 

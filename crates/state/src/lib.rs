@@ -35,5 +35,5 @@ pub use key_table::{KeyTable, is_narrow};
 pub use normalize::normalize_floats;
 pub use order::{float_key, float_of_key, interval_length};
 pub use ordered::OrderedWeights;
-pub use ordered_zset::OrderedZSet;
+pub use ordered_zset::{Keep, OrderedZSet};
 pub use relation::{LookedUp, RecordedChanges, Relation};

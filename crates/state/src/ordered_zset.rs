@@ -3,7 +3,7 @@ use std::cmp::Ordering;
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use smallvec::SmallVec;
-use springtide_types::{Result, SortColumn, ZBatch};
+use springtide_types::{Result, Rows, SortColumn, ZBatch};
 
 use crate::frozen::thaw_delta;
 use crate::indexed::MIN_COMPACTION;
@@ -29,19 +29,29 @@ pub struct OrderedZSet {
     /// Positions of the rows of each group, in order.
     lists: Vec<List>,
     /// Of rows that are never retracted, only so many are kept per group.
-    keep: Option<usize>,
+    keep: Option<Keep>,
 }
 
 type List = SmallVec<[u32; 4]>;
 
+/// What is kept of each group where no row is retracted: its first rows, and with `ties` those that are equal to the last of
+/// them in so many columns of the order.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    /// How many.
+    pub rows: usize,
+    /// In how many columns others may tie with the last.
+    pub ties: Option<usize>,
+}
+
 impl OrderedZSet {
     /// An empty Z-set grouped by some columns and ordered by others. Columns that the order does not name come
-    /// last in it. With `keep`, the rows must never be retracted, and only the first `keep` of each group are kept.
+    /// last in it. With `keep`, the rows must never be retracted, and only the first of each group are kept.
     pub fn new(
         schema: SchemaRef,
         group: Vec<usize>,
         mut order: Vec<SortColumn>,
-        keep: Option<usize>,
+        keep: Option<Keep>,
     ) -> OrderedZSet {
         for column in 0..schema.fields().len() {
             if !group.contains(&column) && order.iter().all(|sort| sort.column != column) {
@@ -66,9 +76,9 @@ impl OrderedZSet {
     }
 
     /// The groups of these rows, as small numbers that are used again once released.
-    pub fn groups_of(&mut self, rows: &RecordBatch) -> Vec<u32> {
+    pub fn groups_of(&mut self, rows: &Rows) -> Vec<u32> {
         let keys = self.group_columns.iter().map(|column| normalize_floats(rows.column(*column))).collect();
-        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let keys = RecordBatch::try_new_with_options(self.groups.schema().clone(), keys, &options)
             .expect("the group columns are columns of the rows");
         let groups = self.groups.intern(&keys);
@@ -89,13 +99,10 @@ impl OrderedZSet {
 
     /// Whether two rows are the same in the first `columns` columns of the order.
     pub fn tie(&self, left: u32, right: u32, columns: usize) -> bool {
-        self.words[left as usize] == self.words[right as usize]
-            && compare_rows(
-                &self.order[..columns],
-                self.store.chunks().row(left),
-                self.store.chunks().row(right),
-            )
-            .is_eq()
+        let (left_row, right_row) = (self.store.chunks().row(left), self.store.chunks().row(right));
+        columns == 0
+            || (self.words[left as usize] == self.words[right as usize]
+                && compare_rows(&self.order[..columns], left_row, right_row).is_eq())
     }
 
     /// All columns of the given rows.
@@ -112,12 +119,12 @@ impl OrderedZSet {
     }
 
     /// Adds rows that stay, as far as they are among the first of their group. Only those are ever stored.
-    fn add(&mut self, delta: &ZBatch, groups: &[u32], keep: usize) {
+    fn add(&mut self, delta: &ZBatch, groups: &[u32], keep: Keep) {
         debug_assert!(delta.is_insert_only(), "a retraction from rows that are never retracted");
-        let new_words = self.words_of(delta.rows());
+        let new_words = self.words_of(delta.selected_rows());
         let stored = self.store.weights().len() as u32;
         // Positions from `stored` on are rows of the delta.
-        let rows = Rows {
+        let rows = Candidates {
             order: &self.order,
             store: &self.store,
             words: &self.words,
@@ -128,13 +135,14 @@ impl OrderedZSet {
         let (mut changed, mut dropped) = (Vec::new(), Vec::new());
         for (row, group) in (stored..).zip(groups) {
             let list = &mut self.lists[*group as usize];
-            let is_full = list.len() >= keep;
-            if is_full && list.last().is_none_or(|last| rows.compare(row, *last) != Ordering::Less) {
+            let is_full = list.len() >= keep.rows;
+            if is_full && list.last().is_none_or(|last| !rows.comes_in(row, *last, keep.ties)) {
                 continue;
             }
             let at = list.partition_point(|other| rows.compare(*other, row) != Ordering::Greater);
             list.insert(at, row);
-            if is_full {
+            while list.len() > keep.rows && !rows.stays(list[list.len() - 1], list[keep.rows - 1], keep.ties)
+            {
                 dropped.extend(list.pop().filter(|row| *row < stored));
             }
             changed.push(*group);
@@ -172,7 +180,7 @@ impl OrderedZSet {
         self.store.apply(delta, None, &mut changes);
         let added = (first as u32..self.store.weights().len() as u32).collect::<Vec<_>>();
         let as_they_came = changes.is_empty() && added.len() == delta.len() && delta.is_insert_only();
-        let rows = if as_they_came { delta.rows().clone() } else { self.gather(&added) };
+        let rows = if as_they_came { delta.selected_rows().clone() } else { self.gather(&added).into() };
         let added_groups = if as_they_came { groups.to_vec() } else { self.groups_of(&rows) };
         if !added.is_empty() {
             let words = self.words_of(&rows);
@@ -196,7 +204,7 @@ impl OrderedZSet {
             return;
         }
         let rows = self.gather(gone);
-        let mut gone = self.groups_of(&rows).into_iter().zip(gone.iter().copied()).collect::<Vec<_>>();
+        let mut gone = self.groups_of(&rows.into()).into_iter().zip(gone.iter().copied()).collect::<Vec<_>>();
         gone.sort_unstable();
         for of_group in gone.chunk_by(|left, right| left.0 == right.0) {
             let group = of_group[0].0 as usize;
@@ -238,10 +246,10 @@ impl OrderedZSet {
         list.extend(rest);
     }
 
-    fn words_of(&self, rows: &RecordBatch) -> Vec<u64> {
+    fn words_of(&self, rows: &Rows) -> Vec<u64> {
         match self.order.first() {
             Some(sort) => sort_words(rows.column(sort.column), *sort),
-            None => vec![0; rows.num_rows()],
+            None => vec![0; rows.len()],
         }
     }
 
@@ -273,7 +281,7 @@ impl OrderedZSet {
     }
 
     /// The state as Arrow batches. O(chunks + dead rows).
-    pub fn freeze(&self) -> Vec<RecordBatch> {
+    pub fn freeze(&self) -> Vec<Rows> {
         self.store.freeze()
     }
 
@@ -281,7 +289,7 @@ impl OrderedZSet {
     pub fn restore(&mut self, batches: &[RecordBatch]) -> Result<()> {
         for batch in batches {
             let delta = thaw_delta(batch, self.store.chunks().schema())?;
-            let groups = self.groups_of(delta.rows());
+            let groups = self.groups_of(delta.selected_rows());
             self.apply(&delta, &groups);
         }
         Ok(())
@@ -297,7 +305,7 @@ impl OrderedZSet {
 }
 
 /// Stored rows, and behind them those of a delta that may be stored.
-struct Rows<'a> {
+struct Candidates<'a> {
     order: &'a [SortColumn],
     store: &'a Store,
     words: &'a [u64],
@@ -306,7 +314,7 @@ struct Rows<'a> {
     new_words: &'a [u64],
 }
 
-impl Rows<'_> {
+impl Candidates<'_> {
     fn word(&self, row: u32) -> u64 {
         if row < self.stored {
             self.words[row as usize]
@@ -319,17 +327,36 @@ impl Rows<'_> {
         if row < self.stored {
             self.store.chunks().row(row)
         } else {
-            (self.delta.rows(), (row - self.stored) as usize)
+            let (source, positions) = self.delta.selected_rows().source();
+            let at = (row - self.stored) as usize;
+            (source, positions.map_or(at, |positions| positions.value(at) as usize))
         }
     }
 
     fn compare(&self, left: u32, right: u32) -> Ordering {
-        let words = self.word(left).cmp(&self.word(right));
-        if words != Ordering::Equal {
-            words
-        } else {
-            compare_rows(self.order, self.row(left), self.row(right))
+        self.compare_in(self.order, left, right)
+    }
+
+    /// The order of two rows by some of its columns, the first of which is the first of all.
+    fn compare_in(&self, order: &[SortColumn], left: u32, right: u32) -> Ordering {
+        if order.is_empty() {
+            return Ordering::Equal;
         }
+        let words = self.word(left).cmp(&self.word(right));
+        if words != Ordering::Equal { words } else { compare_rows(order, self.row(left), self.row(right)) }
+    }
+
+    /// Whether a row is to be kept in a group which is full and ends with another one.
+    fn comes_in(&self, row: u32, last: u32, ties: Option<usize>) -> bool {
+        match ties {
+            None => self.compare(row, last) == Ordering::Less,
+            Some(columns) => self.compare_in(&self.order[..columns], row, last) != Ordering::Greater,
+        }
+    }
+
+    /// Whether a row is to be kept behind the last row that there is room for.
+    fn stays(&self, row: u32, last: u32, ties: Option<usize>) -> bool {
+        ties.is_some_and(|columns| self.compare_in(&self.order[..columns], row, last) == Ordering::Equal)
     }
 }
 

@@ -1,10 +1,9 @@
 //! One shard of a relation: the newest contents, and how to undo what came after a given epoch.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::LazyLock;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
-use arrow::buffer::{BooleanBuffer, ScalarBuffer};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::SlicesIterator;
 use arrow::datatypes::SchemaRef;
 use springtide_types::hash::hash_columns;
@@ -13,9 +12,7 @@ use springtide_types::{Epoch, ErrorDelta, SqlError, ZBatch};
 use crate::change_log::ChangeLog;
 use crate::indexed::MIN_COMPACTION;
 use crate::store::{Access, Store, clip};
-
-/// Weights shared by every chunk whose rows are there once each.
-static ONES: LazyLock<ScalarBuffer<i64>> = LazyLock::new(|| vec![1; 1 << 18].into());
+use crate::weights::ones;
 
 /// A change of the weight of a row that an epoch made.
 #[derive(Clone, Copy, Debug)]
@@ -149,13 +146,12 @@ impl Shard {
         let undo = self.undo(epoch);
         let mut batches = Vec::new();
         for part in self.store.chunks().parts() {
-            let end = part.start + part.rows.num_rows() as u32;
+            let end = part.start + part.len() as u32;
             let length = clip(part.start..end, undo.limit);
             if length == 0 {
                 break;
             }
-            let rows =
-                if length < part.rows.num_rows() { part.rows.slice(0, length) } else { part.rows.clone() };
+            let rows = if length < part.len() { part.rows().slice(0, length) } else { part.rows() };
             let from = undo.changes.partition_point(|(row, _)| *row < part.start);
             let to = undo.changes.partition_point(|(row, _)| *row < end);
             if part.odd == 0 && from == to {
@@ -270,13 +266,5 @@ fn push_positive(batch: &ZBatch, mask: &BooleanArray, batches: &mut Vec<ZBatch>)
         batches.extend(SlicesIterator::new(mask).map(|(start, end)| batch.slice(start, end - start)));
     } else if mask.true_count() > 0 {
         batches.push(batch.filter(mask));
-    }
-}
-
-fn ones(length: usize) -> Int64Array {
-    if length <= ONES.len() {
-        Int64Array::new(ONES.slice(0, length), None)
-    } else {
-        Int64Array::from_value(1, length)
     }
 }

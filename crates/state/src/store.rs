@@ -6,11 +6,11 @@ use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array}
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::SchemaRef;
 use springtide_types::hash::hash_columns;
-use springtide_types::{Result, ZBatch};
+use springtide_types::{Result, Rows, ZBatch};
 
 use crate::chunks::Chunks;
 use crate::consolidate::consolidate;
-use crate::frozen::{freeze_delta, thaw_delta};
+use crate::frozen::{freeze_delta, freeze_ones, thaw_delta};
 use crate::hash_index::{END, HashIndex};
 use crate::weights::Weights;
 
@@ -38,13 +38,13 @@ impl Index {
         Index { columns, chains: HashIndex::new(unlinks) }
     }
 
-    fn hashes(&self, rows: &RecordBatch) -> Vec<u64> {
+    fn hashes(&self, rows: &Rows) -> Vec<u64> {
         let columns = self.columns.iter().map(|column| rows.column(*column).clone()).collect::<Vec<_>>();
-        hash_columns(&columns, rows.num_rows())
+        hash_columns(&columns, rows.len())
     }
 
     /// Appends rows that are not dead.
-    fn push(&mut self, rows: &RecordBatch) {
+    fn push(&mut self, rows: &Rows) {
         let hashes = self.hashes(rows);
         self.chains.push_all(&hashes);
     }
@@ -125,7 +125,7 @@ impl Store {
             return;
         }
         if self.negative == 0 && delta.is_insert_only() {
-            self.append(delta.rows(), delta.weights().values(), key_hashes);
+            self.append(delta.selected_rows(), delta.weights().values(), key_hashes);
             return;
         }
         // Where nothing comes and goes at once, equal rows do each what they would do together.
@@ -134,7 +134,7 @@ impl Store {
             return;
         }
         if self.append_only {
-            self.append(delta.rows(), delta.weights().values(), None);
+            self.append(delta.selected_rows(), delta.weights().values(), None);
             return;
         }
         let weights = delta.weights().values();
@@ -148,12 +148,12 @@ impl Store {
             let part = if whole { delta.clone() } else { delta.take(&UInt32Array::from(part)) };
             let rest = if may_cancel { self.cancel(&part, changes) } else { Some(part) };
             if let Some(rest) = rest {
-                self.append(rest.rows(), rest.weights().values(), None);
+                self.append(rest.selected_rows(), rest.weights().values(), None);
             }
         }
     }
 
-    fn append(&mut self, rows: &RecordBatch, weights: &[i64], key_hashes: Option<&[u64]>) {
+    fn append(&mut self, rows: &Rows, weights: &[i64], key_hashes: Option<&[u64]>) {
         self.push(rows, weights);
         if let Some(index) = &mut self.by_key {
             match key_hashes {
@@ -166,24 +166,25 @@ impl Store {
         }
     }
 
-    /// The rows that are not dead, and their weights. Shares the chunks in which none is; O(dead) for the others.
-    pub(crate) fn freeze(&self) -> Vec<RecordBatch> {
+    /// The rows that are not dead, and their weights. Shares the chunks all of whose weights are 1; O(rows) for the others.
+    pub(crate) fn freeze(&self) -> Vec<Rows> {
         let parts = self.chunks.parts().iter().map(|part| {
+            if part.odd == 0 {
+                return freeze_ones(&part.rows());
+            }
             let start = part.start as usize;
-            let weights = Int64Array::from(self.weights.of(start..start + part.rows.num_rows()));
-            let dead = part.odd > 0 && weights.values().contains(&0);
-            let alive = dead.then(|| BooleanArray::from_unary(&weights, |weight| weight != 0));
-            let rows = ZBatch::new(part.rows.clone(), weights);
-            alive.map_or(rows.clone(), |alive| rows.filter(&alive))
+            let weights = Int64Array::from(self.weights.of(start..start + part.len()));
+            let alive = BooleanArray::from_unary(&weights, |weight| weight != 0);
+            freeze_delta(&ZBatch::new(part.rows(), weights).filter(&alive))
         });
-        parts.filter(|rows| !rows.is_empty()).map(|rows| freeze_delta(&rows)).collect()
+        parts.filter(|rows| !rows.is_empty()).collect()
     }
 
     /// Fills an empty store with what another one froze. O(rows).
     pub(crate) fn restore(&mut self, batches: &[RecordBatch]) -> Result<()> {
         for batch in batches {
             let delta = thaw_delta(batch, self.chunks.schema())?;
-            self.push(delta.rows(), delta.weights().values());
+            self.push(delta.selected_rows(), delta.weights().values());
         }
         self.index();
         Ok(())
@@ -192,7 +193,7 @@ impl Store {
     /// Adds a delta, whose rows no index may lead to until [`Store::index`].
     pub(crate) fn fill(&mut self, delta: &ZBatch, changes: &mut Vec<(u32, i64)>) {
         if self.negative == 0 && delta.is_insert_only() {
-            self.push(delta.rows(), delta.weights().values());
+            self.push(delta.selected_rows(), delta.weights().values());
         } else {
             self.index();
             self.apply(delta, None, changes);
@@ -205,15 +206,15 @@ impl Store {
             let indexed = index.chains.len();
             let mut hashes = Vec::with_capacity(self.weights.len() - indexed);
             for part in self.chunks.parts() {
-                let skipped = indexed.saturating_sub(part.start as usize).min(part.rows.num_rows());
-                let rows = part.rows.slice(skipped, part.rows.num_rows() - skipped);
+                let skipped = indexed.saturating_sub(part.start as usize).min(part.len());
+                let rows = part.rows().slice(skipped, part.len() - skipped);
                 hashes.extend(index.hashes(&rows));
             }
             index.chains.push_all(&hashes);
         }
     }
 
-    fn push(&mut self, rows: &RecordBatch, weights: &[i64]) {
+    fn push(&mut self, rows: &Rows, weights: &[i64]) {
         debug_assert!(weights.iter().all(|weight| *weight != 0), "a row of weight 0");
         self.chunks.push(rows, |range| count_odd(&weights[range]));
         self.weights.extend(weights);
@@ -224,8 +225,8 @@ impl Store {
     /// is left over.
     fn cancel(&mut self, part: &ZBatch, changes: &mut Vec<(u32, i64)>) -> Option<ZBatch> {
         let mut remaining = part.weights().values().to_vec();
-        let key_hashes = self.by_key.as_ref().map(|index| index.hashes(part.rows()));
-        let row_hashes = self.by_row.as_ref().map(|index| index.hashes(part.rows()));
+        let key_hashes = self.by_key.as_ref().map(|index| index.hashes(part.selected_rows()));
+        let row_hashes = self.by_row.as_ref().map(|index| index.hashes(part.selected_rows()));
         // A chain of whole rows holds nothing but rows equal to this one, save for collisions, so the
         // first round stops as soon as it has seen enough weight.
         for exhaustive in [false, true] {
@@ -336,7 +337,7 @@ impl Store {
         for index in [&mut self.by_key, &mut self.by_row].into_iter().flatten() {
             index.chains = HashIndex::new(!self.append_only);
             for part in self.chunks.parts() {
-                let hashes = index.hashes(&part.rows);
+                let hashes = index.hashes(&part.rows());
                 for hash in &hashes {
                     if self.weights.get(index.chains.len() as u32) == 0 {
                         index.chains.push_unlinked();
@@ -390,7 +391,7 @@ fn leftover(part: &ZBatch, remaining: &[i64]) -> Option<ZBatch> {
         return None;
     }
     let weights = rows.iter().map(|row| remaining[*row as usize]).collect::<Vec<_>>();
-    let rows = part.take(&UInt32Array::from(rows)).rows().clone();
+    let rows = part.selected_rows().take(&UInt32Array::from(rows));
     Some(ZBatch::new(rows, Int64Array::from(weights)))
 }
 

@@ -1,6 +1,10 @@
 //! The weights of stored rows.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use arrow::array::Int64Array;
+use arrow::buffer::ScalarBuffer;
 
 use crate::store::count_odd;
 
@@ -77,6 +81,18 @@ impl Weights {
         } else {
             each.shrink_to_fit();
         }
+    }
+}
+
+/// Weights shared by every chunk whose rows are there once each.
+static ONES: LazyLock<ScalarBuffer<i64>> = LazyLock::new(|| vec![1; 1 << 18].into());
+
+/// So many weights of 1.
+pub(crate) fn ones(length: usize) -> Int64Array {
+    if length <= ONES.len() {
+        Int64Array::new(ONES.slice(0, length), None)
+    } else {
+        Int64Array::from_value(1, length)
     }
 }
 

@@ -97,7 +97,7 @@ impl WideKeys {
 
     /// Stores keys whose index entries are already there.
     fn store(&mut self, keys: &RecordBatch) {
-        self.keys.push(keys, |_| 0);
+        self.keys.push(&keys.clone().into(), |_| 0);
         for _ in 0..keys.num_rows() {
             let row = self.slots.len() as u32;
             let slot = match self.free.pop() {
@@ -174,7 +174,7 @@ impl WideKeys {
         }
         self.index = HashIndex::new(true);
         for part in self.keys.parts() {
-            self.index.push_all(&hash_columns(part.rows.columns(), part.rows.num_rows()));
+            self.index.push_all(&hash_columns(part.rows().batch().columns(), part.len()));
         }
     }
 }

@@ -1,6 +1,8 @@
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::{concat, concat_batches, filter, filter_record_batch, take, take_arrays};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::{concat, concat_batches, filter, take};
 use arrow::datatypes::SchemaRef;
+
+use crate::rows::{Rows, rows_memory_size};
 
 /// A Z-set delta in columns: rows, and one weight per row. `+1` inserts the row, `−1` deletes it, an
 /// update is both. The same row may occur several times; the weights add up.
@@ -8,14 +10,15 @@ use arrow::datatypes::SchemaRef;
 /// Source: Budiu et al., *DBSP: Automatic Incremental View Maintenance*, VLDB 2023.
 #[derive(Clone, Debug)]
 pub struct ZBatch {
-    rows: RecordBatch,
+    rows: Rows,
     weights: Int64Array,
 }
 
 impl ZBatch {
     /// Rows and their weights, of equal length.
-    pub fn new(rows: RecordBatch, weights: Int64Array) -> ZBatch {
-        assert_eq!(rows.num_rows(), weights.len(), "one weight per row");
+    pub fn new(rows: impl Into<Rows>, weights: Int64Array) -> ZBatch {
+        let rows = rows.into();
+        assert_eq!(rows.len(), weights.len(), "one weight per row");
         assert_eq!(weights.null_count(), 0, "weights are never NULL");
         ZBatch { rows, weights }
     }
@@ -23,13 +26,13 @@ impl ZBatch {
     /// Every row with weight +1.
     pub fn inserts(rows: RecordBatch) -> ZBatch {
         let weights = Int64Array::from_value(1, rows.num_rows());
-        ZBatch { rows, weights }
+        ZBatch { rows: rows.into(), weights }
     }
 
     /// Every row with weight −1.
     pub fn deletes(rows: RecordBatch) -> ZBatch {
         let weights = Int64Array::from_value(-1, rows.num_rows());
-        ZBatch { rows, weights }
+        ZBatch { rows: rows.into(), weights }
     }
 
     /// No rows of this schema.
@@ -37,8 +40,13 @@ impl ZBatch {
         ZBatch::inserts(RecordBatch::new_empty(schema))
     }
 
-    /// The rows.
+    /// The rows, gathered if they were only selected.
     pub fn rows(&self) -> &RecordBatch {
+        self.rows.batch()
+    }
+
+    /// The rows, gathered or not.
+    pub fn selected_rows(&self) -> &Rows {
         &self.rows
     }
 
@@ -47,9 +55,14 @@ impl ZBatch {
         &self.weights
     }
 
-    /// The columns of the rows.
+    /// The columns of the rows, all of which are gathered if the rows were only selected.
     pub fn columns(&self) -> &[ArrayRef] {
-        self.rows.columns()
+        self.rows().columns()
+    }
+
+    /// One column of the rows.
+    pub fn column(&self, column: usize) -> &ArrayRef {
+        self.rows.column(column)
     }
 
     /// The schema of the rows.
@@ -79,16 +92,20 @@ impl ZBatch {
 
     /// The records at these positions, in this order.
     pub fn take(&self, indices: &UInt32Array) -> ZBatch {
-        let rows = take_rows(&self.rows, indices);
-        let weights = take(&self.weights, indices, None).expect("indices are in bounds");
-        ZBatch { rows, weights: as_weights(&weights) }
+        ZBatch { rows: self.rows.take(indices).into(), weights: take_weights(&self.weights, indices) }
+    }
+
+    /// The records at these positions, in this order, whose columns are gathered only when they are looked at. What is
+    /// selected keeps all of the rows in memory.
+    pub fn select(&self, indices: UInt32Array) -> ZBatch {
+        let weights = take_weights(&self.weights, &indices);
+        ZBatch { rows: Rows::select(self.rows().clone(), indices), weights }
     }
 
     /// The records for which `mask` is true.
     pub fn filter(&self, mask: &BooleanArray) -> ZBatch {
-        let rows = filter_record_batch(&self.rows, mask).expect("one mask bit per row");
         let weights = filter(&self.weights, mask).expect("one mask bit per row");
-        ZBatch { rows, weights: as_weights(&weights) }
+        ZBatch { rows: self.rows.filter(mask).into(), weights: as_weights(&weights) }
     }
 
     /// A view of `length` records from `offset`, without copying.
@@ -116,23 +133,25 @@ impl ZBatch {
             [single] => return single.clone(),
             _ => {}
         }
-        let rows = concat_batches(&schema, batches.iter().map(|batch| &batch.rows))
+        let rows = concat_batches(&schema, batches.iter().map(ZBatch::rows))
             .expect("batches of one relation share a schema");
         let weights = batches.iter().map(|batch| &batch.weights as &dyn Array).collect::<Vec<_>>();
-        ZBatch { rows, weights: as_weights(&concat(&weights).expect("weights are Int64")) }
+        ZBatch { rows: rows.into(), weights: as_weights(&concat(&weights).expect("weights are Int64")) }
     }
 
     /// Bytes held by the buffers of rows and weights.
     pub fn memory_size(&self) -> usize {
-        self.rows.get_array_memory_size() + self.weights.get_array_memory_size()
+        let (source, positions) = self.rows.source();
+        rows_memory_size(source, positions) + self.weights.get_array_memory_size()
     }
 }
 
-/// The rows at these positions, in this order; unlike Arrow's kernel, also of batches without columns.
-pub fn take_rows(rows: &RecordBatch, indices: &UInt32Array) -> RecordBatch {
-    let columns = take_arrays(rows.columns(), indices, None).expect("indices are in bounds");
-    let options = RecordBatchOptions::new().with_row_count(Some(indices.len()));
-    RecordBatch::try_new_with_options(rows.schema(), columns, &options).expect("types stay as they are")
+fn take_weights(weights: &Int64Array, indices: &UInt32Array) -> Int64Array {
+    // Most often all are 1, and to see that costs less than to gather them.
+    if weights.values().iter().all(|weight| *weight == 1) {
+        return Int64Array::from_value(1, indices.len());
+    }
+    as_weights(&take(weights, indices, None).expect("indices are in bounds"))
 }
 
 fn as_weights(array: &dyn Array) -> Int64Array {

@@ -83,12 +83,13 @@ impl Accumulator for ArrayAgg {
         let columns = std::iter::once(group_column).chain(values.as_struct().columns().iter().cloned());
         let rows = RecordBatch::try_new(self.schema.clone(), columns.collect())
             .expect("the columns are those that the aggregate reads");
-        let numbers = self.rows.groups_of(&rows);
+        let rows = ZBatch::new(rows, weights.to_vec().into());
+        let numbers = self.rows.groups_of(rows.selected_rows());
         for ((group, number), weight) in groups.iter().zip(&numbers).zip(weights) {
             let group = &mut self.groups[*group as usize];
             (group.number, group.values) = (*number, group.values + weight);
         }
-        self.rows.apply(&ZBatch::new(rows, weights.to_vec().into()), &numbers);
+        self.rows.apply(&rows, &numbers);
         let mut touched = numbers;
         touched.sort_unstable();
         touched.dedup();

@@ -57,7 +57,7 @@ impl DistinctValues {
         delta: &ZBatch,
         accumulators: &mut [Box<dyn Accumulator>],
     ) {
-        let column = &delta.columns()[self.argument];
+        let column = delta.column(self.argument);
         match column.logical_nulls().filter(|nulls| nulls.null_count() > 0) {
             None => self.add(groups, delta, column, accumulators),
             Some(nulls) => {
@@ -65,7 +65,7 @@ impl DistinctValues {
                     (0..delta.len() as u32).filter(|row| nulls.is_valid(*row as usize)).collect::<Vec<_>>();
                 let groups = rows.iter().map(|row| groups[*row as usize]).collect::<Vec<_>>();
                 let delta = delta.take(&UInt32Array::from(rows));
-                self.add(&groups, &delta, &delta.columns()[self.argument], accumulators);
+                self.add(&groups, &delta, delta.column(self.argument), accumulators);
             }
         }
     }
@@ -88,7 +88,7 @@ impl DistinctValues {
         for member in self.members.iter_mut() {
             let Some((filter, counts)) = &mut member.filter else { continue };
             counts.resize(slots, 0);
-            let passing = passing(&delta.columns()[*filter]);
+            let passing = passing(delta.column(*filter));
             let changes = turns(counts, &pairs, weights, passing.set_indices());
             changes.pass_on(groups, &values, &mut accumulators[member.aggregate]);
         }

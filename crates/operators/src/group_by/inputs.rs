@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StructArray, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::take;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Fields, Schema};
 use springtide_plan::{Aggregate, AggregateFunction};
 use springtide_state::Frozen;
 use springtide_types::{SqlError, ZBatch};
@@ -130,14 +130,14 @@ impl Plain {
         let together;
         let values = match &self.values {
             Values::Any => group_column,
-            Values::Column(column) => &delta.columns()[*column],
+            Values::Column(column) => delta.column(*column),
             Values::Together(columns) => {
                 together = struct_of(delta, columns);
                 &together
             }
         };
         let weights = delta.weights().values();
-        let passing = self.filter.map(|column| passing(&delta.columns()[column]));
+        let passing = self.filter.map(|column| passing(delta.column(column)));
         let nulls = values.logical_nulls().filter(|nulls| nulls.null_count() > 0);
         let counting = match (passing, nulls) {
             (None, None) => return accumulator.update(groups, values, weights),
@@ -154,8 +154,10 @@ impl Plain {
 }
 
 fn struct_of(delta: &ZBatch, columns: &[usize]) -> ArrayRef {
-    let rows = delta.rows().project(columns).expect("the columns are there");
-    Arc::new(StructArray::from(rows))
+    let schema = delta.schema();
+    let fields = columns.iter().map(|column| schema.field(*column).clone()).collect::<Fields>();
+    let values = columns.iter().map(|column| delta.column(*column).clone()).collect();
+    Arc::new(StructArray::new(fields, values, None))
 }
 
 /// The rows for which a filter, a column of booleans, is true.

@@ -131,7 +131,7 @@ impl GroupByOperator {
     }
 
     fn add(&mut self, delta: &ZBatch) -> Result<(), SqlError> {
-        let keys = self.keys.iter().map(|column| delta.columns()[*column].clone()).collect();
+        let keys = self.keys.iter().map(|column| delta.column(*column).clone()).collect();
         let groups = self.intern(keys, delta.len())?;
         self.touch(&groups);
         for (group, weight) in groups.iter().zip(delta.weights().values()) {

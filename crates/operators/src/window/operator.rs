@@ -48,7 +48,7 @@ impl WindowOperator {
     }
 
     fn add(&mut self, delta: &ZBatch) {
-        let partitions = self.rows.groups_of(delta.rows());
+        let partitions = self.rows.groups_of(delta.selected_rows());
         self.touched.note(&partitions, &self.rows, all);
         self.rows.apply(delta, &partitions);
     }

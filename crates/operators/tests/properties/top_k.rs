@@ -20,6 +20,7 @@ fn plan(random: &mut fastrand::Rng, append_only: bool) -> TopK {
         }
     }
     let with_rank = random.bool();
+    let ties = random.bool().then(|| random.usize(0..=order.len()));
     let mut fields = input.schema().fields().to_vec();
     if with_rank {
         fields.push(Arc::new(Field::new("rank", DataType::Int64, true)));
@@ -29,6 +30,7 @@ fn plan(random: &mut fastrand::Rng, append_only: bool) -> TopK {
         order,
         offset: random.u64(0..3),
         limit: random.u64(1..5),
+        ties,
         with_rank,
         schema: Arc::new(Schema::new(fields)),
         input,
@@ -38,8 +40,14 @@ fn plan(random: &mut fastrand::Rng, append_only: bool) -> TopK {
 fn expect(plan: &TopK, rows: &Multiset) -> Contents {
     let mut contents = Contents::default();
     for rows in groups_in_order(rows, &plan.group, &plan.order) {
-        let wanted = rows.into_iter().enumerate().skip(plan.offset as usize).take(plan.limit as usize);
-        for (before, row) in wanted {
+        let end = plan.offset as usize + plan.limit as usize;
+        let tie = |left: usize, right: usize| {
+            plan.ties
+                .is_some_and(|columns| compare(&plan.order[..columns], &rows[left], &rows[right]).is_eq())
+        };
+        let end = (end..rows.len()).find(|at| !tie(end - 1, *at)).unwrap_or(rows.len());
+        for (at, row) in rows.iter().cloned().enumerate().take(end).skip(plan.offset as usize) {
+            let before = (0..at).find(|other| tie(*other, at)).unwrap_or(at);
             let input = batch(&mut fastrand::Rng::with_seed(0), &[(row, 1)]);
             let mut columns = input.columns().to_vec();
             if plan.with_rank {
@@ -89,7 +97,8 @@ fn state_follows_the_rows() {
     let input = source(false, vec![]);
     let order = vec![SortColumn { column: 1, descending: true, nulls_first: true }];
     let schema = input.schema();
-    let plan = TopK { input, group: vec![0], order, offset: 0, limit: 3, with_rank: false, schema };
+    let plan =
+        TopK { input, group: vec![0], order, offset: 0, limit: 3, ties: None, with_rank: false, schema };
     let mut operator = TopKOperator::new(&plan);
     let row = |v| Row { k: Some(1), v: Some(v), f: None, t: None, b: None };
     let mut contents = Contents::default();

@@ -99,7 +99,7 @@ fn is_extreme(rows: Keyed<'_>, one: usize, operator: Operator, extremes: Keyed<'
 }
 
 /// The node that a column comes from unchanged, below projections of all its rows, and where it is there.
-fn below(node: &Node, column: usize) -> (&Node, usize) {
+pub(super) fn below(node: &Node, column: usize) -> (&Node, usize) {
     match node {
         Node::Project(project) => match project.exprs[column].column() {
             Some(input) => below(&project.input, input),

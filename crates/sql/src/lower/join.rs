@@ -5,10 +5,11 @@ use datafusion::common::{DFSchema, NullEquality, ScalarValue};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{Expr, Join as LogicalJoin, JoinType, LogicalPlan, lit};
 use datafusion::physical_expr::PhysicalExpr;
-use springtide_plan::{Join, JoinKind, Node};
+use springtide_plan::{Filter, Join, JoinKind, Node};
 use springtide_types::{Result, SqlError};
 
 use super::extreme::{Keyed, equalities};
+use super::greatest::greatest;
 use super::spread::spread;
 use super::{Lowering, arrow_schema, expr, refuse};
 use crate::errors::plan_error;
@@ -48,8 +49,13 @@ impl Lowering<'_> {
                 right.keys.push(right_key);
             }
         }
-        let pairs = kind == JoinKind::Inner && left.keys.is_empty();
-        let spread = if pairs { spread(&left.node, &right.node, filter.as_ref())? } else { None };
+        let better = match kind {
+            JoinKind::Inner if left.keys.is_empty() => spread(&left.node, &right.node, filter.as_ref())?,
+            JoinKind::Inner if !null_equals_null => {
+                filtered(greatest(left.keyed(), right.keyed())?, filter.as_ref())
+            }
+            _ => None,
+        };
         let output = arrow_schema(&join.schema);
         // Computed keys have done their work.
         let mut kept = left.columns().collect::<Vec<_>>();
@@ -58,11 +64,20 @@ impl Lowering<'_> {
             JoinKind::Mark => kept.push(left.width()),
             _ => kept.extend(right.columns().map(|column| column + left.width())),
         }
-        let node = match spread {
+        let node = match better {
             Some(node) => node,
             None => join_node(kind, left, right, null_equals_null, filter)?,
         };
         keep(node, &kept, &output)
+    }
+}
+
+fn filtered(node: Option<Node>, predicate: Option<&Arc<dyn PhysicalExpr>>) -> Option<Node> {
+    match predicate {
+        Some(predicate) => {
+            node.map(|input| Node::Filter(Box::new(Filter { input, predicate: predicate.clone() })))
+        }
+        None => node,
     }
 }
 

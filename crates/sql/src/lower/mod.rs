@@ -6,6 +6,7 @@ mod common;
 mod constant;
 mod expr;
 mod extreme;
+mod greatest;
 mod join;
 mod optimize;
 mod over_expand;

@@ -1,4 +1,4 @@
-//! LIMIT, and a filter on ROW_NUMBER(), as top-k.
+//! LIMIT, and a filter on ROW_NUMBER() or RANK(), as top-k.
 
 use std::sync::Arc;
 
@@ -14,25 +14,30 @@ use springtide_plan::{Filter, Node, TopK};
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::refuse::in_view;
+use super::window::Places;
 use super::{Lowering, arrow_schema, expr, window};
 
-/// A filter on ROW_NUMBER().
+/// A filter on ROW_NUMBER() or RANK().
 pub(super) struct Ranks<'a> {
     window: &'a LogicalWindow,
+    /// Whether rows that tie have one rank.
+    ties: bool,
     /// The greatest rank that passes.
     last: u64,
     /// What else the filter asks for.
     rest: Option<Expr>,
 }
 
-/// What a filter over one ROW_NUMBER() keeps, if it sets an upper bound to it.
+/// What a filter over one ROW_NUMBER() or RANK() keeps, if it sets an upper bound to it.
 pub(super) fn ranks(filter: &LogicalFilter) -> Option<Ranks<'_>> {
     let LogicalPlan::Window(window) = filter.input.as_ref() else { return None };
     let [call] = window.window_expr.as_slice() else { return None };
     let Expr::WindowFunction(function) = call else { return None };
-    if function.fun.name() != "row_number" {
-        return None;
-    }
+    let ties = match function.fun.name() {
+        "row_number" => false,
+        "rank" => true,
+        _ => return None,
+    };
     let rank = window.schema.fields().len() - 1;
     let is_rank = |expr: &Expr| is_column(expr, rank, window);
     let mut last = None;
@@ -45,10 +50,10 @@ pub(super) fn ranks(filter: &LogicalFilter) -> Option<Ranks<'_>> {
             rest.push(term.clone());
         }
     }
-    Some(Ranks { window, last: last?, rest: conjunction(rest) })
+    Some(Ranks { window, ties, last: last?, rest: conjunction(rest) })
 }
 
-/// A filter on ROW_NUMBER() over a projection, as that projection over the filter.
+/// A filter on ROW_NUMBER() or RANK() over a projection, as that projection over the filter.
 pub(super) fn below_projection(filter: &LogicalFilter) -> Option<LogicalPlan> {
     let LogicalPlan::Projection(projection) = filter.input.as_ref() else { return None };
     let LogicalPlan::Window(_) = projection.input.as_ref() else { return None };
@@ -132,19 +137,28 @@ pub(super) fn without_rank(node: Node, projection: &Projection) -> Node {
 impl Lowering<'_> {
     /// A filter for which [`ranks`] has found an upper bound.
     pub(super) fn top_of_groups(&self, filter: &LogicalFilter) -> Result<Node> {
-        let Some(Ranks { window, last, rest }) = ranks(filter) else {
+        let Some(Ranks { window, ties, last, rest }) = ranks(filter) else {
             return Err(in_view(&filter.predicate));
         };
         let schema = window.input.schema();
         let params = window::params(&window.window_expr[0])?;
         let read = params.partition_by.iter().chain(params.order_by.iter().map(|sort| &sort.expr));
         let (input, computed) = window::with_computed(self.lower(&window.input)?, schema, read)?;
-        let (group, order) = window::places(params, schema, &computed)?;
+        let Places { partition: group, order, peers } = window::places(params, schema, &computed)?;
+        let ties = ties.then_some(peers);
         let rank = window.schema.fields()[schema.fields().len()].as_ref().clone();
         let fields = input.schema().fields().iter().cloned().chain([Arc::new(rank)]).collect::<Vec<_>>();
         let schema_with_rank = Arc::new(Schema::new(fields));
-        let top_k =
-            TopK { input, group, order, offset: 0, limit: last, with_rank: true, schema: schema_with_rank };
+        let top_k = TopK {
+            input,
+            group,
+            order,
+            offset: 0,
+            limit: last,
+            ties,
+            with_rank: true,
+            schema: schema_with_rank,
+        };
         let node = Node::TopK(Box::new(top_k));
         let node = window::without_computed(node, schema.fields().len(), &arrow_schema(&window.schema))?;
         match rest {
@@ -190,6 +204,7 @@ impl Lowering<'_> {
             order,
             offset,
             limit,
+            ties: None,
             with_rank: false,
         };
         let node = Node::TopK(Box::new(top_k));

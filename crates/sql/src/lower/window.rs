@@ -34,14 +34,12 @@ impl Lowering<'_> {
             let fields = results[start..start + run.len()].iter();
             let fields = fields.map(|field| Arc::new(field.as_ref().clone().with_nullable(true)));
             let fields = node.schema().fields().iter().cloned().chain(fields).collect::<Vec<_>>();
-            let (partition, order) = places(&run[0].params, schema, &computed)?;
-            let ordered_by = self::order_by(&run[0].params.order_by, schema, &computed)?;
-            let is_given = |sort: &&SortColumn| ordered_by.iter().any(|given| given.column == sort.column);
+            let Places { partition, order, peers } = places(&run[0].params, schema, &computed)?;
             start += run.len();
             node = Node::Window(Box::new(Window {
                 input: node,
                 partition,
-                peers: order.iter().take_while(is_given).count(),
+                peers,
                 order,
                 functions,
                 schema: Arc::new(Schema::new(fields)),
@@ -117,12 +115,16 @@ pub(super) fn with_computed<'a>(
     Ok((node, computed))
 }
 
+/// Where the columns of PARTITION BY and ORDER BY are.
+pub(super) struct Places {
+    pub partition: Vec<usize>,
+    pub order: Vec<SortColumn>,
+    /// How many columns of the order are those of ORDER BY.
+    pub peers: usize,
+}
+
 /// The columns of a PARTITION BY and an ORDER BY.
-pub(super) fn places(
-    params: &WindowFunctionParams,
-    schema: &DFSchema,
-    computed: &[&Expr],
-) -> Result<(Vec<usize>, Vec<SortColumn>)> {
+pub(super) fn places(params: &WindowFunctionParams, schema: &DFSchema, computed: &[&Expr]) -> Result<Places> {
     let mut partition = Vec::new();
     for expr in &params.partition_by {
         let column = place(expr, schema, computed)?;
@@ -132,7 +134,10 @@ pub(super) fn places(
     }
     let mut order = order(&params.order_by, schema, computed)?;
     order.retain(|sort| !partition.contains(&sort.column));
-    Ok((partition, order))
+    let ordered_by = order_by(&params.order_by, schema, computed)?;
+    let is_given = |sort: &&SortColumn| ordered_by.iter().any(|given| given.column == sort.column);
+    let peers = order.iter().take_while(is_given).count();
+    Ok(Places { partition, order, peers })
 }
 
 /// The columns of an ORDER BY.

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
+use springtide_types::Rows;
 
 /// A new file is begun when one has so many bytes.
 const FILE_BYTES: usize = 64 << 20;
@@ -27,7 +27,7 @@ pub struct StateSection {
     /// Which section of its state.
     pub section: usize,
     /// The rows.
-    pub batches: Vec<RecordBatch>,
+    pub batches: Vec<Rows>,
 }
 
 /// Hands on the bytes of one file after the other. A section may be divided between files.
@@ -51,11 +51,12 @@ pub(super) fn encode<E>(
 }
 
 /// Appends a stream of the first of some batches, until the file is full. Returns how many.
-fn append(section: &StateSection, batches: &[RecordBatch], bytes: &mut Vec<u8>) -> Result<usize, ArrowError> {
+fn append(section: &StateSection, batches: &[Rows], bytes: &mut Vec<u8>) -> Result<usize, ArrowError> {
     let mut writer = StreamWriter::try_new(&mut *bytes, &labelled(section, &batches[0].schema()))?;
     let mut written = 0;
     while written < batches.len() && writer.get_ref().len() < FILE_BYTES {
-        writer.write(&batches[written])?;
+        // A slice, so that what is gathered here is not kept with the rows.
+        writer.write(batches[written].slice(0, batches[written].len()).batch())?;
         written += 1;
     }
     writer.finish()?;
@@ -71,7 +72,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<StateSection>, ArrowError> {
     while (rest.position() as usize) < bytes.len() {
         let mut reader = StreamReader::try_new(&mut rest, None)?;
         let schema = reader.schema();
-        let batches = reader.by_ref().collect::<Result<Vec<_>, _>>()?;
+        let batches = reader.by_ref().map(|batch| batch.map(Rows::from)).collect::<Result<Vec<_>, _>>()?;
         let label = |name: &str| {
             let label = schema.metadata().get(name).and_then(|label| label.parse().ok());
             label.ok_or_else(|| ArrowError::IpcError(format!("a stream does not name its {name}")))

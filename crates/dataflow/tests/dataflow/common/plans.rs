@@ -123,5 +123,5 @@ pub fn distinct(input: Node) -> Node {
 
 pub fn top_k(input: Node, group: &[usize], order: SortColumn, limit: u64) -> Node {
     let (group, order, schema) = (group.to_vec(), vec![order], input.schema());
-    Node::TopK(Box::new(TopK { input, group, order, offset: 0, limit, with_rank: false, schema }))
+    Node::TopK(Box::new(TopK { input, group, order, offset: 0, limit, ties: None, with_rank: false, schema }))
 }
