@@ -8,7 +8,7 @@ use springtide_types::SqlType;
 use crate::convert::{Family, family, is_disguised};
 use crate::errors::external;
 use crate::functions::{
-    byte_parameters, cast_function, decide, decide_array, is_cast, overload, several_dimensions,
+    COLLECT, byte_parameters, cast_function, decide, decide_array, is_cast, overload, several_dimensions,
 };
 use crate::operators::{as_type, known_type};
 use crate::overload::no_function;
@@ -76,7 +76,8 @@ fn written(value: Expr, sql_type: Option<SqlType>) -> Expr {
 /// Refuses aggregates of bytea, uuid, JSON and arrays, but for those that take any type.
 pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
     let types = argument_types(args, schema);
-    let takes_any = matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
+    let takes_any =
+        name == COLLECT || matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
     if name == "array_agg" && matches!(types.as_slice(), [Some(SqlType::Array(_))]) {
         return Err(external(several_dimensions()));
     }

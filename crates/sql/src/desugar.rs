@@ -83,6 +83,9 @@ impl VisitorMut for Desugar {
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
+        if let Err(error) = check_unnests(&select.projection) {
+            return ControlFlow::Break(Stop::Failed(error));
+        }
         if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {
             exprs.iter_mut().for_each(keep_number);
         }
@@ -463,6 +466,22 @@ fn count_rows(function: &Function) -> Option<Expr> {
     let mut list = list.clone();
     list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];
     Some(Expr::Function(Function { args: FunctionArguments::List(list), ..function.clone() }))
+}
+
+/// DataFusion takes all `unnest` of subqueries in a list for one, since it gives them one name.
+fn check_unnests(projection: &[SelectItem]) -> Result<()> {
+    let mut unnests = 0;
+    let is_second = |expr: &Expr| {
+        let Expr::Function(function) = expr else { return false };
+        let is_unnest =
+            function.name.0.last().and_then(|name| name.as_ident()).map(fold).as_deref() == Some("unnest");
+        unnests += usize::from(is_unnest && any_query(expr));
+        unnests > 1
+    };
+    match any_expr(&projection.to_vec(), is_second) {
+        true => Err(SqlError::unsupported("unnest of several subqueries in one list")),
+        false => Ok(()),
+    }
 }
 
 fn is_query(expr: &Expr) -> bool {

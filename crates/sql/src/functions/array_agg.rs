@@ -19,7 +19,8 @@ use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Sign
 use crate::errors::external;
 use crate::lists::sort_comparator;
 
-const COLLECT: &str = "$array_agg";
+/// What it is called, so that no user's call is taken for one.
+pub(crate) const COLLECT: &str = "$array_agg";
 
 /// The call as one whose arguments are the element, then what it is ordered by.
 pub(crate) fn collected(mut call: AggregateFunction) -> AggregateFunction {

@@ -35,7 +35,7 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub(crate) use arithmetic::{ArithmeticOp, arithmetic, arithmetic_op, negate};
-pub(crate) use array_agg::{collected, collects};
+pub(crate) use array_agg::{COLLECT, collected, collects};
 pub(crate) use arrays::{
     Quantifier, SLICE, SUBSCRIPT, SUBSCRIPTS, append, concat_arrays, contains, decide_array, order_of,
     overlaps, prepend, quantified, several_dimensions,

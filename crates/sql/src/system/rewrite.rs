@@ -12,9 +12,9 @@ use super::arrays::EXPANDED;
 use super::empty::{forget_subqueries, has_no_rows};
 use super::from::{name_functions, resolve_table_oids};
 use super::named;
-use super::subqueries::{array_of, counted, of_elements, series, single};
+use super::subqueries::{array_of, counted, of_elements, single};
 use crate::array_text::elements;
-use crate::desugar::{call, unnamed_arguments};
+use crate::desugar::call;
 use crate::functions::SUBSCRIPTS;
 use crate::names::fold;
 use crate::output_names::{UNNAMED_MARK, output_name};
@@ -182,13 +182,8 @@ fn array_of_name(function: &Function) -> bool {
 }
 
 /// Functions that give a row for each element of what they are here, an array.
-const SET_RETURNING: [&str; 5] = [
-    "pg_partition_ancestors",
-    "generate_subscripts",
-    "_pg_expandarray",
-    "string_to_table",
-    "generate_series",
-];
+const SET_RETURNING: [&str; 4] =
+    ["pg_partition_ancestors", "generate_subscripts", "_pg_expandarray", "string_to_table"];
 
 fn rewrite_expr(expr: &mut Expr) -> Result<()> {
     match expr {
@@ -216,11 +211,6 @@ fn rewrite_expr(expr: &mut Expr) -> Result<()> {
             {
                 let part = Expr::value(Value::SingleQuotedString(fold(part)));
                 *expr = call("get_field", vec![row.as_ref().clone(), part]);
-            }
-        }
-        Expr::Function(function) if fold(&last_ident(function)) == "generate_series" => {
-            if let Some(numbers) = unnamed_arguments(function).and_then(series) {
-                *expr = call("unnest", vec![numbers]);
             }
         }
         Expr::Function(function) if is_set_returning(function) => {

@@ -1,9 +1,9 @@
 //! Subqueries that stand for a value or an array, as aggregates of their rows.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
-    GroupByExpr, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, OneOrManyWithParens,
-    OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value,
+    BinaryOperator, Expr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, LambdaFunction,
+    LambdaFunctionParameter, LambdaSyntax, OneOrManyWithParens, OrderByExpr, OrderByKind, Query, Select,
+    SelectItem, SetExpr, Statement, TableFactor, Value,
 };
 
 use super::arrays::{OR_EMPTY, TRANSFORM};
@@ -29,20 +29,6 @@ pub(super) fn array_of(expr: &Expr, is_aggregate: &dyn Fn(&str) -> bool) -> Opti
     aggregated(&query, is_aggregate)
         .or_else(|| gathered(query))
         .map(|query| call(OR_EMPTY, vec![Expr::Subquery(Box::new(query))]))
-}
-
-/// The array of the numbers that `generate_series` gives in FROM.
-pub(super) fn series(arguments: Vec<Expr>) -> Option<Expr> {
-    let sql = "SELECT number FROM generate_series(0) AS series(number)";
-    let Statement::Query(mut query) = crate::parse(sql).ok()?.pop()?.ast else { return None };
-    let SetExpr::Select(select) = query.body.as_mut() else { return None };
-    let TableFactor::Table { args: Some(given), .. } = &mut select.from.first_mut()?.relation else {
-        return None;
-    };
-    let arguments =
-        arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)));
-    given.args = arguments.collect();
-    Some(call(OR_EMPTY, vec![Expr::Subquery(Box::new(gathered(*query)?))]))
 }
 
 /// The rows of any query, in its order, as `SELECT array_agg(element) FROM (query) rows(element)`.
