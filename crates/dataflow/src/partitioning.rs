@@ -1,4 +1,4 @@
-use springtide_plan::{Join, JoinKind, Node, ScalarExpr, ViewPlan};
+use springtide_plan::{Join, JoinKind, Node, ScalarExpr, UnnestColumn, ViewPlan};
 use springtide_types::ZBatch;
 
 use crate::route::{Route, partition};
@@ -17,6 +17,12 @@ pub(crate) fn partitioning(node: &Node) -> Partitioning {
         Node::Expand(expand) => {
             let input = partitioning(&expand.input);
             united(expand.projections.iter().map(|exprs| projected(&input, exprs)).collect())
+        }
+        Node::Unnest(unnest) => {
+            let position = |column: usize| {
+                unnest.columns.iter().position(|output| *output == UnnestColumn::Same(column))
+            };
+            partitioning(&unnest.input)?.into_iter().map(position).collect()
         }
         Node::Join(join) => joined(join),
         Node::GroupBy(plan) => grouped(&gather(&partitioning(&plan.input), &plan.keys).1, &plan.keys),

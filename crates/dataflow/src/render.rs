@@ -2,7 +2,8 @@ use std::collections::{HashMap, HashSet};
 
 use springtide_operators::{
     DistinctOperator, ExpandOperator, FilterOperator, GroupByOperator, JoinOperator, Operator,
-    OuterJoinOperator, ProjectOperator, SemiJoinOperator, SetOperationOperator, TopKOperator, WindowOperator,
+    OuterJoinOperator, ProjectOperator, SemiJoinOperator, SetOperationOperator, TopKOperator, UnnestOperator,
+    WindowOperator,
 };
 use springtide_plan::{GroupBy, Join, JoinKind, Node, SetOperation, Source};
 use springtide_types::hash::{hash_columns, worker_of};
@@ -69,7 +70,7 @@ pub(crate) fn render(
 fn has_state(node: &Node) -> bool {
     match node {
         Node::Source(_) | Node::Constant(_) | Node::Filter(_) | Node::Project(_) => false,
-        Node::Expand(_) | Node::Union(_) => false,
+        Node::Expand(_) | Node::Unnest(_) | Node::Union(_) => false,
         Node::Join(_) | Node::GroupBy(_) | Node::Distinct(_) => true,
         Node::SetOperation(_) | Node::TopK(_) | Node::Window(_) => true,
     }
@@ -148,6 +149,7 @@ impl<'s> Renderer<'_, 's> {
                 self.stateless("Project", ProjectOperator::new(project), &project.input)
             }
             Node::Expand(expand) => self.stateless("Expand", ExpandOperator::new(expand), &expand.input),
+            Node::Unnest(unnest) => self.stateless("Unnest", UnnestOperator::new(unnest), &unnest.input),
             Node::Join(join) => self.join(join),
             Node::GroupBy(group_by) => self.group_by(group_by),
             Node::Distinct(input) => {

@@ -25,8 +25,69 @@ pub fn from_binary(sql_type: SqlType, bytes: &[u8]) -> Result<Option<ScalarValue
             Some((&JSONB_VERSION, text)) => Some(from_text(sql_type, utf8(text)?)?),
             _ => None,
         },
+        SqlType::Array(element) => array_of(element.sql_type(), bytes)?,
         fixed => of_fixed_size(fixed, bytes),
     })
+}
+
+/// The array of elements of this type.
+fn array_of(element: SqlType, bytes: &[u8]) -> Result<Option<ScalarValue>> {
+    let Some((dimensions, rest)) = take_word(bytes) else { return Ok(None) };
+    // Whether there are NULLs shows in the elements.
+    let Some((oid, mut rest)) = take_word(rest).and_then(|(_, rest)| take_word(rest)) else {
+        return Ok(None);
+    };
+    if dimensions > 1 {
+        return Err(SqlError::unsupported("an array of several dimensions"));
+    }
+    if oid as u32 != element.oid()
+        && SqlType::from_oid(oid as u32, -1).is_none_or(|given| !is_alike(given, element))
+    {
+        let message = "wrong element type";
+        return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
+    }
+    let mut values = Vec::new();
+    if dimensions == 1 {
+        let Some((length, after)) = take_word(rest) else { return Ok(None) };
+        let Some((lower, after)) = take_word(after) else { return Ok(None) };
+        if lower != 1 {
+            return Err(SqlError::unsupported("an array whose subscripts do not begin at 1"));
+        }
+        rest = after;
+        for _ in 0..length {
+            let Some((value, after)) = take_element(element, rest)? else { return Ok(None) };
+            values.push(value);
+            rest = after;
+        }
+    }
+    let list = ScalarValue::new_list_nullable(&values, &element.arrow());
+    Ok(rest.is_empty().then_some(ScalarValue::List(list)))
+}
+
+/// Whether the binary format of both types is the same.
+fn is_alike(one: SqlType, other: SqlType) -> bool {
+    let is_text = |sql_type| matches!(sql_type, SqlType::Text | SqlType::Varchar(_));
+    is_text(one) && is_text(other)
+}
+
+/// An element with its length before it, and what follows.
+fn take_element(element: SqlType, bytes: &[u8]) -> Result<Option<(ScalarValue, &[u8])>> {
+    let Some((length, rest)) = take_word(bytes) else { return Ok(None) };
+    if length == -1 {
+        let null =
+            ScalarValue::try_from(&element.arrow()).map_err(|error| springtide_plan::sql_error(&error))?;
+        return Ok(Some((null, rest)));
+    }
+    let Some((own, rest)) = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length))
+    else {
+        return Ok(None);
+    };
+    Ok(from_binary(element, own)?.map(|value| (value, rest)))
+}
+
+fn take_word(bytes: &[u8]) -> Option<(i32, &[u8])> {
+    let (word, rest) = bytes.split_first_chunk::<4>()?;
+    Some((i32::from_be_bytes(*word), rest))
 }
 
 /// The value of this type from its text.
@@ -61,6 +122,7 @@ fn of_fixed_size(sql_type: SqlType, bytes: &[u8]) -> Option<ScalarValue> {
         SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) | SqlType::Json | SqlType::Jsonb => {
             return None;
         }
+        SqlType::Array(_) => return None,
     })
 }
 

@@ -19,6 +19,7 @@ mod set_operation;
 mod slots;
 mod top_k;
 mod touched;
+mod unnest;
 mod window;
 
 pub use distinct::DistinctOperator;
@@ -33,4 +34,5 @@ pub use project::ProjectOperator;
 pub use semi_join::SemiJoinOperator;
 pub use set_operation::SetOperationOperator;
 pub use top_k::TopKOperator;
+pub use unnest::UnnestOperator;
 pub use window::WindowOperator;

@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use springtide_state::normalize_floats;
-use springtide_types::{SqlType, bytea_text, uuid_text};
+use springtide_types::{SqlType, array_text, bytea_text, uuid_text};
 
 /// PostgreSQL cuts longer values, too.
 const MAX_VALUE: usize = 64;
@@ -26,6 +26,12 @@ fn value_text(column: &ArrayRef, row: usize) -> String {
         .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
         .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f%:z"));
     let column = normalize_floats(&column.slice(row, 1));
+    if let Some(lists) = column.as_list_opt::<i32>().filter(|lists| lists.is_valid(0)) {
+        let elements = lists.value(0);
+        let texts = (0..elements.len()).map(|at| elements.is_valid(at).then(|| value_text(&elements, at)));
+        let texts = texts.collect::<Vec<_>>();
+        return cut(array_text(texts.iter().map(Option::as_deref)));
+    }
     let text = match ArrayFormatter::try_new(&column, &options) {
         _ if *column.data_type() == DataType::Binary && column.is_valid(0) => {
             bytea_text(column.as_binary::<i32>().value(0))
@@ -40,6 +46,10 @@ fn value_text(column: &ArrayRef, row: usize) -> String {
         Ok(formatter) => formatter.value(0).to_string(),
         Err(_) => return "...".to_owned(),
     };
+    cut(text)
+}
+
+fn cut(text: String) -> String {
     match text.char_indices().nth(MAX_VALUE) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text,

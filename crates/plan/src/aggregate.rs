@@ -1,6 +1,7 @@
 use std::fmt;
 
 use arrow::datatypes::DataType;
+use springtide_types::SortColumn;
 
 /// The aggregate functions that are maintained under insertions and retractions. `avg` is none of them:
 /// the SQL layer writes it as a sum over a count.
@@ -14,6 +15,8 @@ pub enum AggregateFunction {
     Min,
     /// Greatest value.
     Max,
+    /// All values, NULLs too, as an array; NULL if there are none.
+    ArrayAgg,
 }
 
 impl fmt::Display for AggregateFunction {
@@ -23,6 +26,7 @@ impl fmt::Display for AggregateFunction {
             AggregateFunction::Sum => "sum",
             AggregateFunction::Min => "min",
             AggregateFunction::Max => "max",
+            AggregateFunction::ArrayAgg => "array_agg",
         })
     }
 }
@@ -36,10 +40,12 @@ pub struct Aggregate {
     pub argument: Option<usize>,
     /// Over the distinct values of the argument.
     pub distinct: bool,
+    /// The input columns by which the values of an array are ordered; those that tie are by their own order.
+    pub order: Vec<SortColumn>,
     /// A boolean input column: only rows where it is true count.
     pub filter: Option<usize>,
     /// Type of the result: Int64 for count; the argument's type for min and max; for sum as PostgreSQL
     /// gives it (Int64 for smaller integers, Decimal128(38, 0) for Int64, Float64 for both floats,
-    /// Decimal128(38, s) for decimals of scale s, MonthDayNano for intervals).
+    /// Decimal128(38, s) for decimals of scale s, MonthDayNano for intervals); a list of the argument's for arrays.
     pub output: DataType,
 }

@@ -4,7 +4,7 @@ use arrow::datatypes::Schema;
 
 use springtide_types::SortColumn;
 
-use crate::{Aggregate, Join, JoinKind, Node, ScalarExpr, SetOperator, ViewPlan};
+use crate::{Aggregate, Join, JoinKind, Node, ScalarExpr, SetOperator, UnnestColumn, ViewPlan};
 
 /// What a plan says of one of its nodes.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +57,15 @@ fn describe(node: &Node) -> String {
         Node::Expand(expand) => {
             let rows = expand.projections.iter().map(|exprs| format!("({})", describe_columns(exprs)));
             format!("Expand {}", rows.collect::<Vec<_>>().join(", "))
+        }
+        Node::Unnest(unnest) => {
+            let input = unnest.input.schema();
+            let elements = unnest.columns.iter().filter_map(|column| match column {
+                UnnestColumn::Elements(column) => Some(*column),
+                UnnestColumn::Same(_) => None,
+            });
+            let empty = if unnest.keeps_empty { ", of none NULL" } else { "" };
+            format!("Unnest {}{empty}", names(&input, &elements.collect::<Vec<_>>()))
         }
         Node::Join(join) => describe_join(join),
         Node::GroupBy(group_by) => {
@@ -147,7 +156,8 @@ fn describe_aggregate(aggregate: &Aggregate, input: &Schema) -> String {
     let distinct = if aggregate.distinct { "distinct " } else { "" };
     let argument = aggregate.argument.map_or("*", |column| input.field(column).name());
     let filter = aggregate.filter.map(|column| format!(" filter {}", input.field(column).name()));
-    format!("{}({distinct}{argument}){}", aggregate.function, filter.unwrap_or_default())
+    let order = groups(input, "", &[], &aggregate.order);
+    format!("{}({distinct}{argument}{order}){}", aggregate.function, filter.unwrap_or_default())
 }
 
 fn annotations(node: &Node) -> String {

@@ -17,7 +17,7 @@ pub use explain::{PlanLine, explain, lines};
 pub use fingerprint::fingerprint;
 pub use node::{
     Expand, Filter, GroupBy, Join, JoinKind, Node, Project, ScalarExpr, SetOperation, SetOperator, Source,
-    TopK, ViewPlan, Window,
+    TopK, Unnest, UnnestColumn, ViewPlan, Window,
 };
 pub use properties::{CostClass, Properties};
 pub use window_function::{Bound, Frame, Ranking, Reach, WindowFunction};

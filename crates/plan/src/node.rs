@@ -45,6 +45,8 @@ pub enum Node {
     Project(Box<Project>),
     /// Each row once for each of several projections.
     Expand(Box<Expand>),
+    /// Each row once for each element of its arrays.
+    Unnest(Box<Unnest>),
     /// A join on equal keys; without keys, every row meets every other.
     Join(Box<Join>),
     /// GROUP BY; without keys, one row always.
@@ -123,6 +125,28 @@ pub struct Expand {
     /// For each row that comes of one, the output columns.
     pub projections: Vec<Vec<ScalarExpr>>,
     /// The schema of all of them.
+    pub schema: SchemaRef,
+}
+
+/// A column of what a [`Node::Unnest`] emits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnnestColumn {
+    /// The value of an input column, in all rows that come of one.
+    Same(usize),
+    /// One element after the other of an input column of arrays, followed by NULLs where another array is longer.
+    Elements(usize),
+}
+
+/// See [`Node::Unnest`].
+#[derive(Clone, Debug)]
+pub struct Unnest {
+    /// Where the rows come from.
+    pub input: Node,
+    /// The output columns.
+    pub columns: Vec<UnnestColumn>,
+    /// Whether a row comes of one that has no elements.
+    pub keeps_empty: bool,
+    /// Their schema.
     pub schema: SchemaRef,
 }
 
@@ -263,6 +287,7 @@ impl Node {
             Node::Filter(filter) => filter.input.schema(),
             Node::Project(project) => project.schema.clone(),
             Node::Expand(expand) => expand.schema.clone(),
+            Node::Unnest(unnest) => unnest.schema.clone(),
             Node::Join(join) => join.schema.clone(),
             Node::GroupBy(group_by) => group_by.schema.clone(),
             Node::Distinct(input) => input.schema(),
@@ -280,6 +305,7 @@ impl Node {
             Node::Filter(filter) => vec![&filter.input],
             Node::Project(project) => vec![&project.input],
             Node::Expand(expand) => vec![&expand.input],
+            Node::Unnest(unnest) => vec![&unnest.input],
             Node::Join(join) => vec![&join.left, &join.right],
             Node::GroupBy(group_by) => vec![&group_by.input],
             Node::Distinct(input) => vec![input],

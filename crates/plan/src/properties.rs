@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{AggregateFunction, Join, JoinKind, Node, SetOperator};
+use crate::{Aggregate, AggregateFunction, Join, JoinKind, Node, SetOperator};
 
 /// What can be relied on of a node's output, derived from the plan alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,9 @@ impl Node {
             }
             Node::Expand(expand) => {
                 Properties { append_only: expand.input.properties().append_only, unique_keys: vec![] }
+            }
+            Node::Unnest(unnest) => {
+                Properties { append_only: unnest.input.properties().append_only, unique_keys: vec![] }
             }
             Node::Join(join) => {
                 let (left, right) = (join.left.properties(), join.right.properties());
@@ -141,6 +144,7 @@ impl Node {
         match self {
             Node::Join(join) if join.left_keys.is_empty() && !tests_existence(join) => CostClass::OtherInput,
             Node::Join(_) => CostClass::Matches,
+            Node::GroupBy(group_by) if group_by.aggregates.iter().any(is_array) => CostClass::Group,
             Node::GroupBy(group_by) => {
                 let searches = group_by.aggregates.iter().any(|aggregate| {
                     matches!(aggregate.function, AggregateFunction::Min | AggregateFunction::Max)
@@ -156,6 +160,11 @@ impl Node {
             _ => CostClass::Constant,
         }
     }
+}
+
+/// Whether an aggregate's result holds all values of its group.
+fn is_array(aggregate: &Aggregate) -> bool {
+    aggregate.function == AggregateFunction::ArrayAgg
 }
 
 /// Whether all that counts is whether the right side has a row of the key at all.

@@ -6,28 +6,28 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{
-    BinaryExpr, Case, InList, InSubquery, Like, ScalarFunction, WindowFunction,
+    BinaryExpr, Case, InList, InSubquery, Like, ScalarFunction, Sort as SortExpr, WindowFunction,
 };
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     Between, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union, Values, WindowFrameBound,
-    WindowFrameUnits, WindowFunctionDefinition,
+    WindowFrameUnits, WindowFunctionDefinition, lit, when,
 };
 use datafusion::optimizer::AnalyzerRule;
 use springtide_types::{SqlError, SqlState, SqlType};
 
+use crate::array_order::Arrival;
 use crate::branches::{check_keys, unify_branches};
 use crate::calls::{check_aggregate, resolve_call};
 use crate::convert::{Context, Family, convertible, family, stands_apart};
 use crate::errors::external;
 use crate::functions::{LABELLED, arithmetic_op, cast_function, decided, negate};
 use crate::operators::{
-    as_type, common_of, comparable, describe, guarded, known_type, literal, no_operator, plan_arithmetic,
-    resolve,
+    as_type, common_of, comparable, compare, describe, guarded, known_type, literal, no_operator,
+    plan_arithmetic, plan_array, plan_comparison, resolve,
 };
 use crate::sql_types::declared_type;
-use crate::system::{is_array, unify_arrays};
 
 /// See the module.
 #[derive(Debug)]
@@ -57,20 +57,49 @@ fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         other => other,
     };
     let schema = merge_schema(&plan.inputs());
+    let plan = match plan {
+        LogicalPlan::Sort(mut sort) => {
+            sort.expr = null_placement(sort.expr, &schema)?;
+            LogicalPlan::Sort(sort)
+        }
+        other => other,
+    };
     let names = NamePreserver::new(&plan);
     let is_limit = matches!(plan, LogicalPlan::Limit(_));
+    let arrival = Arrival::of(&plan);
     plan.map_expressions(|expr| {
         if is_limit {
             return Ok(Transformed::no(expr));
         }
         let name = names.save(&expr);
-        let expr = expr.transform_up(|expr| Ok(Transformed::yes(analyze_expr(expr, &schema)?)))?;
+        let expr = expr.transform_up(|expr| {
+            let analyzed = analyze_expr(expr, &schema)?;
+            Ok(Transformed::yes(match &arrival {
+                Some(arrival) => arrival.ordered(analyzed),
+                None => analyzed,
+            }))
+        })?;
         Ok(expr.update_data(|expr| name.restore(expr)))
     })?
     .map_data(|plan| match plan {
         LogicalPlan::Values(values) => with_types_of_cells(values),
         other => other.recompute_schema(),
     })
+}
+
+/// Where NULLs do not come last of the greater, DataFusion moves those in arrays too: an array is then sorted by whether it is
+/// NULL first.
+fn null_placement(order: Vec<SortExpr>, schema: &DFSchema) -> Result<Vec<SortExpr>> {
+    let mut placed = Vec::with_capacity(order.len());
+    for sort in order {
+        if sort.nulls_first == sort.asc && is_array(&sort.expr, schema)? {
+            placed.push(sort.expr.clone().is_null().sort(!sort.nulls_first, false));
+            placed.push(sort.expr.sort(sort.asc, !sort.asc));
+        } else {
+            placed.push(sort);
+        }
+    }
+    Ok(placed)
 }
 
 /// VALUES whose columns have the types that their cells have now.
@@ -118,8 +147,7 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
         Expr::Cast(cast) => plan_cast(*cast.expr, declared_type(&cast.field)?, schema)?,
         Expr::Negative(operand) => plan_negation(*operand, schema)?,
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
-            let (left, right) = comparable(&op.to_string(), *left, *right, schema)?;
-            Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+            plan_comparison(op, *left, *right, schema)?
         }
         Expr::Between(between) => plan_between(between, schema)?,
         Expr::InList(list) => plan_in_list(list, schema)?,
@@ -146,6 +174,7 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
 
 /// DataFusion has RANGE frames over some types only. Without distances, GROUPS says the same over all.
 fn plan_frame(mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Box<WindowFunction>> {
+    call.params.order_by = null_placement(call.params.order_by, schema)?;
     let frame = &mut call.params.window_frame;
     let has_distance = |bound: &WindowFrameBound| match bound {
         WindowFrameBound::Preceding(distance) | WindowFrameBound::Following(distance) => !distance.is_null(),
@@ -169,14 +198,26 @@ fn plan_call(mut function: ScalarFunction, schema: &DFSchema) -> Result<Expr> {
     }
     match function.name() {
         LABELLED => Ok(function.args.swap_remove(0)),
+        name @ ("greatest" | "least")
+            if function.args.iter().any(|arg| is_array(arg, schema).unwrap_or(false)) =>
+        {
+            Err(external(SqlError::unsupported(format!("{name} of arrays"))))
+        }
         "coalesce" | "greatest" | "least" => {
             function.args = unify_results(function.func.name(), function.args, schema)?;
             Ok(Expr::ScalarFunction(function))
         }
         "nullif" => {
             function.args = unify_for("=", function.args, schema)?;
-            Ok(Expr::ScalarFunction(function))
+            match function.args.as_slice() {
+                [value, other] if is_array(value, schema)? => {
+                    let equal = compare(Operator::Eq, value.clone(), other.clone(), schema)?;
+                    when(equal, null_of(value, schema)?).otherwise(value.clone())
+                }
+                _ => Ok(Expr::ScalarFunction(function)),
+            }
         }
+        "make_array" => plan_array(function.args, schema),
         _ => match arithmetic_op(&function) {
             // The types of the operands may have become clear only now.
             Some(op) => {
@@ -212,10 +253,12 @@ fn normalized(call: Expr, schema: &DFSchema) -> Result<Expr> {
 }
 
 fn plan_cast(operand: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> {
+    let is_limited = |sql_type| matches!(sql_type, SqlType::Varchar(Some(_)));
+    let limited = is_limited(target) || target.element().is_some_and(is_limited);
     if let Expr::Literal(value, _) = &operand {
         match value {
             // A literal is cut, not refused, by an explicit cast to varchar(n).
-            ScalarValue::Utf8(Some(text)) if !matches!(target, SqlType::Varchar(Some(_))) => {
+            ScalarValue::Utf8(Some(text)) if !limited => {
                 return literal(Some(text), target);
             }
             ScalarValue::Null | ScalarValue::Utf8(None) => return literal(None, target),
@@ -229,8 +272,7 @@ fn plan_cast(operand: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> 
     let Some(from) = SqlType::from_arrow(&data_type) else {
         return Err(external(SqlError::unsupported(format!("a cast from {data_type}"))));
     };
-    let same = data_type == target.arrow();
-    if same && !matches!(target, SqlType::Varchar(Some(_))) {
+    if data_type == target.arrow() && !limited {
         return Ok(operand);
     }
     if !convertible(from, target, Context::Explicit) {
@@ -282,6 +324,15 @@ fn plan_between(between: Between, schema: &DFSchema) -> Result<Expr> {
     let Between { expr, negated, low, high } = between;
     let (expr, low) = comparable(">=", *expr, *low, schema)?;
     let (expr, high) = comparable("<=", expr, *high, schema)?;
+    if is_array(&expr, schema)? {
+        let within = plan_comparison(Operator::GtEq, expr.clone(), low, schema)?.and(plan_comparison(
+            Operator::LtEq,
+            expr,
+            high,
+            schema,
+        )?);
+        return Ok(if negated { Expr::Not(Box::new(within)) } else { within });
+    }
     Ok(Expr::Between(Between::new(Box::new(expr), negated, Box::new(low), Box::new(high))))
 }
 
@@ -290,7 +341,20 @@ fn plan_in_list(list: InList, schema: &DFSchema) -> Result<Expr> {
     let mut operands = vec![*expr];
     operands.extend(list);
     let mut operands = unify_for("=", operands, schema)?;
+    if is_float(&operands[0], schema)? {
+        operands = operands
+            .into_iter()
+            .map(|operand| without_negative_zero(operand, schema))
+            .collect::<Result<_>>()?;
+    }
     let expr = operands.remove(0);
+    if is_array(&expr, schema)? {
+        let equal =
+            operands.into_iter().map(|item| plan_comparison(Operator::Eq, expr.clone(), item, schema));
+        let within =
+            equal.collect::<Result<Vec<_>>>()?.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false));
+        return Ok(if negated { Expr::Not(Box::new(within)) } else { within });
+    }
     Ok(Expr::InList(InList::new(Box::new(expr), operands, negated)))
 }
 
@@ -322,7 +386,15 @@ fn plan_case(case: Case, schema: &DFSchema) -> Result<Expr> {
             let mut operands = vec![*expr];
             operands.extend(whens);
             let mut operands = unify_for("=", operands, schema)?;
-            (Some(Box::new(operands.remove(0))), operands)
+            let base = operands.remove(0);
+            if is_array(&base, schema)? || is_float(&base, schema)? {
+                let equal = operands
+                    .into_iter()
+                    .map(|when| plan_comparison(Operator::Eq, base.clone(), when, schema));
+                (None, equal.collect::<Result<Vec<_>>>()?)
+            } else {
+                (Some(Box::new(base)), operands)
+            }
         }
     };
     let mut results = unify_case(thens.into_iter().chain(else_expr.map(|expr| *expr)).collect(), schema)?;
@@ -354,9 +426,6 @@ fn guard_results(base: Option<&Expr>, whens: &[Expr], results: Vec<Expr>) -> Res
 
 /// All results of a CASE as one type.
 fn unify_case(results: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
-    if results.iter().any(|result| is_array(result, schema)) {
-        return unify_arrays(results, schema);
-    }
     let types = results.iter().map(|expr| known_type(expr, schema)).collect::<Result<Vec<_>>>()?;
     let Some(common) = common_of("CASE", types.into_iter().flatten())? else {
         return unify(results, schema);
@@ -366,12 +435,31 @@ fn unify_case(results: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
 
 /// [`unify`], and the types must have one in common.
 fn unify_results(function: &str, operands: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
-    if operands.iter().any(|operand| is_array(operand, schema)) {
-        return unify_arrays(operands, schema);
-    }
     let types = operands.iter().map(|expr| known_type(expr, schema)).collect::<Result<Vec<_>>>()?;
-    common_of(&function.to_uppercase(), types.into_iter().flatten())?;
-    unify(operands, schema)
+    let common = common_of(&function.to_uppercase(), types.into_iter().flatten())?;
+    match common {
+        Some(common @ SqlType::Array(_)) => {
+            operands.into_iter().map(|operand| as_type(operand, common, schema)).collect()
+        }
+        _ => unify(operands, schema),
+    }
+}
+
+fn is_array(expr: &Expr, schema: &DFSchema) -> Result<bool> {
+    Ok(known_type(expr, schema)?.is_some_and(|known| family(known) == Family::Array))
+}
+
+fn is_float(expr: &Expr, schema: &DFSchema) -> Result<bool> {
+    Ok(matches!(known_type(expr, schema)?, Some(SqlType::Float4 | SqlType::Float8)))
+}
+
+/// The same with 0 for -0, which is equal, and which DataFusion looks up by its bits.
+fn without_negative_zero(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+    Ok(as_type(expr, SqlType::Float8, schema)? + lit(0.0_f64))
+}
+
+fn null_of(expr: &Expr, schema: &DFSchema) -> Result<Expr> {
+    Ok(Expr::Literal(ScalarValue::try_from(&expr.get_type(schema)?)?, None))
 }
 
 /// Gives operands of open type the type of the others.

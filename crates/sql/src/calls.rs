@@ -7,12 +7,18 @@ use springtide_types::SqlType;
 
 use crate::convert::{Family, family, is_disguised};
 use crate::errors::external;
-use crate::functions::{byte_parameters, cast_function, decide, is_cast, overload};
+use crate::functions::{
+    COLLECT, byte_parameters, cast_function, decide, decide_array, is_cast, overload, several_dimensions,
+};
 use crate::operators::{as_type, known_type};
 use crate::overload::no_function;
+use crate::system::is_function;
 
 /// The call with its function chosen among those of the name, and its arguments in the types of that.
 pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Result<ScalarFunction> {
+    if let Some(decided) = decide_array(&call, schema)? {
+        return Ok(decided);
+    }
     let types = argument_types(&call.args, schema);
     if let Some(function) = overload(&call, &types) {
         call.func = function;
@@ -39,6 +45,9 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
     }
     match call.name() {
         "guard" | "pg_typeof" => Ok(call),
+        // What only the binder itself writes, and what asks the catalogue.
+        name if name.starts_with('$') || is_function(name) => Ok(call),
+        "array_to_json" if matches!(types.as_slice(), [Some(SqlType::Array(_))]) => Ok(call),
         "to_json" | "to_jsonb" | "json_build_array" | "jsonb_build_array" | "json_build_object"
         | "jsonb_build_object" => Ok(call),
         "md5" if types == [Some(SqlType::Bytea)] => Ok(call),
@@ -64,10 +73,14 @@ fn written(value: Expr, sql_type: Option<SqlType>) -> Expr {
     }
 }
 
-/// Refuses aggregates of bytea, uuid and JSON, but for those that take any type.
+/// Refuses aggregates of bytea, uuid, JSON and arrays, but for those that take any type.
 pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
     let types = argument_types(args, schema);
-    let takes_any = matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
+    let takes_any =
+        name == COLLECT || matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
+    if name == "array_agg" && matches!(types.as_slice(), [Some(SqlType::Array(_))]) {
+        return Err(external(several_dimensions()));
+    }
     if takes_any || !has_disguised(&types) { Ok(()) } else { Err(external(no_function(name, &types))) }
 }
 

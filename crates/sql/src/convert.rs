@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int16Array, Int32Array, Int64Array, LargeStringArray, StringArray,
+    Array, ArrayRef, AsArray, Float64Array, Int16Array, Int32Array, Int64Array, LargeStringArray, ListArray,
+    StringArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
@@ -12,12 +13,13 @@ use arrow::datatypes::{
     IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use springtide_types::{
-    Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC, UUID_BYTES, bytea_text, uuid_text,
+    Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC, UUID_BYTES, array_text, bytea_text, uuid_text,
 };
 
 use crate::datetime::{DAY, format_date, format_time, format_timestamp};
 use crate::input::{check_length, numeric_overflow, parse_text};
 use crate::interval::format_interval;
+use crate::lists::{compact, range, with_elements};
 use crate::operators::describe;
 
 /// Values as PostgreSQL writes them: what [`parse_text`] reads back.
@@ -46,6 +48,7 @@ pub(crate) enum Family {
     Time,
     Uuid,
     Json,
+    Array,
 }
 
 /// The family of a type.
@@ -61,12 +64,13 @@ pub(crate) fn family(sql_type: SqlType) -> Family {
         SqlType::Time => Family::Time,
         SqlType::Uuid => Family::Uuid,
         SqlType::Json | SqlType::Jsonb => Family::Json,
+        SqlType::Array(_) => Family::Array,
     }
 }
 
-/// Whether values are bytes or texts to DataFusion, and neither in SQL.
+/// Whether values are bytes, texts or lists to DataFusion, whose functions of these are not those of SQL.
 pub(crate) fn is_disguised(sql_type: SqlType) -> bool {
-    matches!(family(sql_type), Family::Bytes | Family::Uuid | Family::Json)
+    matches!(family(sql_type), Family::Bytes | Family::Uuid | Family::Json | Family::Array)
 }
 
 /// Whether DataFusion finds no type that values and a string literal have in common.
@@ -76,6 +80,9 @@ pub(crate) fn stands_apart(sql_type: SqlType) -> bool {
 
 /// Whether PostgreSQL has this conversion.
 pub(crate) fn convertible(from: SqlType, to: SqlType, context: Context) -> bool {
+    if let (Some(from), Some(to)) = (from.element(), to.element()) {
+        return convertible(from, to, context);
+    }
     let (source, target) = (family(from), family(to));
     let explicit = context == Context::Explicit;
     source == target
@@ -95,12 +102,21 @@ pub(crate) fn convertible(from: SqlType, to: SqlType, context: Context) -> bool 
 pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result<ArrayRef> {
     let target = to.arrow();
     match (array.data_type(), to) {
+        (DataType::List(_), SqlType::Array(element)) => {
+            let lists = compact(array.as_list())?;
+            Ok(with_elements(&lists, convert(lists.values(), element.sql_type(), context)?))
+        }
         (from, SqlType::Varchar(Some(limit))) => {
             let text = if *from == DataType::Utf8 { array.clone() } else { to_text(array)? };
             fit(text.as_string::<i32>(), limit, context)
         }
         (from, _) if *from == target => Ok(array.clone()),
         (_, SqlType::Text | SqlType::Varchar(None)) => to_text(array),
+        // A text that is too long is cut in an array too.
+        (DataType::Utf8, SqlType::Array(_)) if to != to.unconstrained() => {
+            let unlimited = parse_text(array.as_string::<i32>(), to.unconstrained())?;
+            convert(&unlimited, to, context)
+        }
         (DataType::Utf8, _) => parse_text(array.as_string::<i32>(), to),
         (DataType::LargeUtf8, SqlType::Json) | (DataType::LargeBinary, SqlType::Jsonb) => {
             parse_text(to_text(array)?.as_string::<i32>(), to)
@@ -252,6 +268,25 @@ fn fit(texts: &StringArray, limit: u32, context: Context) -> Result<ArrayRef> {
     Ok(Arc::new(texts.iter().map(|text| text.map(cut)).collect::<StringArray>()))
 }
 
+/// Elements of arrays as they stand in the texts of these.
+pub(crate) fn element_texts(elements: &ArrayRef) -> Result<StringArray> {
+    if let Some(booleans) = elements.as_boolean_opt() {
+        // A cast to text makes words of them.
+        return Ok(booleans.iter().map(|value| value.map(|value| if value { "t" } else { "f" })).collect());
+    }
+    Ok(to_text(elements)?.as_string::<i32>().clone())
+}
+
+fn list_texts(lists: &ListArray) -> Result<StringArray> {
+    let lists = compact(lists)?;
+    let elements = element_texts(lists.values())?;
+    let text = |row| {
+        let elements = range(&lists, row).map(|at| elements.is_valid(at).then(|| elements.value(at)));
+        lists.is_valid(row).then(|| array_text(elements))
+    };
+    Ok((0..lists.len()).map(text).collect())
+}
+
 /// The texts that PostgreSQL's output functions give.
 fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
     let texts: StringArray = match array.data_type() {
@@ -277,6 +312,8 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
             let times = times.as_primitive::<Time64MicrosecondType>().iter();
             times.map(|micros| micros.map(format_time)).collect()
         }
+        DataType::List(_) => list_texts(array.as_list())?,
+        DataType::Utf8 => array.as_string::<i32>().clone(),
         DataType::LargeUtf8 => array.as_string::<i64>().iter().collect(),
         DataType::LargeBinary => {
             let texts = array.as_binary::<i64>().iter();

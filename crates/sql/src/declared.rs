@@ -11,7 +11,7 @@ pub(crate) fn varchar(plan: &LogicalPlan, position: usize) -> Option<SqlType> {
         LogicalPlan::TableScan(scan) => {
             let column = scan.projection.as_ref().map_or(position, |columns| columns[position]);
             let sql_type = scanned(scan)?.0.columns.get(column)?.sql_type;
-            matches!(sql_type, SqlType::Varchar(_)).then_some(sql_type)
+            is_varchar(&sql_type).then_some(sql_type)
         }
         LogicalPlan::Projection(projection) => of_expr(projection.expr.get(position)?, &projection.input),
         LogicalPlan::Aggregate(aggregate) => of_expr(aggregate.group_expr.get(position)?, &aggregate.input),
@@ -43,13 +43,16 @@ pub(crate) fn varchar(plan: &LogicalPlan, position: usize) -> Option<SqlType> {
     }
 }
 
+/// Whether a type is `varchar`, or an array of it.
+fn is_varchar(sql_type: &SqlType) -> bool {
+    matches!(sql_type.element().unwrap_or(*sql_type), SqlType::Varchar(_))
+}
+
 fn of_expr(expr: &Expr, input: &LogicalPlan) -> Option<SqlType> {
     match expr {
         Expr::Alias(alias) => of_expr(&alias.expr, input),
         Expr::Column(column) => varchar(input, input.schema().maybe_index_of_column(column)?),
-        Expr::ScalarFunction(function) => {
-            cast_target(function).filter(|target| matches!(target, SqlType::Varchar(_)))
-        }
+        Expr::ScalarFunction(function) => cast_target(function).filter(is_varchar),
         _ => None,
     }
 }

@@ -18,7 +18,7 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, NullEquality, Result, ScalarValue};
+use datafusion::common::{Column, DFSchema, NullEquality, NullHandling, Result, ScalarValue};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -26,6 +26,8 @@ use datafusion::logical_expr::{
     lit,
 };
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+use crate::lateral_unnest::unnest_over;
 
 /// See the module.
 #[derive(Debug)]
@@ -196,10 +198,12 @@ impl Domain {
             LogicalPlan::Filter(filter) => (Some(filter.predicate.clone()), filter.input.as_ref()),
             input => (None, input),
         };
-        if refers_outside(inner)? {
-            return Ok(None);
-        }
-        let mut pairs = LogicalPlanBuilder::from(self.plan.clone()).cross_join(inner.clone())?;
+        let mut pairs = if refers_outside(inner)? {
+            let Some(unnested) = self.unnested(inner)? else { return Ok(None) };
+            unnested
+        } else {
+            LogicalPlanBuilder::from(self.plan.clone()).cross_join(inner.clone())?
+        };
         if let Some(predicate) = predicate {
             pairs = pairs.filter(self.bind(predicate, true)?)?;
         }
@@ -220,6 +224,22 @@ impl Domain {
             .build()?;
         let groups = self.keys.iter().map(|key| Expr::Column(Column::new_unqualified(key)));
         Ok(Some(matches.union(rest)?.aggregate(groups, calls)?.build()?))
+    }
+
+    /// The domain with the elements of its arrays, where these are all that the subquery is about.
+    fn unnested(&self, inner: &LogicalPlan) -> Result<Option<LogicalPlanBuilder>> {
+        let of_domain = |expr: Expr| {
+            expr.transform_up(|expr| match expr {
+                Expr::OuterReferenceColumn(field, column) => {
+                    let key = self.columns.iter().position(|known| *known == column).map(|at| &self.keys[at]);
+                    let column = key.map_or(column, |key| Column::new(Some(self.name.clone()), key));
+                    Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column)))
+                }
+                other => Ok(Transformed::no(other)),
+            })
+        };
+        let inner = inner.clone().transform_up(|node| node.map_expressions(of_domain))?.data;
+        unnest_over(&Arc::new(self.plan.clone()), &inner, NullHandling::Drop)
     }
 
     /// The node over another input, with the keys carried through.

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax,
     Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
-    Ident, Interval, LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem,
+    Ident, Interval, LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
     TableWithJoins, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut, WindowFrameBound,
     WindowSpec, WindowType,
@@ -14,14 +14,16 @@ use datafusion::sql::sqlparser::ast::{
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::convert::stands_apart;
-use crate::functions::{AVERAGE, LIKE_PATTERN, REGEXP_GROUP, SUBSCRIPT};
+use crate::functions::{AVERAGE, LIKE_PATTERN, Quantifier, REGEXP_GROUP, SLICE, SUBSCRIPT};
 use crate::names::fold;
+use crate::operators::distinction;
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::scan::Time;
 use crate::scope::check_table_names;
 use crate::series::name_series;
 use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
+use crate::unnest::unnest_in_lists;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
@@ -73,6 +75,7 @@ impl VisitorMut for Desugar {
         if let Err(error) = check_table_names(&select.from) {
             return ControlFlow::Break(Stop::Failed(error));
         }
+        unnest_in_lists(&mut select.from);
         name_series(&mut select.from);
         name_outputs(select);
         group_for_having(select);
@@ -80,6 +83,9 @@ impl VisitorMut for Desugar {
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
+        if let Err(error) = check_unnests(&select.projection) {
+            return ControlFlow::Break(Stop::Failed(error));
+        }
         if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {
             exprs.iter_mut().for_each(keep_number);
         }
@@ -122,16 +128,30 @@ impl VisitorMut for Desugar {
                     *expr = cast(text, DataType::Interval { fields: None, precision: None });
                 }
             }
+            Expr::Like { .. } | Expr::ILike { .. } if any_pattern(expr).is_some() => {
+                if let Some(operation) = any_pattern(expr) {
+                    *expr = operation;
+                }
+            }
             Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
                 if let Some(escape) = escape_char.take_if(|escape| !is_backslash(escape)) {
                     **pattern = call(LIKE_PATTERN, vec![pattern.as_ref().clone(), Expr::Value(escape)]);
                 }
             }
-            Expr::CompoundFieldAccess { root, access_chain } => {
-                if let Some(element) = subscripted(root, access_chain) {
-                    *expr = element;
-                }
+            Expr::CompoundFieldAccess { root, access_chain } => match subscripted(root, access_chain) {
+                Ok(Some(element)) => *expr = element,
+                Ok(None) => {}
+                Err(error) => return ControlFlow::Break(Stop::Failed(error)),
+            },
+            Expr::IsDistinctFrom(left, right) => *expr = operation(left, distinction(false), right),
+            Expr::IsNotDistinctFrom(left, right) => *expr = operation(left, distinction(true), right),
+            Expr::AnyOp { left, compare_op, right, .. } if !is_query(right) => {
+                *expr = operation(left, Quantifier::Any.operator(compare_op), right);
             }
+            Expr::AllOp { left, compare_op, right } if !is_query(right) => {
+                *expr = operation(left, Quantifier::All.operator(compare_op), right);
+            }
+            Expr::Cast { expr: operand, data_type: DataType::Array(_), .. } => empty_as_text(operand),
             Expr::Function(function) => {
                 if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
                     keep_frame_numbers(spec);
@@ -448,9 +468,107 @@ fn count_rows(function: &Function) -> Option<Expr> {
     Some(Expr::Function(Function { args: FunctionArguments::List(list), ..function.clone() }))
 }
 
-/// `array[n]` as a call. An element of a `regexp_match` needs no array.
-fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
-    let [AccessExpr::Subscript(Subscript::Index { index })] = chain else { return None };
+/// DataFusion takes all `unnest` of subqueries in a list for one, since it gives them one name.
+fn check_unnests(projection: &[SelectItem]) -> Result<()> {
+    let mut unnests = 0;
+    let is_second = |expr: &Expr| {
+        let Expr::Function(function) = expr else { return false };
+        let is_unnest =
+            function.name.0.last().and_then(|name| name.as_ident()).map(fold).as_deref() == Some("unnest");
+        unnests += usize::from(is_unnest && any_query(expr));
+        unnests > 1
+    };
+    match any_expr(&projection.to_vec(), is_second) {
+        true => Err(SqlError::unsupported("unnest of several subqueries in one list")),
+        false => Ok(()),
+    }
+}
+
+fn is_query(expr: &Expr) -> bool {
+    matches!(expr, Expr::Subquery(_))
+}
+
+/// `left op right`, with an operator that the parser has no such node for.
+fn operation(left: &Expr, op: BinaryOperator, array: &Expr) -> Expr {
+    let (left, right) = (Box::new(left.clone()), Box::new(array.clone()));
+    Expr::Nested(Box::new(Expr::BinaryOp { left, op, right }))
+}
+
+/// `x LIKE ANY (array)` and `x LIKE ALL (array)`, the second of which the parser takes for a call of `all`.
+fn any_pattern(expr: &Expr) -> Option<Expr> {
+    let (negated, any, left, pattern, symbol) = match expr {
+        Expr::Like { negated, any, expr, pattern, escape_char: None } => {
+            (*negated, *any, expr, pattern, "~~")
+        }
+        Expr::ILike { negated, any, expr, pattern, escape_char: None } => {
+            (*negated, *any, expr, pattern, "~~*")
+        }
+        _ => return None,
+    };
+    let op = BinaryOperator::Custom(if negated { format!("!{symbol}") } else { symbol.to_owned() });
+    match pattern.as_ref() {
+        array if any => Some(operation(left, Quantifier::Any.operator(&op), array)),
+        Expr::Function(function) if matches!(function.name.0.as_slice(), [name] if is_all(name)) => {
+            let [array] = <[Expr; 1]>::try_from(unnamed_arguments(function)?).ok()?;
+            Some(operation(left, Quantifier::All.operator(&op), &array))
+        }
+        _ => None,
+    }
+}
+
+fn is_all(name: &ObjectNamePart) -> bool {
+    name.as_ident().is_some_and(|name| name.quote_style.is_none() && fold(name) == "all")
+}
+
+/// `ARRAY[]` has a type only by a cast, as `'{}'` has.
+fn empty_as_text(array: &mut Expr) {
+    let mut inner = &*array;
+    while let Expr::Nested(nested) = inner {
+        inner = nested;
+    }
+    if matches!(inner, Expr::Array(array) if array.elem.is_empty()) {
+        *array = Expr::value(Value::SingleQuotedString("{}".to_owned()));
+    }
+}
+
+/// A subscript. A parameter that stands there is an integer.
+fn number(expr: &Expr) -> Expr {
+    match expr {
+        Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => {
+            cast(expr.clone(), DataType::Int(None))
+        }
+        _ => expr.clone(),
+    }
+}
+
+/// `array[n]` and `array[m:n]` as calls.
+fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Result<Option<Expr>> {
+    let index = |access: &AccessExpr| match access {
+        AccessExpr::Subscript(Subscript::Index { index }) => Some(number(index)),
+        _ => None,
+    };
+    match chain {
+        [AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, stride: None })] => {
+            let bound = |given: &Option<Expr>, open: i32| match given {
+                Some(given) => number(given),
+                None => cast(Expr::value(Value::Number(open.to_string(), false)), DataType::Int32),
+            };
+            let bounds = [bound(lower_bound, 1), bound(upper_bound, i32::MAX)];
+            Ok(Some(call(SLICE, std::iter::once(root.clone()).chain(bounds).collect())))
+        }
+        [_, _, ..]
+            if chain
+                .iter()
+                .any(|access| matches!(access, AccessExpr::Subscript(Subscript::Slice { .. }))) =>
+        {
+            Err(SqlError::unsupported("a slice along several dimensions"))
+        }
+        _ => Ok(chain.iter().map(index).collect::<Option<_>>().and_then(|indexes| element(root, indexes))),
+    }
+}
+
+/// `array[n]`. An element of a `regexp_match` needs no array.
+fn element(root: &Expr, indexes: Vec<Expr>) -> Option<Expr> {
     let mut array = root;
     while let Expr::Nested(inner) = array {
         array = inner;
@@ -461,9 +579,10 @@ fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
     };
     let mut args = match array {
         Expr::Function(function) if of_match(&function) => unnamed_arguments(function)?,
-        _ => return Some(call(SUBSCRIPT, vec![array.clone(), index.clone()])),
+        _ => return Some(call(SUBSCRIPT, std::iter::once(array.clone()).chain(indexes).collect())),
     };
-    args.push(index.clone());
+    let [index] = <[Expr; 1]>::try_from(indexes).ok()?;
+    args.push(index);
     Some(call(REGEXP_GROUP, args))
 }
 

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryBuilder,
-    Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray,
-    LargeBinaryArray, LargeStringArray, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
+    FixedSizeBinaryBuilder, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
+    IntervalMonthDayNanoArray, LargeBinaryArray, LargeStringArray, ListBuilder, StringArray, StringBuilder,
+    Time64MicrosecondArray, TimestampMicrosecondArray,
 };
 use springtide_types::{Result, SqlError, SqlState, SqlType, UUID_BYTES, parse_uuid};
 
+use crate::array_text::elements;
 use crate::bytea::parse_bytea;
 use crate::datetime::{parse_date, parse_time_of_day, parse_timestamp, parse_timestamptz};
 use crate::interval::parse_interval;
 use crate::json;
+use crate::lists::with_elements;
 
 /// The values that these texts stand for in a column of this type, as COPY and text parameters give
 /// them. A text that is too long for its type is refused, as an assignment is.
@@ -60,7 +63,18 @@ pub fn parse_text(values: &StringArray, sql_type: SqlType) -> Result<ArrayRef> {
             Ok(Arc::new(LargeBinaryArray::from_iter(values.iter())))
         }
         SqlType::Jsonb => each::<String, LargeStringArray>(values, json::canonical),
+        SqlType::Array(element) => parse_arrays(values, element.sql_type()),
     }
+}
+
+fn parse_arrays(values: &StringArray, element: SqlType) -> Result<ArrayRef> {
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for text in values {
+        lists.append_option(text.map(elements).transpose()?);
+    }
+    let lists = lists.finish();
+    let parsed = parse_text(lists.values().as_string(), element)?;
+    Ok(with_elements(&lists, parsed))
 }
 
 fn parse_uuids(values: &StringArray) -> Result<ArrayRef> {

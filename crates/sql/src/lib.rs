@@ -10,6 +10,7 @@
 
 mod analysis;
 mod analyze;
+mod array_order;
 mod array_text;
 mod asof;
 mod assign;
@@ -35,6 +36,8 @@ mod inline;
 mod input;
 mod interval;
 mod json;
+mod lateral_unnest;
+mod lists;
 mod lower;
 mod merge_join;
 mod moments;
@@ -62,6 +65,7 @@ mod system;
 mod three_valued_in;
 mod time_travel;
 mod total_order;
+mod unnest;
 mod using;
 mod walk;
 mod windows;

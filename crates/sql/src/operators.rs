@@ -8,18 +8,19 @@ use datafusion::logical_expr::expr::{BinaryExpr, Placeholder, ScalarFunction};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, Operator, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
+use springtide_plan::sql_error;
 use springtide_types::{SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
 use std::sync::Arc;
 
 use crate::convert::{Family, family};
 use crate::errors::external;
 use crate::functions::{
-    ArithmeticOp, arithmetic, arithmetic_op, cast_function, decide, delete_from_json, extract, guard,
-    join_json, json_operator, matches, substring,
+    ArithmeticOp, Quantifier, append, arithmetic, arithmetic_op, cast_function, concat_arrays, contains,
+    decide, delete_from_json, extract, guard, join_json, json_operator, matches, order_of, overlaps, prepend,
+    quantified, several_dimensions, substring,
 };
 use crate::inline::conditional_call;
 use crate::input::parse_text;
-use crate::system::{concat_arrays, is_array, with_array};
 
 /// Plans operators ahead of DataFusion.
 #[derive(Debug)]
@@ -54,6 +55,25 @@ impl ExprPlanner for OperatorPlanner {
                 binary(left, Operator::Or, right)
             }
             StringConcat => plan_concat(left, right, schema)?,
+            AtArrow if of_arrays(&left, &right, schema)? => {
+                plan_array_relation("@>", contains, left, right, schema)?
+            }
+            ArrowAt if of_arrays(&left, &right, schema)? => plan_array_relation(
+                "<@",
+                |left, right, schema| contains(right, left, schema),
+                left,
+                right,
+                schema,
+            )?,
+            PGOverlap => plan_array_relation("&&", overlaps, left, right, schema)?,
+            op if op == distinction(false) => plan_comparison(Operator::IsDistinctFrom, left, right, schema)?,
+            op if op == distinction(true) => {
+                plan_comparison(Operator::IsNotDistinctFrom, left, right, schema)?
+            }
+            op if Quantifier::read(&op).is_some() => match Quantifier::read(&op) {
+                Some(read) => quantified(read, left, right, schema)?,
+                None => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
+            },
             PGRegexMatch | PGRegexIMatch | PGRegexNotMatch | PGRegexNotIMatch => {
                 check_texts(&op, &left, &right, schema)?;
                 let matches = matches(left, right, matches!(op, PGRegexIMatch | PGRegexNotIMatch));
@@ -77,6 +97,10 @@ impl ExprPlanner for OperatorPlanner {
         Ok(PlannerResult::Planned(planned))
     }
 
+    fn plan_array_literal(&self, exprs: Vec<Expr>, schema: &DFSchema) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(plan_array(exprs, schema)?))
+    }
+
     fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
         Ok(PlannerResult::Planned(substring(args)))
     }
@@ -91,10 +115,63 @@ impl ExprPlanner for OperatorPlanner {
     }
 }
 
+/// How the planner is told of `IS DISTINCT FROM`, or of its negation.
+pub(crate) fn distinction(negated: bool) -> BinaryOperator {
+    BinaryOperator::Custom(if negated { "IS NOT DISTINCT FROM" } else { "IS DISTINCT FROM" }.to_owned())
+}
+
+/// `ARRAY[...]`: its elements get the type that they have in common.
+pub(crate) fn plan_array(elements: Vec<Expr>, schema: &DFSchema) -> Result<Expr> {
+    if elements.is_empty() {
+        let message = "cannot determine type of empty array";
+        let error = SqlError::new(SqlState::INDETERMINATE_DATATYPE, message);
+        return Err(external(
+            error.with_hint("Explicitly cast to the desired type, for example ARRAY[]::integer[]."),
+        ));
+    }
+    let types = elements.iter().map(|element| known_type(element, schema)).collect::<Result<Vec<_>>>()?;
+    if types.iter().flatten().any(|known| family(*known) == Family::Array) {
+        return Err(external(several_dimensions()));
+    }
+    let common = common_of("ARRAY", types.into_iter().flatten())?.unwrap_or(SqlType::Text);
+    let elements = elements.into_iter().map(|element| as_type(element, common, schema));
+    let function = datafusion::functions_nested::make_array::make_array_udf();
+    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(function, elements.collect::<Result<Vec<_>>>()?)))
+}
+
+/// Whether an operand is known to be an array.
+fn of_arrays(left: &Expr, right: &Expr, schema: &DFSchema) -> Result<bool> {
+    let types = [known_type(left, schema)?, known_type(right, schema)?];
+    Ok(types.into_iter().flatten().any(|known| family(known) == Family::Array))
+}
+
+/// An operator of two arrays of one type.
+fn plan_array_relation(
+    op: &str,
+    plan: impl FnOnce(Expr, Expr, &DFSchema) -> Result<Expr>,
+    left: Expr,
+    right: Expr,
+    schema: &DFSchema,
+) -> Result<Expr> {
+    let types = (known_type(&left, schema)?, known_type(&right, schema)?);
+    let fits = |given: Option<SqlType>| given.is_none_or(|known| family(known) == Family::Array);
+    if !fits(types.0) || !fits(types.1) || types == (None, None) {
+        return Err(no_operator(op, types.0, types.1));
+    }
+    plan(left, right, schema).map_err(|error| match sql_error(&error).sqlstate {
+        SqlState::UNDEFINED_FUNCTION => no_operator(op, types.0, types.1),
+        _ => error,
+    })
+}
+
 /// An operator of JSON. A string on its right is JSON to `@>` and `<@`, and a key or a path to the others.
 fn plan_json(function: Arc<ScalarUDF>, left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
     let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
-    let open = if matches!(function.name(), "@>" | "<@") { SqlType::Jsonb } else { SqlType::Text };
+    let open = match function.name() {
+        "@>" | "<@" => SqlType::Jsonb,
+        "->" | "->>" | "?" => SqlType::Text,
+        _ => SqlType::TEXT_ARRAY,
+    };
     let fits = |given: Option<SqlType>| given.is_none_or(|given| family(given) == Family::Json);
     if left_type.or(right_type).is_none() || !fits(left_type) {
         return Err(no_operator(function.name(), left_type, right_type));
@@ -198,6 +275,7 @@ pub(crate) fn result_type(one: SqlType, other: SqlType) -> Option<SqlType> {
             Family::DateTime => common_type(one, other)?,
             Family::Text => Text,
             Family::Json if one != other => return None,
+            Family::Array => result_type(one.element()?, other.element()?)?.array()?,
             Family::Boolean
             | Family::Interval
             | Family::Bytes
@@ -206,6 +284,24 @@ pub(crate) fn result_type(one: SqlType, other: SqlType) -> Option<SqlType> {
             | Family::Json => one,
         },
     })
+}
+
+/// The type that two types are but for length and precision, if they are one.
+pub(crate) fn same_type(one: SqlType, other: SqlType) -> Option<SqlType> {
+    match (one, other) {
+        (SqlType::Array(one), SqlType::Array(other)) => same_type(one.sql_type(), other.sql_type())?.array(),
+        (SqlType::Numeric(..), SqlType::Numeric(..)) => result_type(one, other),
+        _ if family(one) == Family::Text && family(other) == Family::Text => Some(SqlType::Text),
+        _ => (one == other).then_some(one),
+    }
+}
+
+/// The type that values of two types are compared in, if they can be.
+pub(crate) fn comparison_type(one: SqlType, other: SqlType) -> Option<SqlType> {
+    match family(one) == family(other) {
+        true => common_type(one, other).or_else(|| result_type(one, other)),
+        false => None,
+    }
 }
 
 /// The type that the results of a `construct` have in common; `None` if there are none.
@@ -295,6 +391,7 @@ pub(crate) fn describe(sql_type: Option<SqlType>) -> String {
         None => "unknown".to_owned(),
         Some(SqlType::Numeric(..)) => "numeric".to_owned(),
         Some(SqlType::Varchar(_)) => "character varying".to_owned(),
+        Some(SqlType::Array(element)) => format!("{}[]", describe(Some(element.sql_type()))),
         Some(sql_type) => sql_type.to_string(),
     }
 }
@@ -336,24 +433,49 @@ pub(crate) fn guarded(expr: Expr, condition: Expr) -> Result<Expr> {
 /// Comparisons take operands of one family; numbers compare as the wider type.
 pub(crate) fn plan_comparison(op: Operator, left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
     let (left, right) = comparable(&op.to_string(), left, right, schema)?;
-    Ok(binary(left, op, right))
+    compare(op, left, right, schema)
+}
+
+/// `left op right` of operands that are [`comparable`]. DataFusion has its own order of arrays, and tells 0 from -0 in them.
+pub(crate) fn compare(op: Operator, left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
+    let Some(element) = known_type(&left, schema)?.and_then(SqlType::element) else {
+        return Ok(binary(left, op, right));
+    };
+    let is_own = match op {
+        Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq => true,
+        Operator::Eq | Operator::NotEq => {
+            matches!(element, SqlType::Float4 | SqlType::Float8 | SqlType::Interval)
+        }
+        _ => false,
+    };
+    if !is_own {
+        return Ok(binary(left, op, right));
+    }
+    let zero = Expr::Literal(ScalarValue::Int32(Some(0)), None);
+    Ok(binary(order_of(left, right, schema)?, op, zero))
 }
 
 /// Both operands, of types that compare with each other.
 pub(crate) fn comparable(op: &str, left: Expr, right: Expr, schema: &DFSchema) -> Result<(Expr, Expr)> {
-    if is_array(&left, schema) || is_array(&right, schema) {
-        return with_array(left, right, schema);
-    }
     let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
+    let op = if op == "!=" { "<>" } else { op };
+    let json = SqlType::Json.array();
     let common = match (left_type, right_type) {
+        (given @ Some(_), _) | (_, given @ Some(_)) if given == json => {
+            let message = "could not identify an equality operator for type json";
+            return Err(external(SqlError::new(SqlState::UNDEFINED_FUNCTION, message)));
+        }
+        (Some(left @ SqlType::Array(_)), Some(right @ SqlType::Array(_))) => {
+            Some(same_type(left, right).ok_or_else(|| no_operator(op, left_type, right_type))?)
+        }
         (Some(SqlType::Json), _) | (_, Some(SqlType::Json)) => {
-            return Err(no_operator(if op == "!=" { "<>" } else { op }, left_type, right_type));
+            return Err(no_operator(op, left_type, right_type));
         }
         (None, None) => return Ok((left, right)),
         (Some(known), None) => return Ok((left, resolve(right, known)?)),
         (None, Some(known)) => return Ok((resolve(left, known)?, right)),
         (Some(left), Some(right)) if family(left) == family(right) => common_type(left, right),
-        _ => return Err(no_operator(if op == "!=" { "<>" } else { op }, left_type, right_type)),
+        _ => return Err(no_operator(op, left_type, right_type)),
     };
     match common {
         Some(common) => Ok((as_type(left, common, schema)?, as_type(right, common, schema)?)),
@@ -376,10 +498,19 @@ fn common_type(left: SqlType, right: SqlType) -> Option<SqlType> {
 
 /// `||` joins texts, or two bytea; what is no text becomes one, as long as one side is.
 fn plan_concat(left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
-    if is_array(&left, schema) || is_array(&right, schema) {
-        return concat_arrays(left, right, schema);
-    }
     let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
+    let is_array = |sql_type: Option<SqlType>| sql_type.is_some_and(|known| family(known) == Family::Array);
+    if is_array(left_type) || is_array(right_type) {
+        let joined = match (left_type, right_type) {
+            (Some(_), Some(_)) if !is_array(right_type) => append(left, right, schema),
+            (Some(_), Some(_)) if !is_array(left_type) => prepend(left, right, schema),
+            _ => concat_arrays(left, right, schema),
+        };
+        return joined.map_err(|error| match sql_error(&error).sqlstate {
+            SqlState::UNDEFINED_FUNCTION => no_operator("||", left_type, right_type),
+            _ => error,
+        });
+    }
     let is_bytes = |sql_type: Option<SqlType>| sql_type.is_none_or(|known| known == SqlType::Bytea);
     if left_type.or(right_type).is_some() && is_bytes(left_type) && is_bytes(right_type) {
         let (left, right) = (resolve(left, SqlType::Bytea)?, resolve(right, SqlType::Bytea)?);

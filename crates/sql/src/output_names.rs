@@ -1,7 +1,8 @@
 //! The names that PostgreSQL gives to output columns without an alias.
 
 use datafusion::sql::sqlparser::ast::{
-    CeilFloorKind, DataType, Expr, Query, SelectItem, SetExpr, TimezoneInfo, TrimWhereField, Value,
+    ArrayElemTypeDef, CeilFloorKind, DataType, Expr, Query, SelectItem, SetExpr, TimezoneInfo,
+    TrimWhereField, Value,
 };
 
 use crate::names::fold;
@@ -95,6 +96,7 @@ fn type_name(data_type: &DataType) -> String {
         DataType::Timestamp(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => "timestamptz",
         DataType::Timestamp(..) => "timestamp",
         DataType::Interval { .. } => "interval",
+        DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => return type_name(element),
         other => return other.to_string().to_lowercase(),
     };
     name.to_owned()
@@ -118,6 +120,7 @@ mod tests {
         check("count(*)", "count");
         check("a::text", "a");
         check("1::int", "int4");
+        check("'{1}'::int[]", "int4");
         check("'1'::double precision", "float8");
         check("true", "bool");
         check("case when a then 1 end", "case");

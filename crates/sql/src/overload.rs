@@ -67,6 +67,7 @@ fn closeness(parameters: &[SqlType], given: &[Option<SqlType>]) -> (usize, usize
 fn unlimited(sql_type: SqlType) -> SqlType {
     match sql_type {
         SqlType::Varchar(_) => SqlType::Text,
+        SqlType::Array(element) => unlimited(element.sql_type()).array().unwrap_or(sql_type),
         other => other.unconstrained(),
     }
 }
@@ -83,5 +84,8 @@ fn implicit(from: SqlType, to: SqlType) -> bool {
         Float8 => 5,
         _ => 0,
     };
-    family(from) == family(to) && rank(from) <= rank(to)
+    match (from.element(), to.element()) {
+        (Some(from), Some(to)) => implicit(from, to),
+        _ => family(from) == family(to) && rank(from) <= rank(to),
+    }
 }

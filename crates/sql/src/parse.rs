@@ -53,7 +53,7 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
     let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
-    let tokens = with_like_as_column(tokens);
+    let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
     let tokens = with_match_conditions(tokens)?;
     let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens);
@@ -114,6 +114,37 @@ fn without_table_words(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         !dropped
     });
     kept.collect()
+}
+
+/// Writes `integer ARRAY` and `integer ARRAY[4]` as `integer[]` and `integer[4]`, which sqlparser knows.
+fn with_brackets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    const TYPES: [Keyword; 24] = {
+        use Keyword::*;
+        [
+            BIGINT, BOOL, BOOLEAN, BYTEA, CHAR, DATE, DECIMAL, FLOAT, FLOAT4, FLOAT8, INT, INT2, INT4, INT8,
+            INTEGER, INTERVAL, JSON, JSONB, NUMERIC, REAL, SMALLINT, TEXT, UUID, VARCHAR,
+        ]
+    };
+    let is_type = |token: &Token| matches!(token, Token::Word(word) if TYPES.contains(&word.keyword));
+    // What came before, without what stands in parentheses.
+    let (mut written, mut before) = (Vec::<TokenWithSpan>::with_capacity(tokens.len()), Vec::<Token>::new());
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        match &token.token {
+            Token::Whitespace(_) => {}
+            Token::RParen => while before.pop().is_some_and(|open| open != Token::LParen) {},
+            array if is_word(array, Keyword::ARRAY) && before.last().is_some_and(is_type) => {
+                if rest.peek().is_none_or(|next| next.token != Token::LBracket) {
+                    let brackets = [Token::LBracket, Token::RBracket];
+                    written.extend(brackets.map(|bracket| TokenWithSpan::new(bracket, token.span)));
+                }
+                continue;
+            }
+            other => before.push(other.clone()),
+        }
+        written.push(token);
+    }
+    written
 }
 
 /// Writes `LIKE table options` among the columns of a CREATE TABLE as `"?like?" table COMMENT 'options'`, which is a column

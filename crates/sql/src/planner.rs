@@ -34,13 +34,14 @@ use crate::errors::plan_error;
 use crate::flatten::flatten;
 use crate::functions::Functions;
 use crate::inline::{inline_calls, value_of};
+use crate::lateral_unnest::unnest_left_sides;
 use crate::merge_join::MergeOrderedInputs;
 use crate::moments;
 use crate::multisets;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::sql_types::{PostgresTypePlanner, declared_type};
-use crate::system::{self, texts_of_arrays};
+use crate::system;
 use crate::three_valued_in::ThreeValuedIn;
 use crate::time_travel::name_times;
 use crate::total_order::TotalOrder;
@@ -148,7 +149,6 @@ impl Planner {
     /// The plan in PostgreSQL's types, and its columns.
     fn finished(&self, plan: LogicalPlan) -> Result<(LogicalPlan, Vec<Column>)> {
         let plan = asof::as_nodes(self.analyze(plan)?)?;
-        let plan = texts_of_arrays(plan).map_err(|error| plan_error(&error))?;
         let columns = output_columns(&plan)?;
         let plan = flatten(normalize_output(plan, &columns)?)?;
         Ok((plan, columns))
@@ -180,7 +180,7 @@ impl Planner {
         // Views and functions inside each other come back here.
         let plan = stacker::maybe_grow(LEAST_STACK, MORE_STACK, || {
             let plan = binder.sql_statement_to_plan_with_context(statement, context)?;
-            inline_calls(plan, names)
+            unnest_left_sides(inline_calls(plan, names)?)
         });
         plan.map_err(|error| plan_error(&error))
     }
@@ -412,21 +412,16 @@ fn output_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
             // Ranks and row numbers.
             DataType::UInt64 => SqlType::Int8,
             DataType::Utf8 => varchar(plan, position).unwrap_or(SqlType::Text),
-            data_type => SqlType::from_arrow(data_type).ok_or_else(|| no_column_of(data_type))?,
+            DataType::List(item) if *item.data_type() == DataType::Utf8 => {
+                varchar(plan, position).unwrap_or(SqlType::TEXT_ARRAY)
+            }
+            data_type => SqlType::from_arrow(data_type)
+                .ok_or_else(|| SqlError::unsupported(format!("a result of type {data_type}")))?,
         };
         let name = without_mark(field.name()).to_owned();
         Ok(Column { name, sql_type, nullable: true, default: None })
     });
     columns.collect()
-}
-
-fn no_column_of(data_type: &DataType) -> SqlError {
-    match data_type {
-        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
-            SqlError::unsupported("an array as a column").with_hint("Take elements of it: (array)[1].")
-        }
-        other => SqlError::unsupported(format!("a result of type {other}")),
-    }
 }
 
 /// Gives the output the names and the exact types of `columns`.

@@ -3,8 +3,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef};
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::sql::sqlparser::ast::{CharacterLength, DataType, ExactNumberInfo, TimezoneInfo};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, TimezoneInfo,
+};
 use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
+
+use crate::names::fold;
 
 /// The largest precision that a decimal of 128 bits holds.
 const MAX_PRECISION: u64 = UNCONSTRAINED_NUMERIC.0 as u64;
@@ -36,17 +40,34 @@ pub fn sql_type(declared: &DataType) -> Result<SqlType> {
         DataType::Uuid => SqlType::Uuid,
         DataType::JSON => SqlType::Json,
         DataType::JSONB => SqlType::Jsonb,
+        DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match sql_type(element)? {
+            // Whatever number of dimensions is declared, a value has its own.
+            array @ SqlType::Array(_) => array,
+            element => element.array().ok_or_else(|| unknown_type(declared))?,
+        },
+        DataType::Custom(name, _) if array_name(name).is_some() => {
+            let element =
+                array_name(name).and_then(|element| crate::parser(&element).ok()?.parse_data_type().ok());
+            let element = element.ok_or_else(|| unknown_type(declared))?;
+            sql_type(&element)?.array().ok_or_else(|| unknown_type(declared))?
+        }
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("bpchar") => SqlType::Text,
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("name") => SqlType::Text,
         other => return Err(unknown_type(other)),
     })
 }
 
+/// What `_int4` is an array of: the name that `pg_type` has for the elements.
+fn array_name(name: &ObjectName) -> Option<String> {
+    let [part] = name.0.as_slice() else { return None };
+    fold(part.as_ident()?).strip_prefix('_').map(str::to_owned)
+}
+
 fn unknown_type(declared: &DataType) -> SqlError {
     let name = declared.to_string().to_lowercase();
     SqlError::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist")).with_hint(
         "The types are boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, \
-         date, time, timestamp, timestamptz, interval, bytea, uuid, json and jsonb.",
+         date, time, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, and arrays of these.",
     )
 }
 
@@ -110,7 +131,7 @@ impl TypePlanner for PostgresTypePlanner {
             other => sql_type(other).map_err(crate::errors::external)?,
         };
         let field = Field::new("", sql_type.arrow(), true);
-        Ok(Some(Arc::new(match sql_type {
+        Ok(Some(Arc::new(match sql_type.element().unwrap_or(sql_type) {
             SqlType::Varchar(Some(limit)) => {
                 field.with_metadata(HashMap::from([(LIMIT_KEY.to_owned(), limit.to_string())]))
             }
@@ -122,7 +143,9 @@ impl TypePlanner for PostgresTypePlanner {
 /// The type that a field stands for, with the limit that [`PostgresTypePlanner`] wrote down.
 pub(crate) fn declared_type(field: &Field) -> datafusion::common::Result<SqlType> {
     if let Some(limit) = field.metadata().get(LIMIT_KEY).and_then(|limit| limit.parse().ok()) {
-        return Ok(SqlType::Varchar(Some(limit)));
+        let limited = SqlType::Varchar(Some(limit));
+        let array = matches!(field.data_type(), arrow::datatypes::DataType::List(_)).then(|| limited.array());
+        return Ok(array.flatten().unwrap_or(limited));
     }
     SqlType::from_arrow(field.data_type())
         .ok_or_else(|| crate::errors::external(SqlError::unsupported(format!("type {}", field.data_type()))))

@@ -68,8 +68,9 @@ impl<'a> Located<'a> {
     /// The arrays of a column, one a chunk, and where in them the rows lie.
     fn column(&mut self, column: usize) -> (Vec<&'a ArrayRef>, &[Location]) {
         let sources = self.chunks.iter().map(|chunk| chunk.rows.source(column));
-        let (arrays, positions): (Vec<_>, Vec<_>) =
-            sources.map(|(array, positions)| (array, positions.map(|positions| &**positions.values()))).unzip();
+        let (arrays, positions): (Vec<_>, Vec<_>) = sources
+            .map(|(array, positions)| (array, positions.map(|positions| &**positions.values())))
+            .unzip();
         if positions.iter().all(Option::is_none) {
             return (arrays, &self.rows);
         }

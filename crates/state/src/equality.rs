@@ -4,6 +4,8 @@ use arrow::array::{Array, ArrayAccessor, ArrayRef, ArrowPrimitiveType, AsArray, 
 use arrow::compute::SortOptions;
 use arrow::datatypes::{ArrowNativeType, DataType};
 
+use crate::normalize::normalize_floats;
+
 /// Where a row of a chunked column is: the chunk, and the position in it.
 pub(crate) type Location = (u32, u32);
 
@@ -92,9 +94,12 @@ impl Pairs<'_> {
 
     /// Nested and rare types, one dynamic comparison per pair.
     fn retain_any(&mut self, left: &[&ArrayRef], right: &ArrayRef) {
+        let right = normalize_floats(right);
         let comparators = left
             .iter()
-            .map(|left| arrow::array::make_comparator(left, right, SortOptions::default()))
+            .map(|left| {
+                arrow::array::make_comparator(&normalize_floats(left), &right, SortOptions::default())
+            })
             .collect::<Result<Vec<_>, _>>()
             .expect("columns of one relation have comparable types");
         for ((equal, (chunk, at)), row) in self.equal.iter_mut().zip(self.locations).zip(self.rows) {
@@ -112,7 +117,7 @@ fn same<T: ArrowNativeType>(a: T, b: T) -> bool {
 mod tests {
     use super::*;
     use arrow::array::*;
-    use arrow::datatypes::Int32Type;
+    use arrow::datatypes::{Float64Type, Int32Type};
     use std::sync::Arc;
 
     fn check(column: impl Array + 'static, expect: &[(u32, u32, bool)]) {
@@ -129,6 +134,12 @@ mod tests {
         check(Float64Array::from(floats.to_vec()), &expect);
         check(StringArray::from(vec![Some("a"), Some("a"), None, Some("")]), &[(0, 1, true), (2, 3, false)]);
         check(BooleanArray::from(vec![Some(true), Some(false), None]), &[(0, 1, false), (2, 2, true)]);
+        let floats = |values: &[Option<f64>]| Some(values.to_vec());
+        let lists = vec![floats(&[Some(0.0), None]), floats(&[Some(-0.0), None]), floats(&[Some(0.0)]), None];
+        check(
+            ListArray::from_iter_primitive::<Float64Type, _, _>(lists),
+            &[(0, 1, true), (0, 2, false), (3, 3, true), (2, 3, false)],
+        );
         let dictionary: DictionaryArray<Int32Type> = vec!["a", "b", "a"].into_iter().collect();
         check(dictionary, &[(0, 2, true), (0, 1, false)]);
     }

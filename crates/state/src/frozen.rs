@@ -58,7 +58,8 @@ pub fn frozen_batch(columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
 }
 
 fn frozen_schema<'a>(types: impl Iterator<Item = &'a DataType>) -> SchemaRef {
-    let fields = types.enumerate().map(|(place, data_type)| Field::new(place.to_string(), data_type.clone(), true));
+    let fields =
+        types.enumerate().map(|(place, data_type)| Field::new(place.to_string(), data_type.clone(), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 

@@ -8,6 +8,8 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::*;
 use springtide_types::SortColumn;
 
+use crate::normalize::normalize_floats;
+
 /// For each row a word by which it sorts as by the column, as far as a word can tell: rows whose words are
 /// equal must be compared in full.
 pub(crate) fn sort_words(column: &ArrayRef, sort: SortColumn) -> Vec<u64> {
@@ -164,7 +166,12 @@ fn compare_values(left: &ArrayRef, i: usize, right: &ArrayRef, j: usize) -> Orde
             let key = |v: IntervalMonthDayNano| (interval_length(v), v.months, v.days, v.nanoseconds);
             key(left).cmp(&key(right))
         }
-        _ => make_comparator(left, right, SortOptions::default()).map_or(Ordering::Equal, |compare| compare(i, j)),
+        _ => {
+            // NULL follows all other elements of an array.
+            let options = SortOptions { descending: false, nulls_first: false };
+            let (left, right) = (normalize_floats(&left.slice(i, 1)), normalize_floats(&right.slice(j, 1)));
+            make_comparator(&left, &right, options).map_or(Ordering::Equal, |compare| compare(0, 0))
+        }
     }
 }
 

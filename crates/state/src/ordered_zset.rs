@@ -146,7 +146,8 @@ impl OrderedZSet {
             }
             let at = list.partition_point(|other| rows.compare(*other, row) != Ordering::Greater);
             list.insert(at, row);
-            while list.len() > keep.rows && !rows.stays(list[list.len() - 1], list[keep.rows - 1], keep.ties) {
+            while list.len() > keep.rows && !rows.stays(list[list.len() - 1], list[keep.rows - 1], keep.ties)
+            {
                 dropped.extend(list.pop().filter(|row| *row < stored));
             }
             changed.push(*group);
@@ -345,11 +346,7 @@ impl Candidates<'_> {
             return Ordering::Equal;
         }
         let words = self.word(left).cmp(&self.word(right));
-        if words != Ordering::Equal {
-            words
-        } else {
-            compare_rows(order, self.row(left), self.row(right))
-        }
+        if words != Ordering::Equal { words } else { compare_rows(order, self.row(left), self.row(right)) }
     }
 
     /// Whether a row is to be kept in a group which is full and ends with another one.

@@ -5,7 +5,7 @@
 //! alike: −0.0 as 0.0, every NaN alike, an integer alike in every width. NULL hashes as a value of its
 //! own, so that GROUP BY keeps it as one group.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use arrow::compute::cast;
 use arrow::datatypes::*;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -128,7 +128,22 @@ fn hash_into(column: &ArrayRef, hashes: &mut [u64]) {
             let plain = cast(column, values).expect("a dictionary unpacks to its value type");
             hash_into(&plain, hashes);
         }
+        DataType::List(_) => hash_lists(column.as_list(), hashes),
         _ => hash_rendered(column, hashes),
+    }
+}
+
+/// An array hashes by its elements, in order, and by how many there are.
+fn hash_lists(lists: &ListArray, hashes: &mut [u64]) {
+    let elements = hash_columns(std::slice::from_ref(lists.values()), lists.values().len());
+    let offsets = lists.value_offsets();
+    for (row, hash) in hashes.iter_mut().enumerate() {
+        let own = &elements[offsets[row] as usize..offsets[row + 1] as usize];
+        let word = if lists.is_null(row) { NULL } else { own.len() as u64 };
+        *hash = mix(*hash, word);
+        if lists.is_valid(row) {
+            *hash = own.iter().fold(*hash, |hash, element| mix(hash, *element));
+        }
     }
 }
 
@@ -181,6 +196,21 @@ mod tests {
         assert_eq!(hash(BinaryArray::from(bytes.to_vec())), hash(LargeBinaryArray::from(bytes.to_vec())));
         let dictionary: DictionaryArray<Int32Type> = vec!["a", "b"].into_iter().collect();
         assert_eq!(hash(dictionary), hash(StringArray::from(vec!["a", "b"])));
+    }
+
+    #[test]
+    fn arrays_hash_by_their_elements() {
+        let lists = |lists: Vec<Option<Vec<Option<f64>>>>| {
+            hash(ListArray::from_iter_primitive::<Float64Type, _, _>(lists))
+        };
+        let one = |values: &[f64]| lists(vec![Some(values.iter().copied().map(Some).collect())]);
+        assert_eq!(one(&[1.0, 0.0]), one(&[1.0, -0.0]));
+        assert_ne!(one(&[1.0, 2.0]), one(&[2.0, 1.0]));
+        assert_ne!(lists(vec![None]), one(&[]));
+        // What lies under a NULL, or before a slice, is no part of it.
+        let all = lists(vec![Some(vec![Some(7.0)]), None, Some(vec![None, Some(2.0)])]);
+        assert_eq!(all[2..], lists(vec![Some(vec![None, Some(2.0)])]));
+        assert_eq!(all[1], hash(Int64Array::from(vec![None::<i64>]))[0]);
     }
 
     #[test]

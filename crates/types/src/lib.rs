@@ -3,8 +3,10 @@
 //!
 //! Invariant: this crate knows nothing of plans, storage, timely or the wire.
 
+mod array_text;
 mod bytea;
 mod changes;
+mod element_type;
 mod epoch;
 mod error;
 pub mod hash;
@@ -16,8 +18,10 @@ mod sql_type;
 mod uuid;
 mod zbatch;
 
+pub use array_text::array_text;
 pub use bytea::bytea_text;
 pub use changes::Changes;
+pub use element_type::ElementType;
 pub use epoch::Epoch;
 pub use error::{ErrorDelta, Result, SqlError, SqlState};
 pub use ids::{RelationId, WorkerIndex};

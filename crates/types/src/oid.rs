@@ -5,6 +5,33 @@ use crate::{SqlType, UNCONSTRAINED_NUMERIC};
 /// Bytes of the length word that PostgreSQL counts into the modifiers of `numeric` and `varchar`.
 const VARHDRSZ: i32 = 4;
 
+/// The OIDs of types, each with that of its arrays.
+const ARRAYS: [(u32, u32); 18] = [
+    (16, 1000),
+    (17, 1001),
+    (20, 1016),
+    (21, 1005),
+    (23, 1007),
+    (25, 1009),
+    (114, 199),
+    (700, 1021),
+    (701, 1022),
+    (1043, 1015),
+    (1082, 1182),
+    (1083, 1183),
+    (1114, 1115),
+    (1184, 1185),
+    (1186, 1187),
+    (1700, 1231),
+    (2950, 2951),
+    (3802, 3807),
+];
+
+/// The modifier that stands for a precision and a scale.
+pub(crate) fn numeric_modifier(precision: u8, scale: i8) -> i32 {
+    (i32::from(precision) << 16 | (i32::from(scale) & 0x7ff)) + VARHDRSZ
+}
+
 impl SqlType {
     /// `pg_type.oid`
     pub fn oid(self) -> u32 {
@@ -27,6 +54,10 @@ impl SqlType {
             SqlType::Numeric(..) => 1700,
             SqlType::Uuid => 2950,
             SqlType::Jsonb => 3802,
+            SqlType::Array(element) => {
+                let element = element.sql_type().oid();
+                ARRAYS.iter().find(|(of, _)| *of == element).map_or(0, |(_, array)| *array)
+            }
         }
     }
 
@@ -39,7 +70,7 @@ impl SqlType {
             SqlType::Int8 | SqlType::Float8 | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz => 8,
             SqlType::Interval | SqlType::Uuid => 16,
             SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) | SqlType::Bytea => -1,
-            SqlType::Json | SqlType::Jsonb => -1,
+            SqlType::Json | SqlType::Jsonb | SqlType::Array(_) => -1,
         }
     }
 
@@ -48,8 +79,9 @@ impl SqlType {
     pub fn modifier(self) -> i32 {
         match self {
             SqlType::Numeric(precision, scale) if precision < UNCONSTRAINED_NUMERIC.0 => {
-                (i32::from(precision) << 16 | (i32::from(scale) & 0x7ff)) + VARHDRSZ
+                numeric_modifier(precision, scale)
             }
+            SqlType::Array(element) => element.sql_type().modifier(),
             SqlType::Varchar(Some(limit)) => limit as i32 + VARHDRSZ,
             _ => -1,
         }
@@ -57,6 +89,9 @@ impl SqlType {
 
     /// The type with this OID and modifier, if there is one here.
     pub fn from_oid(oid: u32, modifier: i32) -> Option<SqlType> {
+        if let Some((element, _)) = ARRAYS.iter().find(|(_, array)| *array == oid) {
+            return SqlType::from_oid(*element, modifier)?.array();
+        }
         let (precision, scale) = UNCONSTRAINED_NUMERIC;
         let modifier = (modifier >= VARHDRSZ).then(|| modifier - VARHDRSZ);
         Some(match oid {
@@ -125,6 +160,8 @@ mod tests {
             SqlType::Jsonb,
         ] {
             assert_eq!(SqlType::from_oid(sql_type.oid(), sql_type.modifier()), Some(sql_type));
+            let array = sql_type.array().unwrap();
+            assert_eq!(SqlType::from_oid(array.oid(), array.modifier()), Some(array));
         }
     }
 }

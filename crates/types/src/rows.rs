@@ -81,7 +81,14 @@ impl Part {
 impl Rows {
     fn of_parts(schema: SchemaRef, len: usize, parts: Vec<Part>, places: Vec<Place>) -> Rows {
         let columns = places.iter().map(|_| OnceLock::new()).collect();
-        Rows(Repr::Selected(Arc::new(Selected { schema, len, parts, places, columns, batch: OnceLock::new() })))
+        Rows(Repr::Selected(Arc::new(Selected {
+            schema,
+            len,
+            parts,
+            places,
+            columns,
+            batch: OnceLock::new(),
+        })))
     }
 
     /// The parts that the rows are made of, and where each column lies.
@@ -176,7 +183,8 @@ impl Rows {
     #[must_use]
     pub fn select(&self, indices: &UInt32Array) -> Rows {
         let (parts, places) = self.parts();
-        let select = |part: &Part| part.map(|positions| positions.map_or(indices.clone(), |p| at(p, indices)));
+        let select =
+            |part: &Part| part.map(|positions| positions.map_or(indices.clone(), |p| at(p, indices)));
         Rows::of_parts(self.schema(), indices.len(), parts.iter().map(select).collect(), places)
     }
 
@@ -303,7 +311,9 @@ impl Rows {
             Repr::Selected(rows) => {
                 let positions = |part: &Part| 4 * part.positions.as_ref().map_or(0, UInt32Array::len);
                 let parts = rows.parts.iter();
-                parts.map(|part| positions(part) + (of_source(&part.source) as f64 * part.share()) as usize).sum()
+                parts
+                    .map(|part| positions(part) + (of_source(&part.source) as f64 * part.share()) as usize)
+                    .sum()
             }
         }
     }

@@ -1,7 +1,10 @@
 use std::fmt;
+use std::sync::Arc;
 
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, IntervalUnit, TimeUnit};
 use serde::{Deserialize, Serialize};
+
+use crate::ElementType;
 
 /// Precision and scale of a `numeric` that was declared without them. Arrow decimals have one scale per
 /// column, PostgreSQL's have one per value.
@@ -46,12 +49,17 @@ pub enum SqlType {
     Json,
     /// `jsonb`, as PostgreSQL writes it
     Jsonb,
+    /// `element[]`, of one dimension, counted from 1
+    Array(ElementType),
 }
 
 /// Bytes of a `uuid`.
 pub const UUID_BYTES: i32 = 16;
 
 impl SqlType {
+    /// `text[]`
+    pub const TEXT_ARRAY: SqlType = SqlType::Array(ElementType::TEXT);
+
     /// The Arrow type that holds values of this type.
     pub fn arrow(self) -> DataType {
         match self {
@@ -73,6 +81,9 @@ impl SqlType {
             // Texts, in forms that no other type has.
             SqlType::Json => DataType::LargeBinary,
             SqlType::Jsonb => DataType::LargeUtf8,
+            SqlType::Array(element) => {
+                DataType::List(Arc::new(Field::new_list_field(element.sql_type().arrow(), true)))
+            }
         }
     }
 
@@ -104,14 +115,31 @@ impl SqlType {
             DataType::FixedSizeBinary(UUID_BYTES) => SqlType::Uuid,
             DataType::Binary | DataType::BinaryView | DataType::FixedSizeBinary(_) => SqlType::Bytea,
             DataType::Dictionary(_, values) => return SqlType::from_arrow(values),
+            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+                return SqlType::from_arrow(item.data_type())?.array();
+            }
             _ => return None,
         })
+    }
+
+    /// The type of arrays of this type; `None` for that of arrays, since those have one dimension.
+    pub fn array(self) -> Option<SqlType> {
+        ElementType::new(self).map(SqlType::Array)
+    }
+
+    /// The type of the elements, of an array.
+    pub fn element(self) -> Option<SqlType> {
+        match self {
+            SqlType::Array(element) => Some(element.sql_type()),
+            _ => None,
+        }
     }
 
     /// The type without its length or precision.
     #[must_use]
     pub fn unconstrained(self) -> SqlType {
         match self {
+            SqlType::Array(element) => element.sql_type().unconstrained().array().unwrap_or(self),
             SqlType::Varchar(_) => SqlType::Varchar(None),
             SqlType::Numeric(..) => SqlType::Numeric(UNCONSTRAINED_NUMERIC.0, UNCONSTRAINED_NUMERIC.1),
             other => other,
@@ -142,6 +170,7 @@ impl fmt::Display for SqlType {
             SqlType::Uuid => "uuid",
             SqlType::Json => "json",
             SqlType::Jsonb => "jsonb",
+            SqlType::Array(element) => return write!(f, "{}[]", element.sql_type()),
         })
     }
 }

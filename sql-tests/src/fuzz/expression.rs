@@ -35,6 +35,9 @@ pub(super) fn expression(rng: &mut Rng, columns: &[Column], kind: Kind, depth: u
     match kind {
         Bool => predicate(rng, columns, below),
         Int4 if rng.u8(..5) == 0 => format!("length({})", of(rng, Text)),
+        Int4 if rng.u8(..8) == 0 => format!("cardinality({})", of(rng, Ints)),
+        Int4 if rng.u8(..8) == 0 => format!("({})[{}]", of(rng, Ints), rng.u8(..4)),
+        Int4 if rng.u8(..8) == 0 => format!("array_position({}, {})", of(rng, Texts), of(rng, Text)),
         Int4 if rng.u8(..5) == 0 => format!("CAST({} AS integer)", of(rng, Int2)),
         Int8 if rng.u8(..4) == 0 => format!("CAST({} AS bigint)", of(rng, Int4)),
         Int2 | Int4 | Int8 if rng.u8(..6) == 0 => format!("abs({})", of(rng, kind)),
@@ -47,10 +50,11 @@ pub(super) fn expression(rng: &mut Rng, columns: &[Column], kind: Kind, depth: u
             0 => format!("upper({})", of(rng, Text)),
             1 => format!("lower({})", of(rng, Text)),
             2 => {
-                let kind = [Int4, Uuid, Time, Jsonb][rng.usize(..4)];
+                let kind = [Int4, Uuid, Time, Jsonb, Ints, Texts][rng.usize(..6)];
                 format!("CAST({} AS text)", of(rng, kind))
             }
             3 if rng.bool() => format!("({} ->> 'a')", of(rng, Jsonb)),
+            4 if rng.bool() => format!("array_to_string({}, '-', '*')", of(rng, Ints)),
             _ => format!("({} || {})", of(rng, Text), Text.known(rng, false)),
         },
         Date => format!("({} + {})", of(rng, Date), rng.u8(..3)),
@@ -58,7 +62,24 @@ pub(super) fn expression(rng: &mut Rng, columns: &[Column], kind: Kind, depth: u
         Time => format!("({} + INTERVAL '20 hours')", of(rng, Time)),
         Jsonb if rng.bool() => format!("({} -> 'b')", of(rng, Jsonb)),
         Jsonb => format!("({} || {})", of(rng, Jsonb), Jsonb.known(rng, false)),
+        Ints => array(rng, columns, Ints, Int4, below),
+        Texts => array(rng, columns, Texts, Text, below),
         Interval | Uuid => of(rng, kind),
+    }
+}
+
+/// A random array over `columns`.
+fn array(rng: &mut Rng, columns: &[Column], kind: Kind, element: Kind, depth: u32) -> String {
+    let array = expression(rng, columns, kind, depth);
+    let one = |rng: &mut Rng| expression(rng, columns, element, depth);
+    match rng.u8(..7) {
+        0 => format!("({array} || {})", expression(rng, columns, kind, depth)),
+        1 => format!("array_append({array}, {})", one(rng)),
+        2 => format!("array_remove({array}, {})", one(rng)),
+        3 => format!("array_replace({array}, {}, {})", one(rng), one(rng)),
+        4 => format!("({array})[{}:{}]", rng.u8(..3), rng.u8(..4)),
+        5 => format!("ARRAY[{}, {}]", one(rng), one(rng)),
+        _ => array,
     }
 }
 
@@ -94,6 +115,14 @@ pub(super) fn predicate(rng: &mut Rng, columns: &[Column], depth: u32) -> String
         }
         4 if kind == Text => format!("{left} LIKE '{}'", ["a%", "%b", "_", "%"][rng.usize(..4)]),
         5 => format!("{left} IS DISTINCT FROM {}", literal(rng)),
+        6 if kind.array().is_some() => {
+            let array = kind.array().map(|array| expression(rng, columns, array, below)).unwrap_or_default();
+            format!("{left} {}", [format!("= ANY ({array})"), format!("<> ALL ({array})")][rng.usize(..2)])
+        }
+        6 if matches!(kind, Ints | Texts) => {
+            let operator = ["@>", "<@", "&&"][rng.usize(..3)];
+            format!("{left} {operator} {}", expression(rng, columns, kind, below))
+        }
         _ => {
             let operator = match kind {
                 Bool | Interval => ["=", "<>"][rng.usize(..2)],

@@ -18,12 +18,16 @@ pub(super) enum Kind {
     Time,
     Uuid,
     Jsonb,
+    /// `integer[]`
+    Ints,
+    /// `text[]`
+    Texts,
 }
 
 use Kind::*;
 
 /// All kinds, the ones that make good keys more than once.
-const ALL: [Kind; 20] = [
+const ALL: [Kind; 22] = [
     Int4,
     Int4,
     Int4,
@@ -44,6 +48,8 @@ const ALL: [Kind; 20] = [
     Time,
     Uuid,
     Jsonb,
+    Ints,
+    Texts,
 ];
 
 impl Kind {
@@ -74,6 +80,8 @@ impl Kind {
             Time => "time",
             Uuid => "uuid",
             Jsonb => "jsonb",
+            Ints => "integer[]",
+            Texts => ["text[]", "varchar(20)[]"][rng.usize(..2)],
         }
     }
 
@@ -95,12 +103,23 @@ impl Kind {
             Time => "time",
             Uuid => "uuid",
             Jsonb => "jsonb",
+            Ints => "integer[]",
+            Texts => "text[]",
         }
     }
 
     /// Whether there is a least and a greatest value.
     pub(super) fn has_extremes(self) -> bool {
-        !matches!(self, Bool | Uuid | Jsonb)
+        !matches!(self, Bool | Uuid | Jsonb | Ints | Texts)
+    }
+
+    /// What there are arrays of: values that are equal only if they are written alike.
+    pub(super) fn array(self) -> Option<Kind> {
+        match self {
+            Int4 => Some(Ints),
+            Text => Some(Texts),
+            _ => None,
+        }
     }
 
     /// Whether values can be summed and averaged.
@@ -154,6 +173,8 @@ impl Kind {
                 rng,
                 &["1", "\"a\"", "null", "{\"a\":1}", "{\"b\":[1,2],\"a\":{\"c\":\"x\"}}", "[\"a\"]"],
             ),
+            Ints => pick(rng, &["{}", "{1}", "{1,2}", "{2,1}", "{1,NULL}", "{NULL}", "{3,3,4}"]),
+            Texts => pick(rng, &["{}", "{a}", "{a,b}", "{b,a}", "{a,NULL}", "{\"\"}", "{\"NULL\",B}"]),
         }
     }
 

@@ -207,6 +207,9 @@ impl<'a> Generator<'a> {
                 1 => ("count(*)", Int8),
                 2 | 3 if argument.is_number() => ("sum", argument.of_sum()),
                 4 if argument.is_number() => ("avg", argument.of_avg()),
+                2..=5 if argument.array().is_some() && self.one_in(4) => {
+                    ("array_agg", argument.array().unwrap_or(argument))
+                }
                 5 | 6 if argument.has_extremes() => ("min", argument),
                 7 if argument.has_extremes() => ("max", argument),
                 _ => continue,

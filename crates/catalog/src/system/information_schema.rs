@@ -216,7 +216,8 @@ fn any_column(row: Row, position: usize) -> Row {
 /// What the standard says of a type: lengths in letters and bytes, precisions in their radix.
 fn typed(row: Row, sql_type: SqlType) -> Row {
     let name = column_type_name(sql_type);
-    let row = row.set("data_type", type_name(sql_type)).set("udt_name", name);
+    let data_type = if sql_type.element().is_some() { "ARRAY".to_owned() } else { type_name(sql_type) };
+    let row = row.set("data_type", data_type).set("udt_name", name);
     let integer = |row: Row, bits: i64| {
         row.set("numeric_precision", bits).set("numeric_precision_radix", 2).set("numeric_scale", 0)
     };
@@ -244,6 +245,7 @@ fn typed(row: Row, sql_type: SqlType) -> Row {
             row.set("datetime_precision", 6)
         }
         SqlType::Boolean | SqlType::Bytea | SqlType::Uuid | SqlType::Json | SqlType::Jsonb => row,
+        SqlType::Array(_) => row,
     }
 }
 

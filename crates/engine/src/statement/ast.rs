@@ -82,7 +82,9 @@ pub(crate) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
     if !is_literal || is_text {
         return Ok(expr.clone());
     }
-    cast_to(expr.clone(), column.sql_type)
+    // Nor would it refuse what is too long for an element.
+    let is_array = column.sql_type.element().is_some();
+    cast_to(expr.clone(), if is_array { column.sql_type.unconstrained() } else { column.sql_type })
 }
 
 /// `expr::sql_type`

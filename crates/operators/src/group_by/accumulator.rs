@@ -1,10 +1,11 @@
 //! What all aggregates have in common.
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
+use arrow::datatypes::Schema;
 use springtide_plan::{Aggregate, AggregateFunction};
 use springtide_types::SqlError;
 
+use super::array_agg::ArrayAgg;
 use super::{count, extremum, sum};
 
 /// One aggregate of every group. Groups are slots, small numbers that are used again.
@@ -48,12 +49,13 @@ impl Evaluation {
     }
 }
 
-/// The accumulator of an aggregate over values of this type. One over distinct values is given each once.
+/// The accumulator of an aggregate over rows of this schema. One over distinct values is given each once.
 pub(super) fn create(
     aggregate: &Aggregate,
-    argument: Option<&DataType>,
+    input: &Schema,
     append_only: bool,
 ) -> Result<Box<dyn Accumulator>, SqlError> {
+    let argument = aggregate.argument.map(|column| input.field(column).data_type());
     Ok(match (aggregate.function, argument) {
         (AggregateFunction::Count, _) => Box::new(count::Count::default()),
         (AggregateFunction::Sum, Some(argument)) => sum::create(argument, &aggregate.output)?,
@@ -61,6 +63,7 @@ pub(super) fn create(
             let greatest = aggregate.function == AggregateFunction::Max;
             extremum::create(argument, greatest, append_only)?
         }
+        (AggregateFunction::ArrayAgg, Some(_)) => Box::new(ArrayAgg::new(aggregate, input)),
         (function, None) => return Err(SqlError::internal(format!("{function} without an argument"))),
     })
 }

@@ -1,14 +1,17 @@
 //! Which rows of a delta go into which accumulator.
 
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StructArray, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::take;
-use arrow::datatypes::Schema;
-use springtide_plan::Aggregate;
+use arrow::datatypes::{Fields, Schema};
+use springtide_plan::{Aggregate, AggregateFunction};
 use springtide_state::Frozen;
 use springtide_types::{SqlError, ZBatch};
 
 use super::accumulator::{Accumulator, create};
+use super::array_agg;
 use super::distinct::DistinctValues;
 
 /// The accumulators of all aggregates, and what feeds them.
@@ -21,9 +24,18 @@ pub(super) struct Inputs {
 /// The rows of an aggregate over all values.
 struct Plain {
     aggregate: usize,
-    /// NULLs of this column do not count; `count(*)` counts the rows of any column.
-    argument: Option<usize>,
+    values: Values,
     filter: Option<usize>,
+}
+
+/// What an accumulator gets of a row.
+enum Values {
+    /// Anything that is not NULL, for `count(*)`.
+    Any,
+    /// A column, if it is not NULL.
+    Column(usize),
+    /// Several columns together, whatever they are.
+    Together(Vec<usize>),
 }
 
 impl Inputs {
@@ -35,16 +47,20 @@ impl Inputs {
     ) -> Result<Inputs, SqlError> {
         let mut inputs = Inputs { accumulators: Vec::new(), plain: Vec::new(), distinct: Vec::new() };
         for (position, aggregate) in aggregates.iter().enumerate() {
-            let argument = aggregate.argument.map(|column| input.field(column).data_type());
-            inputs.accumulators.push(create(aggregate, argument, append_only)?);
+            inputs.accumulators.push(create(aggregate, input, append_only)?);
+            if aggregate.function == AggregateFunction::ArrayAgg {
+                let values = Values::Together(array_agg::columns(aggregate));
+                inputs.plain.push(Plain { aggregate: position, values, filter: aggregate.filter });
+                continue;
+            }
             match aggregate.argument.filter(|_| aggregate.distinct) {
                 Some(column) => {
                     let values = inputs.distinct_values(column, input);
                     values.add_member(position, aggregate.filter);
                 }
                 None => {
-                    let (argument, filter) = (aggregate.argument, aggregate.filter);
-                    inputs.plain.push(Plain { aggregate: position, argument, filter });
+                    let values = aggregate.argument.map_or(Values::Any, Values::Column);
+                    inputs.plain.push(Plain { aggregate: position, values, filter: aggregate.filter });
                 }
             }
         }
@@ -111,7 +127,15 @@ impl Plain {
         group_column: &ArrayRef,
         accumulator: &mut dyn Accumulator,
     ) {
-        let values = self.argument.map_or(group_column, |column| delta.column(column));
+        let together;
+        let values = match &self.values {
+            Values::Any => group_column,
+            Values::Column(column) => delta.column(*column),
+            Values::Together(columns) => {
+                together = struct_of(delta, columns);
+                &together
+            }
+        };
         let weights = delta.weights().values();
         let passing = self.filter.map(|column| passing(delta.column(column)));
         let nulls = values.logical_nulls().filter(|nulls| nulls.null_count() > 0);
@@ -127,6 +151,13 @@ impl Plain {
         let values = take(values, &UInt32Array::from(rows), None).expect("rows are in bounds");
         accumulator.update(&groups, &values, &weights);
     }
+}
+
+fn struct_of(delta: &ZBatch, columns: &[usize]) -> ArrayRef {
+    let schema = delta.schema();
+    let fields = columns.iter().map(|column| schema.field(*column).clone()).collect::<Fields>();
+    let values = columns.iter().map(|column| delta.column(*column).clone()).collect();
+    Arc::new(StructArray::new(fields, values, None))
 }
 
 /// The rows for which a filter, a column of booleans, is true.

@@ -1,6 +1,7 @@
 //! GROUP BY: the operator, and one file per kind of aggregate.
 
 mod accumulator;
+mod array_agg;
 mod count;
 mod distinct;
 mod extremum;

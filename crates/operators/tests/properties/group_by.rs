@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Decimal128Array, Float64Array, Int32Array, Int64Array};
+use arrow::array::{Array, ArrayRef, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray};
 use arrow::array::{IntervalMonthDayNanoArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, IntervalMonthDayNanoType, IntervalUnit, Schema};
+use arrow::datatypes::{DataType, Field, Int32Type, IntervalMonthDayNanoType, IntervalUnit, Schema};
 use springtide_operators::{ExactSum, GroupByOperator, Input, Operator, Output, Status};
 use springtide_plan::{Aggregate, AggregateFunction, GroupBy, Node, Source};
-use springtide_types::{RelationId, SqlError, SqlState, ZBatch};
+use springtide_types::{RelationId, SortColumn, SqlError, SqlState, ZBatch};
 
 use crate::history::*;
 
-use AggregateFunction::{Count, Max, Min, Sum};
+use AggregateFunction::{ArrayAgg, Count, Max, Min, Sum};
 
 fn aggregate(function: AggregateFunction, argument: Option<usize>, output: DataType) -> Aggregate {
-    Aggregate { function, argument, distinct: false, filter: None, output }
+    Aggregate { function, argument, distinct: false, order: Vec::new(), filter: None, output }
 }
 
 fn group_by(input: Node, keys: &[usize], aggregates: Vec<Aggregate>) -> GroupBy {
@@ -30,6 +30,11 @@ fn group_by(input: Node, keys: &[usize], aggregates: Vec<Aggregate>) -> GroupBy 
 fn aggregates() -> Vec<Aggregate> {
     let distinct = |aggregate: Aggregate| Aggregate { distinct: true, ..aggregate };
     let filtered = |aggregate: Aggregate| Aggregate { filter: Some(4), ..aggregate };
+    let descending = |aggregate: Aggregate| {
+        let column = aggregate.argument.into_iter();
+        let order = column.map(|column| SortColumn { column, descending: true, nulls_first: true }).collect();
+        Aggregate { order, ..aggregate }
+    };
     vec![
         aggregate(Count, None, DataType::Int64),
         aggregate(Count, Some(1), DataType::Int64),
@@ -41,10 +46,26 @@ fn aggregates() -> Vec<Aggregate> {
         distinct(aggregate(Count, Some(1), DataType::Int64)),
         distinct(aggregate(Sum, Some(1), DataType::Int64)),
         distinct(aggregate(Count, Some(2), DataType::Int64)),
+        aggregate(ArrayAgg, Some(1), integers()),
+        filtered(descending(distinct(aggregate(ArrayAgg, Some(1), integers())))),
         filtered(aggregate(Count, None, DataType::Int64)),
         filtered(aggregate(Min, Some(1), DataType::Int32)),
         filtered(distinct(aggregate(Count, Some(3), DataType::Int64))),
     ]
+}
+
+fn integers() -> DataType {
+    DataType::new_list(DataType::Int32, true)
+}
+
+/// The array of these values in order, NULL after all others.
+fn array(mut values: Vec<Option<i32>>, descending: bool) -> ArrayRef {
+    values.sort_by_key(|value| (value.is_none(), *value));
+    if descending {
+        values.reverse();
+    }
+    let array = (!values.is_empty()).then_some(values);
+    Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![array]))
 }
 
 /// NaN is the greatest of all.
@@ -85,6 +106,8 @@ fn recompute(rows: &[(&Row, i64)]) -> Result<Vec<ArrayRef>, SqlError> {
         bigint(Some(distinct.len() as i64)),
         bigint((!distinct.is_empty()).then(|| distinct.iter().sum())),
         bigint(Some(rows.iter().filter_map(|(row, _)| row.f).collect::<BTreeSet<_>>().len() as i64)),
+        array(rows.iter().flat_map(|(row, weight)| vec![row.v; *weight as usize]).collect(), false),
+        array(passing().map(|(row, _)| row.v).collect::<BTreeSet<_>>().into_iter().collect(), true),
         bigint(Some(passing().map(|(_, weight)| weight).sum())),
         Arc::new(Int32Array::from(vec![passing().filter_map(|(row, _)| row.v).min()])),
         bigint(Some(passing().filter_map(|(row, _)| row.t).collect::<BTreeSet<_>>().len() as i64)),

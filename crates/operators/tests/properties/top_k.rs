@@ -42,7 +42,8 @@ fn expect(plan: &TopK, rows: &Multiset) -> Contents {
     for rows in groups_in_order(rows, &plan.group, &plan.order) {
         let end = plan.offset as usize + plan.limit as usize;
         let tie = |left: usize, right: usize| {
-            plan.ties.is_some_and(|columns| compare(&plan.order[..columns], &rows[left], &rows[right]).is_eq())
+            plan.ties
+                .is_some_and(|columns| compare(&plan.order[..columns], &rows[left], &rows[right]).is_eq())
         };
         let end = (end..rows.len()).find(|at| !tie(end - 1, *at)).unwrap_or(rows.len());
         for (at, row) in rows.iter().cloned().enumerate().take(end).skip(plan.offset as usize) {
@@ -96,7 +97,8 @@ fn state_follows_the_rows() {
     let input = source(false, vec![]);
     let order = vec![SortColumn { column: 1, descending: true, nulls_first: true }];
     let schema = input.schema();
-    let plan = TopK { input, group: vec![0], order, offset: 0, limit: 3, ties: None, with_rank: false, schema };
+    let plan =
+        TopK { input, group: vec![0], order, offset: 0, limit: 3, ties: None, with_rank: false, schema };
     let mut operator = TopKOperator::new(&plan);
     let row = |v| Row { k: Some(1), v: Some(v), f: None, t: None, b: None };
     let mut contents = Contents::default();

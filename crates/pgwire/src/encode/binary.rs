@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::calendar::{MICROS_PER_DAY, POSTGRES_EPOCH_DAYS};
-use super::{Values, numeric};
+use super::{Arrays, Values, numeric};
 
 /// Microseconds from 1970-01-01 to 2000-01-01.
 const POSTGRES_EPOCH_MICROS: i64 = POSTGRES_EPOCH_DAYS as i64 * MICROS_PER_DAY;
@@ -40,5 +40,21 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
             out.put_i32(interval.days);
             out.put_i32(interval.months);
         }
+        Values::Array(arrays) => write_array(arrays, row, out),
     }
+}
+
+/// The number of dimensions, whether there are NULLs, the type of the elements; of each dimension its length and first
+/// subscript; the elements. An empty array has no dimension.
+fn write_array(arrays: &Arrays, row: usize, out: &mut BytesMut) {
+    let range = arrays.range(row);
+    let has_nulls = range.clone().any(|at| arrays.elements.is_null(at));
+    out.put_i32(i32::from(!range.is_empty()));
+    out.put_i32(i32::from(has_nulls));
+    out.put_u32(arrays.element_oid);
+    if !range.is_empty() {
+        out.put_i32(range.len() as i32);
+        out.put_i32(1);
+    }
+    range.for_each(|at| arrays.elements.write(at, out));
 }

@@ -12,10 +12,12 @@ mod numeric;
 mod text;
 mod texts;
 
+use std::ops::Range;
+
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray,
     Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray,
-    LargeBinaryArray, LargeStringArray, RecordBatch, StringArray, Time64MicrosecondArray,
+    LargeBinaryArray, LargeStringArray, ListArray, RecordBatch, StringArray, Time64MicrosecondArray,
     TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
@@ -59,6 +61,28 @@ enum Values {
     Uuid(FixedSizeBinaryArray),
     Json(LargeBinaryArray),
     Jsonb(LargeStringArray),
+    Array(Arrays),
+}
+
+/// A column of arrays.
+struct Arrays {
+    lists: ListArray,
+    /// All elements, one array after the other.
+    elements: Box<Column>,
+    element_oid: u32,
+}
+
+impl Arrays {
+    fn new(lists: &ListArray, element: SqlType) -> Result<Arrays> {
+        // Each element is written in the format of the array.
+        let elements = Box::new(Column::new(lists.values(), element, FieldFormat::Binary)?);
+        Ok(Arrays { lists: lists.clone(), elements, element_oid: element.oid() })
+    }
+
+    /// Where the elements of a row are.
+    fn range(&self, row: usize) -> Range<usize> {
+        self.lists.value_offsets()[row] as usize..self.lists.value_offsets()[row + 1] as usize
+    }
 }
 
 impl Rows {
@@ -106,8 +130,13 @@ impl Column {
         Ok(Column { values, nulls: array.logical_nulls(), format })
     }
 
+    fn is_null(&self, row: usize) -> bool {
+        self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
+    }
+
+    /// Appends a value with its length before it.
     fn write(&self, row: usize, out: &mut BytesMut) {
-        if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+        if self.is_null(row) {
             return out.put_i32(-1);
         }
         let start = out.len();
@@ -148,6 +177,7 @@ impl Values {
             SqlType::Uuid => Values::Uuid(array.as_fixed_size_binary().clone()),
             SqlType::Json => Values::Json(array.as_binary().clone()),
             SqlType::Jsonb => Values::Jsonb(array.as_string().clone()),
+            SqlType::Array(element) => Values::Array(Arrays::new(array.as_list(), element.sql_type())?),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use arrow::datatypes::IntervalMonthDayNano;
 use bytes::{BufMut, BytesMut};
-use springtide_types::{bytea_text, uuid_text};
+use springtide_types::{array_text, bytea_text, uuid_text};
 
 use super::calendar::{MICROS_PER_DAY, civil};
 use super::{Values, float, numeric};
@@ -30,6 +30,10 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
         Values::Json(array) => out.put_slice(array.value(row)),
         Values::Jsonb(array) => out.put_slice(array.value(row).as_bytes()),
         Values::Uuid(array) => out.put_slice(uuid_text(array.value(row)).as_bytes()),
+        Values::Array(arrays) => {
+            let elements = arrays.range(row).map(|at| arrays.elements.text(at)).collect::<Vec<_>>();
+            out.put_slice(array_text(elements.iter().map(Option::as_deref)).as_bytes());
+        }
     }
 }
 

@@ -20,8 +20,9 @@ pub fn texts(batch: &RecordBatch, types: &[SqlType]) -> Result<Vec<Vec<Option<St
 }
 
 impl Column {
-    fn text(&self, row: usize) -> Option<String> {
-        if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+    /// The value in the text format; `None` for NULL.
+    pub(super) fn text(&self, row: usize) -> Option<String> {
+        if self.is_null(row) {
             return None;
         }
         let mut out = BytesMut::new();

@@ -104,6 +104,57 @@ async fn every_type_goes_there_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn arrays_go_there_and_back() {
+    let server = Server::start().await;
+    let client = server.connect().await;
+    client
+        .batch_execute(
+            "CREATE TABLE t (id int PRIMARY KEY, i int[], s text[], v varchar(3)[], f float8[], n numeric(5,2)[])",
+        )
+        .await
+        .unwrap();
+    let insert = client.prepare("INSERT INTO t VALUES ($1, $2, $3, $4, $5, $6)").await.unwrap();
+    let types = [
+        Type::INT4,
+        Type::INT4_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::VARCHAR_ARRAY,
+        Type::FLOAT8_ARRAY,
+        Type::NUMERIC_ARRAY,
+    ];
+    assert_eq!(insert.params(), types);
+    let texts = vec![Some("a,b"), None, Some("")];
+    let numerics = vec![words(&[2, 0, 0x4000, 2, 123, 4500])];
+    let (integers, varchars, floats) = (vec![1_i32, -2], vec!["abc"], vec![0.5_f64]);
+    let values: [&(dyn ToSql + Sync); 6] = [&1_i32, &integers, &texts, &varchars, &floats, &numerics];
+    assert_eq!(client.execute(&insert, &values).await.unwrap(), 1);
+    let (none, no_text) = (Vec::<i32>::new(), None::<Vec<&str>>);
+    let empty: [&(dyn ToSql + Sync); 6] =
+        [&2_i32, &none, &no_text, &no_text, &None::<Vec<f64>>, &None::<Vec<Binary>>];
+    assert_eq!(client.execute(&insert, &empty).await.unwrap(), 1);
+
+    let rows = client.query("SELECT * FROM t ORDER BY id", &[]).await.unwrap();
+    assert_eq!(rows[0].columns().iter().map(|column| column.type_().clone()).collect::<Vec<_>>(), types);
+    assert_eq!(rows[0].get::<_, Vec<i32>>("i"), [1, -2]);
+    assert_eq!(rows[0].get::<_, Vec<Option<&str>>>("s"), texts);
+    assert_eq!(rows[0].get::<_, Vec<&str>>("v"), ["abc"]);
+    assert_eq!(rows[0].get::<_, Vec<f64>>("f"), [0.5]);
+    assert_eq!(rows[0].get::<_, Vec<Binary>>("n"), numerics);
+    assert_eq!(rows[1].get::<_, Vec<i32>>("i"), Vec::<i32>::new());
+    assert_eq!(rows[1].get::<_, Option<Vec<&str>>>("s"), None);
+
+    let (ids, wanted) = (vec![1_i32, 7], vec![1_i32]);
+    let rows =
+        client.query("SELECT id FROM t WHERE id = ANY ($1) AND i @> $2", &[&ids, &wanted]).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>(), [1]);
+    let sql = "SELECT $1::int[] || 4, ($1::int[])[$2], ARRAY[$3, 1]";
+    let row = client.query_one(sql, &[&vec![3_i32], &1_i32, &2_i32]).await.unwrap();
+    assert_eq!((row.get::<_, Vec<i32>>(0), row.get::<_, i32>(1)), (vec![3, 4], 3));
+    assert_eq!(row.get::<_, Vec<i32>>(2), [2, 1]);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn transactions_and_error_fields() {
     let server = Server::start().await;
     let mut client = server.connect().await;

@@ -1,6 +1,8 @@
 //! Functions that DataFusion lacks or gives other results for than PostgreSQL.
 
 mod arithmetic;
+mod array_agg;
+mod arrays;
 mod average;
 mod bytes;
 mod cast;
@@ -16,7 +18,6 @@ mod moments;
 mod regexp;
 mod session;
 mod shift;
-mod subscript;
 mod sum;
 mod text;
 mod time_of_day;
@@ -26,7 +27,7 @@ mod typed;
 mod undecided;
 mod uuid;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
@@ -34,6 +35,11 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub(crate) use arithmetic::{ArithmeticOp, arithmetic, arithmetic_op, negate};
+pub(crate) use array_agg::{COLLECT, collected, collects};
+pub(crate) use arrays::{
+    Quantifier, SLICE, SUBSCRIPT, SUBSCRIPTS, append, concat_arrays, contains, decide_array, order_of,
+    overlaps, prepend, quantified, several_dimensions,
+};
 pub(crate) use average::AVERAGE;
 pub(crate) use bytes::{byte_parameters, overload, substring};
 pub(crate) use cast::{cast_function, cast_target, is_cast};
@@ -43,7 +49,6 @@ pub(crate) use json::{delete_from_json, join_json, json_operator};
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
 pub(crate) use regexp::{REGEXP_GROUP, matches};
-pub(crate) use subscript::SUBSCRIPT;
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
 
@@ -60,7 +65,12 @@ pub(crate) struct Functions {
 impl Functions {
     pub(crate) fn new(options: &ConfigOptions) -> Functions {
         let mut scalar = HashMap::new();
-        for function in SessionStateDefaults::default_scalar_functions().into_iter().chain(own_scalars()) {
+        let nested = datafusion::functions_nested::all_default_nested_functions();
+        let nested = nested.iter().map(|function| function.name().to_owned()).collect::<HashSet<_>>();
+        // DataFusion's functions of lists go by PostgreSQL's names and mean something else.
+        let defaults = SessionStateDefaults::default_scalar_functions().into_iter();
+        let defaults = defaults.filter(|function| !nested.contains(function.name()));
+        for function in defaults.chain(own_scalars()) {
             // Some depend on the time zone.
             let function = match function.inner().with_updated_config(options) {
                 Some(configured) => Arc::new(configured),
@@ -131,6 +141,7 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(asof::functions())
         .chain(uuid::functions())
         .chain(json::functions())
-        .chain([average, labelled, like_pattern::function(), subscript::function()])
+        .chain(arrays::functions())
+        .chain([average, labelled, like_pattern::function()])
         .collect()
 }

@@ -9,6 +9,8 @@ use datafusion::logical_expr::{
 };
 use springtide_types::SqlType;
 
+use crate::operators::describe;
+
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     let version = concat!(
         "PostgreSQL 15.0 (Springtide ",
@@ -77,8 +79,7 @@ impl ScalarUDFImpl for TypeOf {
         let name = match args.arg_fields[0].data_type() {
             DataType::Null => "unknown".to_owned(),
             other => match SqlType::from_arrow(other) {
-                Some(SqlType::Numeric(..)) => "numeric".to_owned(),
-                Some(sql_type) => sql_type.to_string(),
+                Some(sql_type) => describe(Some(sql_type)),
                 None => other.to_string(),
             },
         };

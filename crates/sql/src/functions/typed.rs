@@ -198,6 +198,18 @@ impl Args<'_> {
         }
     }
 
+    /// The elements of an argument of type `text[]` in a row; `None` for NULL.
+    pub(super) fn elements(
+        &self,
+        position: usize,
+    ) -> Result<impl Fn(usize) -> Option<Vec<Option<String>>>, SqlError> {
+        let arrays = self.array(position)?;
+        Ok(move |row| {
+            let list = arrays.as_list::<i32>().is_valid(row).then(|| arrays.as_list::<i32>().value(row))?;
+            Some(list.as_string::<i32>().iter().map(|element| element.map(str::to_owned)).collect())
+        })
+    }
+
     /// The text argument if it is given, else `default` for every row.
     pub(super) fn text_or<'a>(&'a self, position: usize, default: &'a str) -> Texts<'a> {
         if position < self.len() { self.text(position) } else { Texts::Constant(Some(default)) }

@@ -1,15 +1,17 @@
 use std::sync::Arc;
 
+use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::logical_expr::expr::AggregateFunction as AggregateExpr;
 use datafusion::logical_expr::{Aggregate as LogicalAggregate, Expr};
 use datafusion::physical_expr::PhysicalExpr;
 use springtide_plan::{Aggregate, AggregateFunction, GroupBy, Node};
-use springtide_types::Result;
+use springtide_types::{Result, SortColumn};
 
 use super::refuse::in_view;
 use super::{Lowering, arrow_schema, expr};
 use crate::errors::plan_error;
+use crate::functions::collects;
 
 impl Lowering<'_> {
     pub(super) fn aggregate(&self, aggregate: &LogicalAggregate) -> Result<Node> {
@@ -40,15 +42,24 @@ fn lower_call(call: &Expr, output: DataType, columns: &mut Columns<'_>) -> Resul
         other => return Err(in_view(other)),
     };
     let function = known_function(call)?;
-    let argument = match arguments(call) {
+    let collects = collects(&call.func);
+    let arguments = arguments(call);
+    let (arguments, order) = arguments.split_at(if collects.is_some() { 1 } else { arguments.len() });
+    let argument = match arguments {
         [] if function == AggregateFunction::Count => None,
         [argument] => Some(columns.position(argument)?),
         _ => return Err(in_view(format!("{function} of several arguments"))),
     };
     let filter = call.params.filter.as_deref().map(|filter| columns.position(filter)).transpose()?;
+    let (options, collects_distinct) = collects.unwrap_or((&[], false));
+    let order = order.iter().zip(options).map(|(key, options)| {
+        let SortOptions { descending, nulls_first } = *options;
+        Ok(SortColumn { column: columns.position(key)?, descending, nulls_first })
+    });
+    let order = order.collect::<Result<Vec<_>>>()?;
     let extremum = matches!(function, AggregateFunction::Min | AggregateFunction::Max);
-    let distinct = call.params.distinct && !extremum;
-    Ok(Aggregate { function, argument, distinct, filter, output })
+    let distinct = collects_distinct || (call.params.distinct && !extremum);
+    Ok(Aggregate { function, argument, distinct, order, filter, output })
 }
 
 /// What the call has to look at: `count(1)`, like `count(*)`, looks at nothing.
@@ -69,6 +80,7 @@ fn known_function(call: &AggregateExpr) -> Result<AggregateFunction> {
         "sum" => AggregateFunction::Sum,
         "min" => AggregateFunction::Min,
         "max" => AggregateFunction::Max,
+        _ if collects(&call.func).is_some() => AggregateFunction::ArrayAgg,
         other => return Err(in_view(format!("aggregate function {other}()"))),
     })
 }

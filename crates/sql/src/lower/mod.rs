@@ -16,6 +16,7 @@ mod source;
 mod spread;
 mod top_k;
 mod union;
+mod unnest;
 mod window;
 mod window_function;
 
@@ -79,6 +80,7 @@ impl Lowering<'_> {
             LogicalPlan::Distinct(Distinct::All(input)) => Ok(distinct(self.lower(input)?)),
             LogicalPlan::Union(union) => self.union(union),
             LogicalPlan::Limit(limit) => self.limit(limit),
+            LogicalPlan::Unnest(unnest) => self.unnest(unnest),
             LogicalPlan::Window(window) => self.window(window),
             LogicalPlan::Extension(Extension { node }) => self.set_operation(node.as_ref()),
             // A view has no order; a LIMIT above would have made the order matter.

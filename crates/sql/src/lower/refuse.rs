@@ -93,7 +93,6 @@ pub(super) fn in_view(construct: impl std::fmt::Display) -> SqlError {
 pub(super) fn plan(plan: &LogicalPlan) -> SqlError {
     in_view(match plan {
         LogicalPlan::RecursiveQuery(_) => "WITH RECURSIVE",
-        LogicalPlan::Unnest(_) => "unnest()",
         LogicalPlan::Subquery(_) => "a correlated subquery",
         other => return in_view(other.display()),
     })

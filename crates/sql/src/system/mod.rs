@@ -14,15 +14,13 @@ mod table;
 
 use std::sync::Arc;
 
-use datafusion::common::Result;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart};
 use springtide_catalog::system::{Facts, SystemRelation, system_relation};
 
 use crate::names::fold;
 
-pub(crate) use arrays::{concat_arrays, higher_order, is_array, texts_of_arrays, unify_arrays, with_array};
+pub(crate) use arrays::higher_order;
 pub(crate) use rewrite::rewrite;
 pub(crate) use table::source;
 
@@ -63,24 +61,6 @@ pub(crate) fn function(name: &str, facts: impl FnOnce() -> Facts) -> Option<Arc<
 /// Whether there is a function of this name over the catalog.
 pub(crate) fn is_function(name: &str) -> bool {
     named::function(name).is_some() || springtide_catalog::system::lookup(name).is_some()
-}
-
-/// Whether a plan reads system relations or calls functions over the catalog, in subqueries too.
-fn asks_catalog(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            found |= table::is_scanned_by(scan)?;
-        }
-        node.apply_expressions(|expr| {
-            found |= expr.exists(|expr| match expr {
-                Expr::ScalarFunction(call) => Ok(is_function(call.name())),
-                _ => Ok(false),
-            })?;
-            Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-        })
-    })?;
-    Ok(found)
 }
 
 /// Whether the function of this name over the catalog gives something else each time that it is called.

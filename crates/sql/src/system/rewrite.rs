@@ -8,15 +8,17 @@ use datafusion::sql::sqlparser::ast::{
 };
 use springtide_types::Result;
 
-use super::arrays::{EXPANDED, SUBSCRIPTS};
+use super::arrays::EXPANDED;
 use super::empty::{forget_subqueries, has_no_rows};
 use super::from::{name_functions, resolve_table_oids};
 use super::named;
-use super::subqueries::{array_of, counted, single};
+use super::subqueries::{array_of, counted, of_elements, single};
 use crate::array_text::elements;
 use crate::desugar::call;
+use crate::functions::SUBSCRIPTS;
 use crate::names::fold;
 use crate::output_names::{UNNAMED_MARK, output_name};
+use crate::sql_types::sql_type;
 use crate::walk::{Stop, any_expr, change_exprs, flow, flow_until, walk, walk_mut};
 
 /// See the module. `is_aggregate` tells the functions that are aggregates.
@@ -77,6 +79,10 @@ impl VisitorMut for Rewrite<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {
         if let Some(array) = array_of(expr, self.is_aggregate) {
             *expr = array;
+        } else if of_elements(expr)
+            && let Some(counted) = counted(expr, self.is_aggregate)
+        {
+            *expr = counted;
         } else if self.singles
             && let Expr::Subquery(query) = expr
         {
@@ -176,7 +182,8 @@ fn array_of_name(function: &Function) -> bool {
 }
 
 /// Functions that give a row for each element of what they are here, an array.
-const SET_RETURNING: [&str; 3] = ["pg_partition_ancestors", "generate_subscripts", "_pg_expandarray"];
+const SET_RETURNING: [&str; 4] =
+    ["pg_partition_ancestors", "generate_subscripts", "_pg_expandarray", "string_to_table"];
 
 fn rewrite_expr(expr: &mut Expr) -> Result<()> {
     match expr {
@@ -197,13 +204,6 @@ fn rewrite_expr(expr: &mut Expr) -> Result<()> {
                 *expr = written;
             }
         }
-        Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => {
-            if let Expr::Value(value) = right.as_ref()
-                && let Value::SingleQuotedString(text) = &value.value
-            {
-                **right = array_literal(text, None)?;
-            }
-        }
         // A part of a row, which only functions of the system give.
         Expr::CompoundFieldAccess { root, access_chain } => {
             if let (Expr::Nested(row), [AccessExpr::Dot(Expr::Identifier(part))]) =
@@ -216,6 +216,7 @@ fn rewrite_expr(expr: &mut Expr) -> Result<()> {
         Expr::Function(function) if is_set_returning(function) => {
             let name = match fold(&last_ident(function)).as_str() {
                 "generate_subscripts" => Ident::with_quote('"', SUBSCRIPTS),
+                "string_to_table" => Ident::new("string_to_array"),
                 "_pg_expandarray" => Ident::with_quote('"', EXPANDED),
                 _ => last_ident(function),
             };
@@ -292,9 +293,12 @@ fn cast(operand: &Expr, data_type: &DataType, kind: &CastKind) -> Result<Option<
     };
     if let DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) = data_type {
         let item = plain_type(item)?.unwrap_or_else(|| item.as_ref().clone());
+        if sql_type(&item).is_ok() {
+            return Ok(Some(to(DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item), None)))));
+        }
         return Ok(match operand {
             Expr::Value(value) => match &value.value {
-                Value::SingleQuotedString(text) => Some(array_literal(text, Some(&item))?),
+                Value::SingleQuotedString(text) => Some(array_literal(text, &item)?),
                 _ => None,
             },
             // What is an array already keeps its elements.
@@ -353,23 +357,14 @@ fn plain_type(data_type: &DataType) -> Result<Option<DataType>> {
 }
 
 /// `'{a,b}'` as an array.
-fn array_literal(text: &str, item: Option<&DataType>) -> Result<Expr> {
-    let value = |element: Option<String>| {
-        let value = element.map_or(Value::Null, Value::SingleQuotedString);
-        match item {
-            Some(data_type) => Expr::Cast {
-                kind: CastKind::DoubleColon,
-                expr: Box::new(Expr::value(value)),
-                data_type: if matches!(type_name(data_type).as_deref(), Some("oid")) {
-                    DataType::BigInt(None)
-                } else {
-                    data_type.clone()
-                },
-                array: false,
-                format: None,
-            },
-            None => Expr::value(value),
-        }
+fn array_literal(text: &str, item: &DataType) -> Result<Expr> {
+    let is_oid = matches!(type_name(item).as_deref(), Some("oid"));
+    let value = |element: Option<String>| Expr::Cast {
+        kind: CastKind::DoubleColon,
+        expr: Box::new(Expr::value(element.map_or(Value::Null, Value::SingleQuotedString))),
+        data_type: if is_oid { DataType::BigInt(None) } else { item.clone() },
+        array: false,
+        format: None,
     };
     let elem = elements(text)?.into_iter().map(value).collect();
     Ok(Expr::Array(datafusion::sql::sqlparser::ast::Array { elem, named: true }))

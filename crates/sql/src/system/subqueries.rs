@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, LambdaFunction,
     LambdaFunctionParameter, LambdaSyntax, OneOrManyWithParens, OrderByExpr, OrderByKind, Query, Select,
-    SelectItem, SetExpr, TableFactor, Value,
+    SelectItem, SetExpr, Statement, TableFactor, Value,
 };
 
 use super::arrays::{OR_EMPTY, TRANSFORM};
@@ -26,6 +26,30 @@ pub(super) fn array_of(expr: &Expr, is_aggregate: &dyn Fn(&str) -> bool) -> Opti
     if let Some(array) = transformed(&query) {
         return Some(call(OR_EMPTY, vec![array]));
     }
+    aggregated(&query, is_aggregate)
+        .or_else(|| gathered(query))
+        .map(|query| call(OR_EMPTY, vec![Expr::Subquery(Box::new(query))]))
+}
+
+/// The rows of any query, in its order, as `SELECT array_agg(element) FROM (query) rows(element)`.
+fn gathered(query: Query) -> Option<Query> {
+    let Statement::Query(mut gathering) =
+        crate::parse("SELECT element FROM t AS rows(element)").ok()?.pop()?.ast
+    else {
+        return None;
+    };
+    let SetExpr::Select(select) = gathering.body.as_mut() else { return None };
+    select.projection = vec![SelectItem::UnnamedExpr(array_agg(only_output(select)?, Vec::new())?)];
+    let factor = &mut select.from.first_mut()?.relation;
+    let TableFactor::Table { alias, .. } = factor else { return None };
+    let (lateral, subquery, alias) = (false, Box::new(query), alias.take());
+    *factor = TableFactor::Derived { lateral, subquery, alias, sample: None };
+    Some(*gathering)
+}
+
+/// The query with its rows aggregated in it, as a correlated one must be, if it is simple enough.
+fn aggregated(query: &Query, is_aggregate: &dyn Fn(&str) -> bool) -> Option<Query> {
+    let mut query = query.clone();
     let order = match query.order_by.as_ref().map(|order| &order.kind) {
         Some(OrderByKind::Expressions(exprs)) => exprs.clone(),
         _ => Vec::new(),
@@ -36,7 +60,7 @@ pub(super) fn array_of(expr: &Expr, is_aggregate: &dyn Fn(&str) -> bool) -> Opti
     let order = order.into_iter().map(|by| ordered_by(by, &item)).collect::<Vec<_>>();
     select.projection = vec![SelectItem::UnnamedExpr(array_agg(item, order)?)];
     query.order_by = None;
-    Some(call(OR_EMPTY, vec![Expr::Subquery(Box::new(query))]))
+    Some(query)
 }
 
 /// `ARRAY(SELECT f(x) FROM unnest(array) x)` is the array with `f` applied to its elements. As a subquery it could
@@ -121,6 +145,13 @@ pub(super) fn plain_select<'a>(
         && !select.from.is_empty()
         && !aggregates(&select.projection, is_aggregate);
     plain.then_some(select)
+}
+
+/// Whether an expression is an EXISTS over the elements of arrays, of which there is no semi join.
+pub(super) fn of_elements(expr: &Expr) -> bool {
+    let Expr::Exists { subquery, .. } = expr else { return false };
+    let SetExpr::Select(select) = subquery.body.as_ref() else { return false };
+    select.from.iter().any(|table| matches!(table.relation, TableFactor::UNNEST { .. }))
 }
 
 /// EXISTS as a count, which can stand in a projection; `None` for all else.

@@ -4,9 +4,9 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, TableReference};
+use datafusion::datasource::DefaultTableSource;
 use datafusion::datasource::memory::MemorySourceConfig;
-use datafusion::datasource::{DefaultTableSource, source_as_provider};
-use datafusion::logical_expr::{Expr, TableScan, TableSource, TableType};
+use datafusion::logical_expr::{Expr, TableSource, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use springtide_catalog::system::{Facts, SystemRelation, system_relation};
 
@@ -29,13 +29,6 @@ pub(crate) fn source(
     relation.check_readable(&facts)?;
     let table = SystemTable { relation, facts, schema: relation.arrow_schema() };
     Ok(Some((Arc::new(DefaultTableSource::new(Arc::new(table))), relation.is_of_catalog())))
-}
-
-/// Whether a scan is of a system relation.
-pub(super) fn is_scanned_by(scan: &TableScan) -> Result<bool> {
-    let provider = source_as_provider(&scan.source)?;
-    let provider: &dyn std::any::Any = provider.as_ref();
-    Ok(provider.is::<SystemTable>())
 }
 
 #[async_trait]

@@ -7,7 +7,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, Int64Array, IntervalMonthDayNanoArray, RecordBatch,
+    Array, ArrayRef, AsArray, Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, RecordBatch,
     RecordBatchOptions, StructArray,
 };
 use arrow::datatypes::{
@@ -122,11 +122,20 @@ fn is_interval(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Interval(IntervalUnit::MonthDayNano))
 }
 
-fn stored_field(field: &FieldRef) -> FieldRef {
-    match is_interval(field.data_type()) {
-        true => Arc::new(Field::new(field.name(), DataType::Struct(interval_fields()), field.is_nullable())),
-        false => field.clone(),
+/// The type that stands for intervals, in arrays too.
+fn stored_type(data_type: &DataType) -> Option<DataType> {
+    match data_type {
+        DataType::List(item) => Some(DataType::List(changed(item, stored_type(item.data_type())?))),
+        other => is_interval(other).then(|| DataType::Struct(interval_fields())),
     }
+}
+
+fn changed(field: &Field, data_type: DataType) -> FieldRef {
+    Arc::new(Field::new(field.name(), data_type, field.is_nullable()))
+}
+
+fn stored_field(field: &FieldRef) -> FieldRef {
+    stored_type(field.data_type()).map_or_else(|| field.clone(), |stored| changed(field, stored))
 }
 
 fn interval_fields() -> Fields {
@@ -139,6 +148,9 @@ fn interval_fields() -> Fields {
 }
 
 fn to_stored(column: &ArrayRef) -> ArrayRef {
+    if let Some(DataType::List(stored)) = stored_type(column.data_type()) {
+        return with_elements(column.as_list(), stored, to_stored(column.as_list::<i32>().values()));
+    }
     if !is_interval(column.data_type()) {
         return column.clone();
     }
@@ -152,9 +164,18 @@ fn to_stored(column: &ArrayRef) -> ArrayRef {
     Arc::new(StructArray::new(interval_fields(), parts, intervals.nulls().cloned()))
 }
 
+fn with_elements(lists: &ListArray, item: FieldRef, elements: ArrayRef) -> ArrayRef {
+    Arc::new(ListArray::new(item, lists.offsets().clone(), elements, lists.nulls().cloned()))
+}
+
 fn from_stored(column: &ArrayRef, field: &Field) -> ArrayRef {
-    if !is_interval(field.data_type()) {
-        return column.clone();
+    match field.data_type() {
+        DataType::List(item) if is_interval(item.data_type()) => {
+            let lists = column.as_list::<i32>();
+            return with_elements(lists, item.clone(), from_stored(lists.values(), item));
+        }
+        other if !is_interval(other) => return column.clone(),
+        _ => {}
     }
     let parts = column.as_struct();
     let months = parts.column(0).as_primitive::<Int32Type>().values().iter();

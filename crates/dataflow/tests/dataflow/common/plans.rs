@@ -100,7 +100,14 @@ pub fn group_by(input: Node, keys: &[usize], functions: &[(AggregateFunction, Op
         };
         fields.push(Field::new(format!("a{index}"), output.clone(), true));
         let (function, argument) = (*function, *argument);
-        aggregates.push(Aggregate { function, argument, distinct: false, filter: None, output });
+        aggregates.push(Aggregate {
+            function,
+            argument,
+            distinct: false,
+            order: Vec::new(),
+            filter: None,
+            output,
+        });
     }
     let schema: SchemaRef = Arc::new(Schema::new(fields));
     Node::GroupBy(Box::new(GroupBy { input, keys: keys.to_vec(), aggregates, schema }))

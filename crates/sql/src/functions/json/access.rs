@@ -11,7 +11,6 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use super::super::typed::Args;
 use super::{json, json_at, jsonb};
-use crate::array_text::elements as elements_of;
 use crate::json::{parse, text_of};
 
 /// One step into JSON.
@@ -204,8 +203,8 @@ fn elements(args: &Args<'_>, form: impl Fn(Value) -> Result<Option<String>>) -> 
 }
 
 fn at(args: &Args<'_>, form: impl Fn(Value) -> Result<Option<String>>) -> Result<Vec<Option<String>>> {
-    let paths = args.text(1);
-    each(args, |row, text| paths.get(row).map_or(Ok(None), |steps| follow(text, &elements_of(steps)?)), form)
+    let paths = args.elements(1)?;
+    each(args, |row, text| paths(row).map_or(Ok(None), |steps| follow(text, &steps)), form)
 }
 
 fn extracted(args: &Args<'_>, form: impl Fn(Value) -> Result<Option<String>>) -> Result<Vec<Option<String>>> {

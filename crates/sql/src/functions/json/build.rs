@@ -14,12 +14,14 @@ use super::{json, json_at, jsonb};
 use crate::convert::format_text;
 use crate::errors::external;
 use crate::json::{canonical, quoted};
+use crate::lists::{compact, range};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     use Shape::*;
     [
         ("to_json", Value, SqlType::Json),
         ("to_jsonb", Value, SqlType::Jsonb),
+        ("array_to_json", Value, SqlType::Json),
         ("json_build_array", Array, SqlType::Json),
         ("jsonb_build_array", Array, SqlType::Jsonb),
         ("json_build_object", Object, SqlType::Json),
@@ -102,6 +104,15 @@ impl Values {
     fn new(array: &ArrayRef) -> Result<Values, SqlError> {
         Ok(match array.data_type() {
             DataType::LargeUtf8 | DataType::LargeBinary => Values::Json(array.clone()),
+            DataType::List(_) => {
+                let lists = compact(array.as_list())?;
+                let elements = Values::new(lists.values())?;
+                let element = |at| elements.json(at).unwrap_or_else(|| "null".to_owned());
+                let text =
+                    |row| format!("[{}]", range(&lists, row).map(element).collect::<Vec<_>>().join(","));
+                let texts = (0..lists.len()).map(|row| lists.is_valid(row).then(|| text(row)));
+                Values::Texts { texts: texts.collect(), quoted: false }
+            }
             DataType::Boolean => {
                 let words = array.as_boolean().iter();
                 let texts = words.map(|value| value.map(|value| if value { "true" } else { "false" }));

@@ -8,7 +8,6 @@ use springtide_types::Result;
 
 use super::super::typed::Args;
 use super::json_at;
-use crate::array_text::elements as elements_of;
 use crate::json::{parse, text_of};
 
 /// `left @> right`
@@ -92,10 +91,10 @@ pub(super) fn has_all(args: &Args<'_>) -> Result<ArrayRef> {
 }
 
 fn has_keys(args: &Args<'_>, test: impl Fn(&Value, &[Option<String>]) -> bool) -> Result<ArrayRef> {
-    let (value, keys) = (args.array(0)?, args.text(1));
+    let (value, keys) = (args.array(0)?, args.elements(1)?);
     let rows = (0..args.rows).map(|row| {
-        let (Some(text), Some(keys)) = (json_at(&value, row), keys.get(row)) else { return Ok(None) };
-        Ok(Some(test(&parse(text)?, &elements_of(keys)?)))
+        let (Some(text), Some(keys)) = (json_at(&value, row), keys(row)) else { return Ok(None) };
+        Ok(Some(test(&parse(text)?, &keys)))
     });
     Ok(Arc::new(rows.collect::<Result<BooleanArray>>()?))
 }

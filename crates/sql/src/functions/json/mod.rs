@@ -16,6 +16,8 @@ use springtide_types::SqlType::{Boolean, Int4, Json, Jsonb, Text};
 
 use super::typed::{Gives, Typed, Variant, variant};
 
+/// The type of paths.
+const TEXTS: springtide_types::SqlType = springtide_types::SqlType::TEXT_ARRAY;
 const TEXT: Gives = Gives::One(Text);
 const JSON: Gives = Gives::One(Json);
 const JSONB: Gives = Gives::One(Jsonb);
@@ -34,22 +36,22 @@ const GET_TEXT: &[Variant] = &[
     variant(&[Json, Int4], TEXT, access::element_text),
 ];
 const AT_PATH: &[Variant] =
-    &[variant(&[Jsonb, Text], JSONB, access::at_path), variant(&[Json, Text], JSON, access::at_path_json)];
+    &[variant(&[Jsonb, TEXTS], JSONB, access::at_path), variant(&[Json, TEXTS], JSON, access::at_path_json)];
 const AT_PATH_TEXT: &[Variant] = &[
-    variant(&[Jsonb, Text], TEXT, access::at_path_text),
-    variant(&[Json, Text], TEXT, access::at_path_text),
+    variant(&[Jsonb, TEXTS], TEXT, access::at_path_text),
+    variant(&[Json, TEXTS], TEXT, access::at_path_text),
 ];
 const CONTAINS: &[Variant] = &[variant(&[Jsonb, Jsonb], BOOLEAN, contains::contains)];
 const CONTAINED: &[Variant] = &[variant(&[Jsonb, Jsonb], BOOLEAN, contains::contained)];
 const HAS_KEY: &[Variant] = &[variant(&[Jsonb, Text], BOOLEAN, contains::has_key)];
-const HAS_ANY: &[Variant] = &[variant(&[Jsonb, Text], BOOLEAN, contains::has_any)];
-const HAS_ALL: &[Variant] = &[variant(&[Jsonb, Text], BOOLEAN, contains::has_all)];
+const HAS_ANY: &[Variant] = &[variant(&[Jsonb, TEXTS], BOOLEAN, contains::has_any)];
+const HAS_ALL: &[Variant] = &[variant(&[Jsonb, TEXTS], BOOLEAN, contains::has_all)];
 const JOIN: &[Variant] = &[variant(&[Jsonb, Jsonb], JSONB, modify::join)];
 const DELETE: &[Variant] = &[
     variant(&[Jsonb, Text], JSONB, modify::delete_key),
     variant(&[Jsonb, Int4], JSONB, modify::delete_element),
 ];
-const DELETE_PATH: &[Variant] = &[variant(&[Jsonb, Text], JSONB, modify::delete_path)];
+const DELETE_PATH: &[Variant] = &[variant(&[Jsonb, TEXTS], JSONB, modify::delete_path)];
 
 /// Keys that `jsonb_extract_path` takes, at most.
 const PATH: [springtide_types::SqlType; 9] = [Jsonb, Text, Text, Text, Text, Text, Text, Text, Text];
@@ -69,7 +71,7 @@ const LENGTH_JSON: &[Variant] = &[variant(&[Json], Gives::One(Int4), access::len
 const STRIP_NULLS: &[Variant] = &[variant(&[Jsonb], JSONB, modify::strip_nulls)];
 const PRETTY: &[Variant] = &[variant(&[Jsonb], TEXT, modify::pretty)];
 const SET: &[Variant] =
-    &[Variant { parameters: &[Jsonb, Text, Jsonb, Boolean], required: 3, gives: JSONB, run: modify::set }];
+    &[Variant { parameters: &[Jsonb, TEXTS, Jsonb, Boolean], required: 3, gives: JSONB, run: modify::set }];
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     let typed = vec![

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::super::typed::Args;
 use super::access::position;
 use super::{json_at, jsonb};
-use crate::array_text::elements as elements_of;
 use crate::json::{parse, quoted, text_of};
 
 fn refuse<T>(message: &str) -> Result<T> {
@@ -82,10 +81,9 @@ pub(super) fn delete_element(args: &Args<'_>) -> Result<ArrayRef> {
 
 /// `value #- path`
 pub(super) fn delete_path(args: &Args<'_>) -> Result<ArrayRef> {
-    let paths = args.text(1);
+    let paths = args.elements(1)?;
     each(args, |row, mut value| {
-        let Some(steps) = paths.get(row) else { return Ok(None) };
-        let steps = elements_of(steps)?;
+        let Some(steps) = paths(row) else { return Ok(None) };
         if !value.is_array() && !value.is_object() {
             return refuse("cannot delete path in scalar");
         }
@@ -106,10 +104,10 @@ pub(super) fn delete_path(args: &Args<'_>) -> Result<ArrayRef> {
 
 /// `jsonb_set(value, path, new_value [, create_if_missing])`
 pub(super) fn set(args: &Args<'_>) -> Result<ArrayRef> {
-    let (paths, others) = (args.text(1), args.array(2)?);
+    let (paths, others) = (args.elements(1)?, args.array(2)?);
     let create = if args.len() > 3 { Some(args.array(3)?) } else { None };
     each(args, |row, mut value| {
-        let (Some(steps), Some(new)) = (paths.get(row), json_at(&others, row)) else { return Ok(None) };
+        let (Some(steps), Some(new)) = (paths(row), json_at(&others, row)) else { return Ok(None) };
         let create = match &create {
             Some(create) if create.is_null(row) => return Ok(None),
             Some(create) => create.as_boolean().value(row),
@@ -118,7 +116,7 @@ pub(super) fn set(args: &Args<'_>) -> Result<ArrayRef> {
         if !value.is_array() && !value.is_object() {
             return refuse("cannot set path in scalar");
         }
-        let (steps, new) = (elements_of(steps)?, parse(new)?);
+        let new = parse(new)?;
         if let Some((Some(last), before)) = steps.split_last() {
             match descend(&mut value, before) {
                 Some(Value::Object(members)) if create || members.contains_key(last) => {

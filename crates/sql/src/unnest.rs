@@ -1,0 +1,134 @@
+//! `unnest` in FROM, as a subquery with it in its list:
+//!
+//! ```text
+//! unnest(a, b) AS u(x, y)            is (SELECT unnest(a) AS x, unnest(b) AS y) AS u
+//! unnest(a) WITH ORDINALITY u(x, n)  is (SELECT unnest(a) AS x, unnest(subscripts(a)) AS n) AS u
+//! ```
+
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query,
+    SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins, Value,
+};
+
+use crate::desugar::call;
+use crate::functions::SUBSCRIPTS;
+use crate::names::{alias, object_name};
+use crate::output_names::UNNAMED_MARK;
+use crate::walk::any_expr;
+
+const UNNEST: &str = "unnest";
+const STRING_TO_TABLE: &str = "string_to_table";
+const GENERATE_SUBSCRIPTS: &str = "generate_subscripts";
+
+/// Rewrites what FROM says.
+pub(crate) fn unnest_in_lists(from: &mut [TableWithJoins]) {
+    let mut is_first = true;
+    for table in from {
+        let joined = table.joins.iter_mut().map(|join| &mut join.relation);
+        for factor in std::iter::once(&mut table.relation).chain(joined) {
+            if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
+                unnest_in_lists(std::slice::from_mut(&mut **table_with_joins));
+            } else if let Some(derived) = Rows::of(factor).and_then(|rows| rows.derived(is_first)) {
+                *factor = derived;
+            }
+            is_first = false;
+        }
+    }
+}
+
+/// What makes rows of arrays.
+struct Rows {
+    name: &'static str,
+    arrays: Vec<Expr>,
+    with_ordinality: bool,
+    alias: Option<TableAlias>,
+}
+
+impl Rows {
+    fn of(factor: &TableFactor) -> Option<Rows> {
+        let (name, args, with_ordinality, alias) = match factor {
+            TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_ordinality, .. } => {
+                let (arrays, with_ordinality, alias) = (array_exprs.clone(), *with_ordinality, alias.clone());
+                return Some(Rows { name: UNNEST, arrays, with_ordinality, alias });
+            }
+            TableFactor::Table { name, args: Some(args), alias, with_ordinality, .. } => {
+                (name, &args.args, *with_ordinality, alias)
+            }
+            TableFactor::Function { name, args, alias, with_ordinality, .. } => {
+                (name, args, *with_ordinality, alias)
+            }
+            _ => return None,
+        };
+        let args = args.iter().map(|arg| match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+            _ => None,
+        });
+        let args = args.collect::<Option<Vec<_>>>()?;
+        let (name, arrays) = match plain_name(name)?.as_str() {
+            UNNEST => (UNNEST, args),
+            STRING_TO_TABLE => (STRING_TO_TABLE, vec![call("string_to_array", args)]),
+            GENERATE_SUBSCRIPTS => (GENERATE_SUBSCRIPTS, vec![call(SUBSCRIPTS, args)]),
+            _ => return None,
+        };
+        Some(Rows { name, arrays, with_ordinality, alias: alias.clone() })
+    }
+
+    /// The subquery. It sees the tables before it, of which the first of FROM has none.
+    fn derived(self, is_first: bool) -> Option<TableFactor> {
+        if self.with_ordinality && self.arrays.len() != 1 {
+            return None;
+        }
+        let mut columns = self.arrays.clone();
+        if self.with_ordinality {
+            let one = Expr::value(Value::Number("1".to_owned(), false));
+            columns.push(bigints(call(SUBSCRIPTS, vec![self.arrays[0].clone(), one])));
+        }
+        let item = |(position, array): (usize, Expr)| SelectItem::ExprWithAlias {
+            expr: call(UNNEST, vec![array]),
+            alias: self.column(position),
+        };
+        let projection = columns.into_iter().enumerate().map(item).collect();
+        let names_column = |expr: &Expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        let lateral = !is_first && self.arrays.iter().any(|array| any_expr(array, names_column));
+        let given = self.alias.unwrap_or_else(|| alias(self.name));
+        let alias = Some(TableAlias { columns: Vec::new(), ..given });
+        Some(TableFactor::Derived { lateral, subquery: Box::new(select(projection)?), alias, sample: None })
+    }
+
+    /// The name of a column. A single one without a name goes by that of the table.
+    fn column(&self, position: usize) -> Ident {
+        let named = self.alias.as_ref().and_then(|alias| alias.columns.get(position));
+        if let Some(column) = named {
+            return column.name.clone();
+        }
+        match &self.alias {
+            _ if position == self.arrays.len() => Ident::new("ordinality"),
+            Some(alias) if self.arrays.len() == 1 => alias.name.clone(),
+            _ if self.arrays.len() == 1 => Ident::new(self.name),
+            _ => Ident::with_quote('"', format!("{}{UNNAMED_MARK}{position}", self.name)),
+        }
+    }
+}
+
+fn plain_name(name: &ObjectName) -> Option<String> {
+    object_name(name).ok()
+}
+
+fn bigints(array: Expr) -> Expr {
+    let element = Box::new(DataType::BigInt(None));
+    Expr::Cast {
+        kind: CastKind::DoubleColon,
+        expr: Box::new(array),
+        data_type: DataType::Array(ArrayElemTypeDef::SquareBracket(element, None)),
+        array: false,
+        format: None,
+    }
+}
+
+/// A SELECT of these, without FROM.
+fn select(projection: Vec<SelectItem>) -> Option<Query> {
+    let Statement::Query(mut query) = crate::parse("SELECT 1").ok()?.pop()?.ast else { return None };
+    let SetExpr::Select(select) = query.body.as_mut() else { return None };
+    select.projection = projection;
+    Some(*query)
+}
