@@ -167,15 +167,22 @@ impl Relation {
     /// # Panics
     /// If the relation has no key.
     pub fn lookup(&self, keys: &[ArrayRef], epoch: Option<Epoch>) -> LookedUp {
+        let wanted = keys.first().map_or(1, |key| key.len());
         let mut probe_rows = Vec::new();
         let mut batches = Vec::new();
         for shard in &self.shards {
             let (mut found, rows) = shard.read().lookup(keys, epoch);
             probe_rows.append(&mut found);
-            batches.push(rows);
+            if batches.is_empty() || rows.num_rows() > 0 {
+                batches.push(rows);
+            }
+            // A key is in one shard only.
+            if wanted == 1 && !probe_rows.is_empty() {
+                break;
+            }
         }
         let rows = match batches.as_slice() {
-            [single] => single.clone(),
+            [single] | [_, single] if single.num_rows() == probe_rows.len() => single.clone(),
             _ => concat_batches(&self.schema, &batches).expect("shards share a schema"),
         };
         LookedUp { probe_rows, rows }
