@@ -52,6 +52,7 @@ mod pipeline;
 mod plain;
 mod planner;
 mod procedures;
+mod push_down_filter;
 mod relation_table;
 mod rename;
 mod roles;

@@ -40,6 +40,7 @@ use crate::moments;
 use crate::multisets;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
+use crate::push_down_filter::PushDownFilterBelowGroups;
 use crate::sql_types::{PostgresTypePlanner, declared_type};
 use crate::system;
 use crate::three_valued_in::ThreeValuedIn;
@@ -334,6 +335,7 @@ fn session_state(partitions: usize) -> SessionState {
     let before = rules.iter().position(|rule| rule.name() == "decorrelate_predicate_subquery").unwrap_or(0);
     rules.insert(before, Arc::new(ThreeValuedIn::WHERE_NEEDED));
     let before = rules.iter().position(|rule| rule.name() == "push_down_filter").unwrap_or(0);
+    rules[before] = Arc::new(PushDownFilterBelowGroups::default());
     rules.insert(before, Arc::new(FilterLeftOfAsofJoin));
     rules.push(Arc::new(TotalOrder));
     let mut physical_rules = PhysicalOptimizer::new().rules;

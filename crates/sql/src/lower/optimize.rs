@@ -10,7 +10,6 @@ use datafusion::optimizer::eliminate_outer_join::EliminateOuterJoin;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::optimize_unions::OptimizeUnions;
-use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Optimizer, OptimizerContext, OptimizerRule};
@@ -20,6 +19,7 @@ use crate::Planner;
 use crate::decorrelate::DecorrelateScalarAggregate;
 use crate::errors::plan_error;
 use crate::multisets;
+use crate::push_down_filter::PushDownFilterBelowGroups;
 use crate::three_valued_in::ThreeValuedIn;
 
 /// Rewrites the plan into joins, aggregates and unions over narrow inputs. Only rules that hold for changing
@@ -37,7 +37,7 @@ pub(super) fn optimize(planner: &Planner, plan: LogicalPlan) -> Result<LogicalPl
         Arc::new(EliminateFilter::new()),
         Arc::new(EliminateCrossJoin::new()),
         Arc::new(EliminateOuterJoin::new()),
-        Arc::new(PushDownFilter::new()),
+        Arc::new(PushDownFilterBelowGroups::default()),
         Arc::new(OptimizeProjections::new()),
     ];
     let mut options: ConfigOptions = planner.options().clone();
