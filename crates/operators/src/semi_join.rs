@@ -161,9 +161,7 @@ impl SemiJoinOperator {
     }
 
     fn emit_flipped(&self, flips: &Flips, matches: &Matches, output: &mut Output) -> Result<(), SqlError> {
-        let width = self.left_schema.fields().len();
-        let columns = self.rows.gather(&(0..width).collect::<Vec<_>>(), &matches.row_ids);
-        let rows = batch(&self.left_schema, columns, matches.row_ids.len())?;
+        let rows = self.rows.gather_rows(&matches.row_ids);
         let rows = ZBatch::new(rows, Int64Array::from(matches.weights.clone()));
         let gained = matches.probe_rows.iter().map(|row| flips.gained[*row as usize]);
         let gained = BooleanArray::from(gained.collect::<Vec<_>>());

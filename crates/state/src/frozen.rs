@@ -5,8 +5,6 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatc
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use springtide_types::{Result, Rows, SqlError, SqlState, ZBatch};
 
-use crate::weights::ones;
-
 /// The version of what operators freeze. It goes up when one of them keeps something else, or in another order.
 pub const FROZEN_VERSION: u32 = 1;
 
@@ -65,21 +63,11 @@ fn frozen_schema<'a>(types: impl Iterator<Item = &'a DataType>) -> SchemaRef {
 
 /// Rows, and their weights as a last column.
 pub(crate) fn freeze_delta(delta: &ZBatch) -> Rows {
-    with_weights(delta.selected_rows(), delta.weights().clone())
-}
-
-/// [`freeze_delta`] of rows of weight 1, which are not gathered yet if they are selected.
-pub(crate) fn freeze_ones(rows: &Rows) -> Rows {
-    with_weights(rows, ones(rows.len()))
-}
-
-fn with_weights(rows: &Rows, weights: Int64Array) -> Rows {
-    let schema = rows.schema();
+    let weights: ArrayRef = Arc::new(delta.weights().clone());
+    let schema = delta.schema();
     let types = schema.fields().iter().map(|field| field.data_type()).chain([weights.data_type()]);
     let schema = frozen_schema(types);
-    let weights: ArrayRef = Arc::new(weights);
-    let length = rows.len();
-    rows.beside(&frozen_batch(vec![weights], length).into(), schema)
+    delta.selected_rows().beside(&frozen_batch(vec![weights], delta.len()).into(), schema)
 }
 
 /// The rows of [`freeze_delta`], under their schema.

@@ -108,11 +108,6 @@ impl IndexedZSet {
         self.store.chunks().gather_rows(row_ids)
     }
 
-    /// The given columns of the given rows.
-    pub fn gather(&self, columns: &[usize], row_ids: &[u32]) -> Vec<ArrayRef> {
-        self.store.chunks().gather(columns, row_ids)
-    }
-
     /// The state as Arrow batches. O(chunks + dead rows).
     pub fn freeze(&self) -> Vec<Rows> {
         self.store.freeze()

@@ -173,7 +173,7 @@ impl Relation {
         for shard in &self.shards {
             let (mut found, rows) = shard.read().lookup(keys, epoch);
             probe_rows.append(&mut found);
-            if batches.is_empty() || rows.num_rows() > 0 {
+            if rows.num_rows() > 0 {
                 batches.push(rows);
             }
             // A key is in one shard only.
@@ -182,7 +182,7 @@ impl Relation {
             }
         }
         let rows = match batches.as_slice() {
-            [single] | [_, single] if single.num_rows() == probe_rows.len() => single.clone(),
+            [single] => single.clone(),
             _ => concat_batches(&self.schema, &batches).expect("shards share a schema"),
         };
         LookedUp { probe_rows, rows }

@@ -10,9 +10,9 @@ use springtide_types::{Result, Rows, ZBatch};
 
 use crate::chunks::Chunks;
 use crate::consolidate::consolidate;
-use crate::frozen::{freeze_delta, freeze_ones, thaw_delta};
+use crate::frozen::{freeze_delta, thaw_delta};
 use crate::hash_index::{END, HashIndex};
-use crate::weights::Weights;
+use crate::weights::{Weights, ones};
 
 /// How the rows of a [`Store`] are found again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,7 +170,7 @@ impl Store {
     pub(crate) fn freeze(&self) -> Vec<Rows> {
         let parts = self.chunks.parts().iter().map(|part| {
             if part.odd == 0 {
-                return freeze_ones(&part.rows());
+                return freeze_delta(&ZBatch::new(part.rows(), ones(part.len())));
             }
             let start = part.start as usize;
             let weights = Int64Array::from(self.weights.of(start..start + part.len()));

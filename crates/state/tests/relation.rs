@@ -243,8 +243,7 @@ fn check_indexed(append_only: bool, key: Vec<usize>, seed: u64) {
             if matches.row_ids.is_empty() {
                 break;
             }
-            let columns = state.gather(&[0, 1, 2], &matches.row_ids);
-            let rows = rows_of(&RecordBatch::try_new(probe.schema(), columns).unwrap());
+            let rows = rows_of(&state.gather_rows(&matches.row_ids));
             for ((at, row), weight) in matches.probe_rows.iter().zip(rows).zip(&matches.weights) {
                 *found.entry((*at, row)).or_default() += weight;
             }

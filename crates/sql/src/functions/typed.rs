@@ -129,6 +129,22 @@ impl Hash for Typed {
     }
 }
 
+/// The types of arguments, where one is known.
+pub(super) fn known_types(types: &[DataType]) -> Vec<Option<SqlType>> {
+    types.iter().map(|given| SqlType::from_arrow(given).filter(|_| !given.is_null())).collect()
+}
+
+/// The types of arguments, where one is known: that of a string literal is open.
+pub(super) fn argument_types(args: &ReturnFieldArgs<'_>) -> Vec<Option<SqlType>> {
+    let arguments = args.arg_fields.iter().zip(args.scalar_arguments);
+    let types = arguments.map(|(field, constant)| match constant {
+        Some(ScalarValue::Utf8(_)) => None,
+        _ if field.data_type().is_null() => None,
+        _ => SqlType::from_arrow(field.data_type()),
+    });
+    types.collect()
+}
+
 impl ScalarUDFImpl for Typed {
     fn name(&self) -> &str {
         self.name
@@ -139,20 +155,11 @@ impl ScalarUDFImpl for Typed {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        let known = |given: &DataType| SqlType::from_arrow(given).filter(|_| !given.is_null());
-        let types = types.iter().map(known).collect::<Vec<_>>();
-        self.choose(&types).map(|variant| variant.gives.arrow()).map_err(external)
+        self.choose(&known_types(types)).map(|variant| variant.gives.arrow()).map_err(external)
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let types =
-            args.arg_fields.iter().zip(args.scalar_arguments).map(|(field, constant)| match constant {
-                // The type of a string literal is open.
-                Some(ScalarValue::Utf8(_)) => None,
-                _ if field.data_type().is_null() => None,
-                _ => SqlType::from_arrow(field.data_type()),
-            });
-        let variant = self.choose(&types.collect::<Vec<_>>()).map_err(external)?;
+        let variant = self.choose(&argument_types(&args)).map_err(external)?;
         Ok(Arc::new(Field::new(self.name, variant.gives.arrow(), true)))
     }
 

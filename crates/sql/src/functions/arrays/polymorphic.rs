@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
 use springtide_types::{SqlError, SqlState, SqlType};
 
 use crate::errors::external;
+use crate::functions::typed::{argument_types, known_types};
 use crate::operators::{as_type, known_type, result_type, same_type};
 use crate::overload::no_function;
 
@@ -183,20 +184,11 @@ impl ScalarUDFImpl for Polymorphic {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        let known = |given: &DataType| SqlType::from_arrow(given).filter(|_| !given.is_null());
-        self.result(&types.iter().map(known).collect::<Vec<_>>())
+        self.result(&known_types(types))
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let types =
-            args.arg_fields.iter().zip(args.scalar_arguments).map(|(field, constant)| match constant {
-                // The type of a string literal is open.
-                Some(ScalarValue::Utf8(_)) => None,
-                _ if field.data_type().is_null() => None,
-                _ => SqlType::from_arrow(field.data_type()),
-            });
-        let types = types.collect::<Vec<_>>();
-        Ok(Arc::new(Field::new(self.function.name, self.result(&types)?, true)))
+        Ok(Arc::new(Field::new(self.function.name, self.result(&argument_types(&args))?, true)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
