@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, IntervalMonthDayNano,
-    IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+    IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampSecondType,
 };
 use springtide_types::{
     Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC, UUID_BYTES, array_text, bytea_text, uuid_text,
@@ -48,6 +48,7 @@ pub(crate) enum Family {
     Time,
     Uuid,
     Json,
+    Enum,
     Array,
 }
 
@@ -64,13 +65,14 @@ pub(crate) fn family(sql_type: SqlType) -> Family {
         SqlType::Time => Family::Time,
         SqlType::Uuid => Family::Uuid,
         SqlType::Json | SqlType::Jsonb => Family::Json,
+        SqlType::Enum(_) => Family::Enum,
         SqlType::Array(_) => Family::Array,
     }
 }
 
-/// Whether values are bytes, texts or lists to DataFusion, whose functions of these are not those of SQL.
+/// Whether values are bytes, texts, moments or lists to DataFusion, whose functions of these are not those of SQL.
 pub(crate) fn is_disguised(sql_type: SqlType) -> bool {
-    matches!(family(sql_type), Family::Bytes | Family::Uuid | Family::Json | Family::Array)
+    matches!(family(sql_type), Family::Bytes | Family::Uuid | Family::Json | Family::Enum | Family::Array)
 }
 
 /// Whether DataFusion finds no type that values and a string literal have in common.
@@ -85,7 +87,7 @@ pub(crate) fn convertible(from: SqlType, to: SqlType, context: Context) -> bool 
     }
     let (source, target) = (family(from), family(to));
     let explicit = context == Context::Explicit;
-    source == target
+    (source == target && (source != Family::Enum || from == to))
         || target == Family::Text
         || (explicit && source == Family::Text)
         || matches!(
@@ -111,6 +113,9 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
             fit(text.as_string::<i32>(), limit, context)
         }
         (from, _) if *from == target => Ok(array.clone()),
+        (DataType::Timestamp(TimeUnit::Second, _), _) if is_enum(array.data_type()) => {
+            convert(&to_text(array)?, to, context)
+        }
         (_, SqlType::Text | SqlType::Varchar(None)) => to_text(array),
         // A text that is too long is cut in an array too.
         (DataType::Utf8, SqlType::Array(_)) if to != to.unconstrained() => {
@@ -287,6 +292,20 @@ fn list_texts(lists: &ListArray) -> Result<StringArray> {
     Ok((0..lists.len()).map(text).collect())
 }
 
+/// Whether values are the keys of an enum's labels.
+fn is_enum(data_type: &DataType) -> bool {
+    matches!(SqlType::from_arrow(data_type), Some(SqlType::Enum(_)))
+}
+
+fn enum_texts(array: &ArrayRef) -> Result<StringArray> {
+    let Some(SqlType::Enum(id)) = SqlType::from_arrow(array.data_type()) else {
+        return Err(SqlError::internal("labels of no enum"));
+    };
+    let known = id.definition()?;
+    let keys = array.as_primitive::<TimestampSecondType>();
+    Ok(keys.iter().map(|key| key.and_then(|key| known.label(key))).collect())
+}
+
 /// The texts that PostgreSQL's output functions give.
 fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
     let texts: StringArray = match array.data_type() {
@@ -312,6 +331,7 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
             let times = times.as_primitive::<Time64MicrosecondType>().iter();
             times.map(|micros| micros.map(format_time)).collect()
         }
+        enum_type if is_enum(enum_type) => enum_texts(array)?,
         DataType::List(_) => list_texts(array.as_list())?,
         DataType::Utf8 => array.as_string::<i32>().clone(),
         DataType::LargeUtf8 => array.as_string::<i64>().iter().collect(),

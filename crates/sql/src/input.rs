@@ -13,6 +13,7 @@ use springtide_types::{Result, SqlError, SqlState, SqlType, UUID_BYTES, parse_uu
 use crate::array_text::elements;
 use crate::bytea::parse_bytea;
 use crate::datetime::{parse_date, parse_time_of_day, parse_timestamp, parse_timestamptz};
+use crate::functions::enum_column;
 use crate::interval::parse_interval;
 use crate::json;
 use crate::lists::with_elements;
@@ -63,6 +64,7 @@ pub fn parse_text(values: &StringArray, sql_type: SqlType) -> Result<ArrayRef> {
             Ok(Arc::new(LargeBinaryArray::from_iter(values.iter())))
         }
         SqlType::Jsonb => each::<String, LargeStringArray>(values, json::canonical),
+        SqlType::Enum(id) => Ok(enum_column(sql_type, id.definition()?.keys(values)?)),
         SqlType::Array(element) => parse_arrays(values, element.sql_type()),
     }
 }

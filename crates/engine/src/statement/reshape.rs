@@ -194,7 +194,7 @@ pub(super) async fn set_type(
         return Err(SqlError::unsupported(format!("changing {what}")));
     }
     let mut columns = table.columns.clone();
-    columns[position].sql_type = springtide_sql::sql_type(data_type)?;
+    columns[position].sql_type = springtide_sql::sql_type(data_type, catalog.types())?;
     let is_expression =
         columns[position].default.as_ref().is_some_and(|default| default.kind == DefaultKind::Expression);
     if is_expression {
@@ -468,6 +468,7 @@ fn made_again(planner: &Planner, catalog: &Catalog, table: &Relation, view: &Rel
         return Err(would_change("Its query would give other columns.".to_owned()));
     }
     let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
+    let types = bound.types().to_vec();
     let kind = match &view.kind {
         RelationKind::MaterializedView { query, .. } => {
             let plan = Arc::new(planner.lower(&bound, catalog)?);
@@ -475,5 +476,5 @@ fn made_again(planner: &Planner, catalog: &Catalog, table: &Relation, view: &Rel
         }
         kind => kind.clone(),
     };
-    Ok(Relation { columns: bound.columns(), kind, depends_on, functions, ..view.clone() })
+    Ok(Relation { columns: bound.columns(), kind, depends_on, functions, types, ..view.clone() })
 }

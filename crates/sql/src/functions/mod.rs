@@ -8,6 +8,7 @@ mod bytes;
 mod cast;
 mod decimal;
 mod distinct_sum;
+mod enums;
 mod extract;
 mod extremum;
 mod guard;
@@ -43,6 +44,7 @@ pub(crate) use arrays::{
 pub(crate) use average::AVERAGE;
 pub(crate) use bytes::{byte_parameters, overload, substring};
 pub(crate) use cast::{cast_function, cast_target, is_cast};
+pub(crate) use enums::{ENUM_FUNCTIONS, enum_column};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
 pub(crate) use json::{delete_from_json, join_json, json_operator};
@@ -140,6 +142,7 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(system::scalars())
         .chain(asof::functions())
         .chain(uuid::functions())
+        .chain(enums::functions())
         .chain(json::functions())
         .chain(arrays::functions())
         .chain([average, labelled, like_pattern::function()])
