@@ -43,6 +43,7 @@ mod merge_join;
 mod moments;
 mod multisets;
 mod names;
+mod null_equality;
 mod operators;
 mod output_names;
 mod overload;
