@@ -18,6 +18,7 @@ mod moments;
 mod regexp;
 mod session;
 mod shift;
+mod single;
 mod sum;
 mod temporal_arithmetic;
 mod text;
@@ -49,6 +50,7 @@ pub(crate) use json::{delete_from_json, join_json, json_operator};
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
 pub(crate) use regexp::{REGEXP_GROUP, matches};
+pub(crate) use single::single;
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
 
