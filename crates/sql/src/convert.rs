@@ -13,7 +13,8 @@ use arrow::datatypes::{
     IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use springtide_types::{
-    Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC, UUID_BYTES, array_text, bytea_text, uuid_text,
+    Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC, UUID_BYTES, array_text, bytea_text,
+    numeric_text, uuid_text,
 };
 
 use crate::datetime::{DAY, format_date, format_time, format_timestamp};
@@ -298,11 +299,9 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
             let format = |value: f64| format_float(&format!("{value:e}"), 15);
             array.as_primitive::<Float64Type>().iter().map(|value| value.map(format)).collect()
         }
-        DataType::Decimal128(precision, scale) if (*precision, *scale) == UNCONSTRAINED_NUMERIC => {
-            // Without a declared scale, no digit says how many there were.
-            let texts = kernel(array, &DataType::Utf8)?;
-            let trim = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
-            texts.as_string::<i32>().iter().map(|text| text.map(trim)).collect()
+        DataType::Decimal128(precision, scale) => {
+            let text = |value: i128| numeric_text(value, *precision, *scale);
+            array.as_primitive::<Decimal128Type>().iter().map(|value| value.map(text)).collect()
         }
         DataType::Date32 => {
             array.as_primitive::<Date32Type>().iter().map(|days| days.map(format_date)).collect()

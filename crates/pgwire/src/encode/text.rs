@@ -19,7 +19,9 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
         Values::Int8(array) => display(array.value(row), out),
         Values::Float4(array) => float::float4(array.value(row), out),
         Values::Float8(array) => float::float8(array.value(row), out),
-        Values::Numeric(array) => numeric::write_text(array.value(row), array.scale(), out),
+        Values::Numeric(array) => {
+            numeric::write_text(array.value(row), array.precision(), array.scale(), out)
+        }
         Values::Text(array) => out.put_slice(array.value(row).as_bytes()),
         Values::Date(array) => date(array.value(row), out),
         Values::Timestamp(array) => timestamp(array.value(row), "", out),
