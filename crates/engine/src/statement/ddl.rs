@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::new_empty_array;
 use springtide_catalog::{Catalog, Column, DefaultKind, Relation, RelationKind, Rules};
+use springtide_datetime::within;
 use springtide_sql::sqlparser::ast::{
     CreateTable, CreateTableOptions, CreateView, ObjectName, ObjectType, Query, SetExpr, ViewColumnDef,
 };
@@ -70,15 +71,15 @@ pub(super) fn create_view(
         context.notices.push(skipping_existing(&name));
         return Ok(Response::complete(tag));
     }
-    if create.or_alter || (create.or_replace && create.materialized) {
-        let what = "CREATE OR REPLACE MATERIALIZED VIEW";
-        return Err(SqlError::unsupported(what).with_hint("DROP the view first."));
+    if create.or_alter {
+        return Err(SqlError::unsupported("CREATE OR ALTER VIEW"));
     }
     if create.temporary {
         return Err(SqlError::unsupported("CREATE TEMPORARY VIEW"));
     }
     if let Some(known) = catalog.find(&name).filter(|_| create.or_replace).cloned() {
-        let new = view(context, &catalog, name, create)?;
+        let mut new = view(context, &catalog, name, create)?;
+        new.history = view_options(create)?.history.unwrap_or(known.history);
         replace_view::replace(context.planner, &mut catalog, &known, new)?;
         transaction.set_catalog(catalog);
         return Ok(Response::complete(tag));
@@ -90,7 +91,17 @@ pub(super) fn create_view(
     Ok(Response::complete(tag))
 }
 
+/// The view. What its query reads and writes of moments does not depend on the settings of a session.
 fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateView) -> Result<Relation> {
+    within(&Arc::default(), || settled_view(context, catalog, name, create))
+}
+
+fn settled_view(
+    context: &Context<'_>,
+    catalog: &Catalog,
+    name: String,
+    create: &CreateView,
+) -> Result<Relation> {
     let mut query = springtide_sql::printable(create.query.as_ref().clone())?;
     refuse_changes(&query)?;
     let mut bound = context.planner.bind(&query, catalog, &[])?;
