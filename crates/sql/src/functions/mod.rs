@@ -16,11 +16,13 @@ mod labelled;
 mod like_pattern;
 mod moments;
 mod regexp;
+mod series;
 mod session;
 mod shift;
+mod single;
 mod sum;
+mod temporal_arithmetic;
 mod text;
-mod time_of_day;
 mod to_char;
 mod totals;
 mod typed;
@@ -49,6 +51,8 @@ pub(crate) use json::{delete_from_json, join_json, json_operator};
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
 pub(crate) use regexp::{REGEXP_GROUP, matches};
+pub(crate) use series::SERIES;
+pub(crate) use single::single;
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
 
@@ -142,6 +146,6 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(uuid::functions())
         .chain(json::functions())
         .chain(arrays::functions())
-        .chain([average, labelled, like_pattern::function()])
+        .chain([average, labelled, like_pattern::function(), series::function()])
         .collect()
 }
