@@ -27,6 +27,7 @@ use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
 use crate::unnest::unnest_in_lists;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
+use crate::with_ties;
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
 /// columns, `avg` as a sum over a count.
@@ -345,11 +346,14 @@ pub(crate) fn interval_text(interval: &Interval) -> Option<String> {
 /// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
 fn fetch_as_limit(query: &mut Query) -> Result<()> {
     let Some(Fetch { with_ties, percent, quantity }) = query.fetch.take() else { return Ok(()) };
-    if with_ties || percent {
-        return Err(SqlError::unsupported("FETCH with WITH TIES or PERCENT"));
+    if percent {
+        return Err(SqlError::unsupported("FETCH with PERCENT"));
     }
     let one = || Expr::value(Value::Number("1".to_owned(), false));
-    let rows = quantity.unwrap_or_else(one);
+    let mut rows = quantity.unwrap_or_else(one);
+    if with_ties {
+        rows = with_ties::marked(rows);
+    }
     match &mut query.limit_clause {
         None => {
             query.limit_clause =

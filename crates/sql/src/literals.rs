@@ -4,7 +4,7 @@
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 use springtide_types::{Result, SqlError, SqlState};
 
-use crate::dialect::Postgres;
+use crate::dialect::POSTGRES;
 use crate::unicode_escapes::{escape_character, unescape};
 
 /// How many parameters the protocol can give a statement.
@@ -171,7 +171,7 @@ fn continued(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
 /// What `E'text'` is.
 fn escaped(text: &str) -> Result<String> {
     let literal = format!("E'{}'", text.replace('\'', "''"));
-    let tokens = Tokenizer::new(&Postgres, &literal).tokenize();
+    let tokens = Tokenizer::new(POSTGRES, &literal).tokenize();
     match tokens.map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.message))?.pop() {
         Some(Token::EscapedStringLiteral(text)) => Ok(text),
         _ => Err(SqlError::internal("a string is one token")),

@@ -21,6 +21,7 @@ mod moments;
 mod numeric;
 mod numeric_power;
 mod regexp;
+mod series;
 mod session;
 mod shift;
 mod single;
@@ -58,6 +59,7 @@ pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
 pub(crate) use numeric::RANGE_BUCKET;
 pub(crate) use regexp::{REGEXP_GROUP, matches};
+pub(crate) use series::SERIES;
 pub(crate) use single::single;
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
@@ -150,6 +152,6 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(uuid::functions())
         .chain(json::functions())
         .chain(arrays::functions())
-        .chain([average, labelled, like_pattern::function()])
+        .chain([average, labelled, like_pattern::function(), series::function()])
         .collect()
 }
