@@ -20,6 +20,9 @@ pub struct Column {
     pub nullable: bool,
     /// Its DEFAULT.
     pub default: Option<Default>,
+    /// The domain that it was declared of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<TypeId>,
 }
 
 /// The DEFAULT of a column.

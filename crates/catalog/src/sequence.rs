@@ -298,8 +298,13 @@ fn exhausted(name: &str, options: &SequenceOptions) -> SqlError {
 
 /// The columns that a sequence has as a relation.
 pub fn sequence_columns() -> Vec<Column> {
-    let column =
-        |name: &str, sql_type| Column { name: name.to_owned(), sql_type, nullable: false, default: None };
+    let column = |name: &str, sql_type| Column {
+        name: name.to_owned(),
+        sql_type,
+        nullable: false,
+        default: None,
+        domain: None,
+    };
     vec![
         column("last_value", SqlType::Int8),
         column("log_cnt", SqlType::Int8),

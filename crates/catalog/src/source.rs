@@ -18,8 +18,13 @@ pub struct SourceDefinition {
 
 /// The columns that a source has as a relation of one row: how many events it has brought, and where it goes on.
 pub fn source_columns() -> Vec<Column> {
-    let column =
-        |name: &str, sql_type| Column { name: name.to_owned(), sql_type, nullable: false, default: None };
+    let column = |name: &str, sql_type| Column {
+        name: name.to_owned(),
+        sql_type,
+        nullable: false,
+        default: None,
+        domain: None,
+    };
     vec![column("events", SqlType::Int8), column("position", SqlType::Text)]
 }
 

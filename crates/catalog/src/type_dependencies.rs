@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use springtide_types::{RelationId, SqlType};
 
-use crate::{Catalog, Function, Relation, RelationKind, UserType};
+use crate::{Catalog, Column, Function, Relation, RelationKind, UserType};
 
 impl Catalog {
     /// The views whose columns are of a type, or whose queries name it, the oldest first; not those on them.
@@ -14,7 +14,7 @@ impl Catalog {
         };
         let uses = |relation: &&Arc<Relation>| {
             relation.types.contains(&user_type.id)
-                || relation.columns.iter().any(|column| is_of(column.sql_type, user_type))
+                || relation.columns.iter().any(|column| is_column_of(column, user_type))
         };
         self.by_id.values().filter(is_view).filter(uses).cloned().collect()
     }
@@ -24,7 +24,7 @@ impl Catalog {
         let tables = self.by_id.values().filter(|it| matches!(it.kind, RelationKind::Table { .. }));
         let columns = tables.flat_map(|table| {
             let columns = table.columns.iter().enumerate();
-            let of_type = columns.filter(|(_, column)| is_of(column.sql_type, user_type));
+            let of_type = columns.filter(|(_, column)| is_column_of(column, user_type));
             of_type.map(|(position, _)| (table.id, position))
         });
         columns.collect()
@@ -45,7 +45,15 @@ impl Catalog {
     }
 }
 
-/// Whether a type is a user's, or that of its arrays.
+/// Whether a column was declared of a type, or of arrays of it.
+fn is_column_of(column: &Column, user_type: &UserType) -> bool {
+    match column.domain {
+        Some(domain) => domain == user_type.id,
+        None => is_of(column.sql_type, user_type),
+    }
+}
+
+/// Whether a type is a user's enum, or that of its arrays.
 fn is_of(sql_type: SqlType, user_type: &UserType) -> bool {
-    sql_type.element().unwrap_or(sql_type) == user_type.sql_type()
+    user_type.domain().is_none() && sql_type.element().unwrap_or(sql_type) == user_type.sql_type()
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use springtide_types::{EnumId, EnumLabels, EnumType, Result, SqlError, SqlState, SqlType};
 
-use crate::Catalog;
 use crate::system::{array_oid_of_type, oid_of_type, quoted};
+use crate::{Catalog, Domain};
 
 /// The identity of a type. It is never given out again, to a relation neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub enum TypeKind {
         /// Its values.
         labels: EnumLabels,
     },
+    /// CREATE DOMAIN
+    Domain(Domain),
 }
 
 impl UserType {
@@ -43,6 +45,7 @@ impl UserType {
     pub fn sql_type(&self) -> SqlType {
         match &self.kind {
             TypeKind::Enum { mark, .. } => SqlType::Enum(*mark),
+            TypeKind::Domain(domain) => domain.base,
         }
     }
 
@@ -53,7 +56,7 @@ impl UserType {
 
     /// Lets the values of its columns be read and written.
     pub fn publish(&self) -> Result<()> {
-        let TypeKind::Enum { mark, stamp, labels } = &self.kind;
+        let TypeKind::Enum { mark, stamp, labels } = &self.kind else { return Ok(()) };
         mark.publish(EnumType {
             stamp: *stamp,
             name: quoted(&self.name),
@@ -95,10 +98,10 @@ impl Catalog {
         })
     }
 
-    /// The user's type that a type is, or that its elements are of.
+    /// The enum that a type is, or that its elements are of.
     pub fn type_of(&self, sql_type: SqlType) -> Option<&Arc<UserType>> {
         let plain = sql_type.element().unwrap_or(sql_type);
-        self.types.iter().find(|known| known.sql_type() == plain)
+        self.types.iter().find(|known| known.domain().is_none() && known.sql_type() == plain)
     }
 
     /// Adds a type. Fails with `42710` if the name is taken.

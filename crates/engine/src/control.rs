@@ -9,7 +9,7 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use crate::session::Scope;
 use crate::settings::{ROLE, SESSION_AUTHORIZATION};
-use crate::statement::{CREATE_SOURCE, DROP_SOURCE, ROLE_CALLS, fold, texts};
+use crate::statement::{CREATE_SOURCE, DOMAIN_CALLS, DROP_SOURCE, ROLE_CALLS, fold, texts};
 
 /// What a statement asks of the session, if it is not about data.
 #[derive(Debug, PartialEq)]
@@ -222,7 +222,8 @@ fn control_role(texts: &[&str]) -> Result<Control> {
 fn is_about_data(call: &Function) -> bool {
     let name = call.name.to_string();
     let sequences = ["springtide.create_sequence", "springtide.alter_sequence"];
-    let known = sequences.into_iter().chain([CREATE_SOURCE, DROP_SOURCE]).chain(ROLE_CALLS);
+    let sequences = sequences.into_iter().chain(DOMAIN_CALLS);
+    let known = sequences.chain([CREATE_SOURCE, DROP_SOURCE]).chain(ROLE_CALLS);
     known.into_iter().any(|known| known == name)
 }
 

@@ -21,6 +21,7 @@ use springtide_catalog::system::Facts;
 use springtide_catalog::{Catalog, Function, FunctionId, Relation, RelationKind, TypeId};
 use springtide_types::{RelationId, SqlError, SqlState, SqlType};
 
+use crate::domains::{CHECKING, checking};
 use crate::errors::external;
 use crate::inline::Call;
 use crate::moments::Moments;
@@ -139,6 +140,11 @@ impl<'a> Names<'a> {
         self.types.named()
     }
 
+    /// Notes that a user's type is named.
+    pub(crate) fn note_type(&self, id: TypeId) {
+        self.types.note_id(id);
+    }
+
     /// Binds something inside the body of a function.
     pub(crate) fn in_body<T>(&self, function: &Function, bind: impl FnOnce() -> Result<T>) -> Result<T> {
         let depth = self.depth.get();
@@ -148,7 +154,9 @@ impl<'a> Names<'a> {
             let hint = "A call stands for the body of the function: functions can't be recursive.";
             return Err(external(error.with_detail(detail).with_hint(hint)));
         }
-        self.functions.borrow_mut().insert(function.id);
+        if function.id != CHECKING {
+            self.functions.borrow_mut().insert(function.id);
+        }
         self.depth.set(depth + 1);
         let bound = bind();
         self.depth.set(depth);
@@ -248,6 +256,9 @@ impl ContextProvider for Names<'_> {
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         let functions = self.planner.functions();
+        if let Some(function) = checking(name, self.catalog.types()) {
+            return Some(Call::udf(name, vec![Arc::new(function)]));
+        }
         if system::higher_order(name).is_some() {
             return None;
         }

@@ -30,6 +30,7 @@ use crate::declared::varchar;
 use crate::decorrelate::{Decorrelate, DecorrelateRefused};
 use crate::desugar::desugar;
 use crate::distinct_on::DistinctOnAsRowNumber;
+use crate::domains::check_casts;
 use crate::errors::plan_error;
 use crate::flatten::flatten;
 use crate::functions::Functions;
@@ -299,6 +300,9 @@ fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     check_recursion(&mut query, &|name| aggregates.contains_key(name))?;
     let types = names.catalog().types();
     system::rewrite(&mut query, types, &|name| aggregates.contains_key(name))?;
+    for domain in check_casts(&mut query, types)? {
+        names.note_type(domain);
+    }
     expand_windows(&mut query)?;
     name_times(&mut query, names.travel())?;
     merge_columns(&mut query, names.catalog())?;
@@ -427,7 +431,7 @@ fn output_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
                 .ok_or_else(|| SqlError::unsupported(format!("a result of type {data_type}")))?,
         };
         let name = without_mark(field.name()).to_owned();
-        Ok(Column { name, sql_type, nullable: true, default: None })
+        Ok(Column { name, sql_type, nullable: true, default: None, domain: None })
     });
     columns.collect()
 }

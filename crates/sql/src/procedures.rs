@@ -14,11 +14,11 @@
 //! ```
 //!
 //! Those about sequences are in [`sequences`], those about sources in [`sources`], those about roles and privileges in
-//! [`roles`].
+//! [`roles`], those about domains in [`domains`].
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::{roles, sequences, sources};
+use crate::{domains, roles, sequences, sources};
 
 /// The schema of the procedures.
 const SCHEMA: &str = "springtide";
@@ -35,6 +35,9 @@ pub(crate) fn as_calls(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         return call;
     }
     if let Some(call) = sequences::as_call(&significant) {
+        return call;
+    }
+    if let Some(call) = domains::as_call(&significant) {
         return call;
     }
     if let Some(words) = sources::in_other_words(&significant) {

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 use springtide_catalog::{TypeId, Types};
 use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
 
+use crate::domains::types_domain;
 use crate::named_types::by_identity;
 use crate::names::{fold, object_name};
 
@@ -47,6 +48,11 @@ pub fn sql_type(declared: &DataType, types: &Types) -> Result<SqlType> {
         DataType::Uuid => SqlType::Uuid,
         DataType::JSON => SqlType::Json,
         DataType::JSONB => SqlType::Jsonb,
+        DataType::Array(ArrayElemTypeDef::SquareBracket(element, _))
+            if types_domain(element, types).is_some() =>
+        {
+            return Err(SqlError::unsupported("an array of a domain"));
+        }
         DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match sql_type(element, types)? {
             // Whatever number of dimensions is declared, a value has its own.
             array @ SqlType::Array(_) => array,
@@ -156,11 +162,17 @@ impl PostgresTypePlanner {
         self.named.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
-    /// Notes that a user's type is named, or one of arrays of it.
+    /// Notes that a type is named.
+    pub(crate) fn note_id(&self, id: TypeId) {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    }
+
+    /// Notes that an enum is named, or the type of arrays of it.
     fn note(&self, sql_type: SqlType) {
         let plain = sql_type.element().unwrap_or(sql_type);
-        if let Some(known) = self.types.iter().find(|known| known.sql_type() == plain) {
-            self.named.lock().unwrap_or_else(PoisonError::into_inner).insert(known.id);
+        let mut enums = self.types.iter().filter(|known| known.domain().is_none());
+        if let Some(known) = enums.find(|known| known.sql_type() == plain) {
+            self.note_id(known.id);
         }
     }
 }

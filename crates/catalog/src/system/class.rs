@@ -3,7 +3,8 @@
 use super::columns::SystemColumn;
 use super::keys::{IndexFacts, indexes};
 use super::oids::{
-    BTREE, HEAP, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, SPRINGTIDE_CATALOG, of_default, of_relation,
+    self, BTREE, HEAP, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, SPRINGTIDE_CATALOG, of_default,
+    of_relation,
 };
 use super::privileges::{items, owner};
 use super::rows::{Row, Value};
@@ -146,11 +147,13 @@ fn attributes(catalog: &Catalog) -> Vec<Row> {
 
 /// A column of a table or view, or of an index, which knows nothing of constraints and defaults.
 fn attribute(catalog: &Catalog, relation: i64, position: usize, column: &Column, of_table: bool) -> Row {
-    let oid = i64::from(column.sql_type.oid());
+    let domain = column.domain.and_then(|id| catalog.types().by_id(id)).map(|known| oids::of_type(known));
+    let oid = domain.unwrap_or_else(|| i64::from(column.sql_type.oid()));
+    let modifier = if domain.is_some() { -1 } else { column.sql_type.modifier() };
     let known = any_type_of(catalog, oid);
     let row = any_attribute(relation, position, &column.name, known.as_deref());
     row.set("atttypid", oid)
-        .set("atttypmod", i64::from(column.sql_type.modifier()))
+        .set("atttypmod", i64::from(modifier))
         .set("atthasdef", of_table && column.declared_default().is_some())
         .set("attidentity", if of_table { identity(column) } else { "" })
 }

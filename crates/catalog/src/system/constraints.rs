@@ -1,9 +1,9 @@
 //! Indexes and constraints: `pg_index`, `pg_constraint`.
 
 use super::keys::{ConstraintFacts, ConstraintKind, IndexFacts, constraints, indexes};
-use super::oids::{PUBLIC, of_relation};
+use super::oids::{PUBLIC, of_relation, of_type};
 use super::rows::Row;
-use super::{Rows, SystemRelation};
+use super::{Rows, SystemRelation, user_types};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![
@@ -30,7 +30,18 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                  pg_node_tree",
             Rows::Catalog(|catalog| {
                 let all = catalog.relations().flat_map(|relation| constraints(catalog, relation));
-                all.map(|it| constraint(&it)).collect()
+                let of_domains = user_types::domain_checks(catalog).map(|(domain, oid, check)| {
+                    Row::zero()
+                        .set("oid", oid)
+                        .set("conname", check.name.as_str())
+                        .set("connamespace", PUBLIC)
+                        .set("contype", "c")
+                        .set("convalidated", check.validated)
+                        .set("contypid", of_type(domain))
+                        .set("conislocal", true)
+                        .set("conbin", check.expr.as_str())
+                });
+                all.map(|it| constraint(&it)).chain(of_domains).collect()
             }),
         ),
     ]

@@ -11,7 +11,7 @@ use super::keys::{self, IndexFacts, constraint_definition};
 use super::names::quoted;
 use super::types::format_type;
 use super::{Facts, Named, UTF8, system_relations, type_name};
-use super::{activity, oids, privileges, roles, sequences};
+use super::{activity, oids, privileges, roles, sequences, user_types};
 use crate::{Catalog, Privilege, Securable, denied};
 
 /// A type of arguments and results.
@@ -205,7 +205,11 @@ fn functions() -> Vec<Lookup> {
         function("pg_get_constraintdef", &[Int, Bool], 1, Text, |facts, args| {
             let pretty = args.get(1) == Some(&Argument::Bool(true));
             let constraint = keys::constraint(&facts.catalog, int(args, 0));
-            Ok(constraint.map(|constraint| constraint_definition(&constraint, pretty)).into())
+            let of_table = constraint.map(|constraint| constraint_definition(&constraint, pretty));
+            let mut of_domains = user_types::domain_checks(&facts.catalog);
+            let of_domain = of_domains.find(|(_, oid, _)| *oid == int(args, 0));
+            let of_domain = of_domain.map(|(_, _, check)| user_types::check_definition(check, pretty));
+            Ok(of_table.or(of_domain).into())
         }),
         function("pg_get_functiondef", &[Int], 1, Text, |facts, args| {
             Ok(oids::function(&facts.catalog, int(args, 0)).map(function_definition).into())

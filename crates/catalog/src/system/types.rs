@@ -24,7 +24,8 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                  aclitem[]",
         Rows::Catalog(|catalog| {
             let built_in = TYPES.iter().map(row_of_type);
-            let built_in = built_in.map(|row| row.set("typnamespace", PG_CATALOG).set("typowner", OWNER));
+            let built_in = built_in
+                .map(|row| row.set("typnamespace", PG_CATALOG).set("typowner", OWNER).set("typtypmod", -1));
             built_in.chain(user_types::type_rows(catalog)).collect()
         }),
     )]
@@ -147,7 +148,19 @@ fn read(line: &'static str) -> Option<Type> {
 impl Type {
     /// A user's type.
     pub(super) fn of_user(user_type: &UserType) -> Type {
-        let TypeKind::Enum { .. } = user_type.kind;
+        if let TypeKind::Domain(domain) = &user_type.kind
+            && let Some(base) = type_of(i64::from(domain.base.oid()))
+        {
+            return Type {
+                oid: oids::of_type(user_type),
+                name: user_type.name.clone().into(),
+                kind: "d",
+                preferred: false,
+                element: 0,
+                array: oids::of_array_type(user_type),
+                ..base.clone()
+            };
+        }
         Type {
             oid: oids::of_type(user_type),
             name: user_type.name.clone().into(),
@@ -198,7 +211,6 @@ pub(super) fn row_of_type(known: &Type) -> Row {
         .set("typinput", if known.category == "A" && known.length < 0 { ARRAY_IN } else { 0 })
         .set("typalign", known.align)
         .set("typstorage", known.storage)
-        .set("typtypmod", -1)
         .set("typcollation", known.collation)
 }
 

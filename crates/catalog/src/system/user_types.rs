@@ -5,7 +5,7 @@ use super::privileges::owner;
 use super::rows::Row;
 use super::types::{Type, row_of_type};
 use super::{Rows, SystemRelation};
-use crate::{Catalog, Securable, TypeKind, UserType};
+use crate::{Catalog, Domain, DomainCheck, Securable, TypeKind, UserType};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![SystemRelation::new(
@@ -20,8 +20,13 @@ pub(super) fn relations() -> Vec<SystemRelation> {
 pub(super) fn type_rows(catalog: &Catalog) -> Vec<Row> {
     let rows = catalog.types().iter().flat_map(|user_type| {
         let owner = owner(catalog, Securable::Type(user_type.id));
-        [Type::of_user(user_type), Type::of_user_array(user_type)]
-            .map(|known| row_of_type(&known).set("typnamespace", PUBLIC).set("typowner", owner))
+        [Type::of_user(user_type), Type::of_user_array(user_type)].map(|known| {
+            let row = row_of_type(&known).set("typnamespace", PUBLIC).set("typowner", owner);
+            match user_type.domain().filter(|_| known.oid == of_type(user_type)) {
+                Some(domain) => of_domain(catalog, row, domain),
+                None => row.set("typtypmod", -1),
+            }
+        })
     });
     rows.collect()
 }
@@ -46,8 +51,31 @@ pub(super) fn by_name(catalog: &Catalog, name: &str) -> Option<Type> {
     found(array).map(|user_type| Type::of_user_array(user_type))
 }
 
+/// What `pg_type` says of domains alone.
+fn of_domain(catalog: &Catalog, row: Row, domain: &Domain) -> Row {
+    let over = domain.over.and_then(|id| catalog.types().by_id(id)).map(|over| of_type(over));
+    row.set("typbasetype", over.unwrap_or_else(|| i64::from(domain.base.oid())))
+        .set("typtypmod", i64::from(domain.base.modifier()))
+        .set("typnotnull", domain.not_null)
+        .set("typdefault", domain.default.as_deref())
+}
+
+/// The constraints of domains: the domain, the OID of one, and the constraint.
+pub(super) fn domain_checks(catalog: &Catalog) -> impl Iterator<Item = (&UserType, i64, &DomainCheck)> {
+    catalog.types().iter().flat_map(|known| {
+        let checks = known.domain().into_iter().flat_map(|domain| &domain.checks);
+        checks.map(move |check| (known.as_ref(), of_label(known, check.number as u32), check))
+    })
+}
+
+/// A constraint as SQL declares it. What is printed prettily has fewer parentheses.
+pub(super) fn check_definition(check: &DomainCheck, pretty: bool) -> String {
+    let valid = if check.validated { "" } else { " NOT VALID" };
+    if pretty { format!("CHECK ({}){valid}", check.expr) } else { format!("CHECK (({})){valid}", check.expr) }
+}
+
 fn labels(user_type: &UserType) -> Vec<Row> {
-    let TypeKind::Enum { labels, .. } = &user_type.kind;
+    let TypeKind::Enum { labels, .. } = &user_type.kind else { return Vec::new() };
     let row = |label: &springtide_types::Label| {
         Row::zero()
             .set("oid", of_label(user_type, label.number))

@@ -210,6 +210,7 @@ fn parameters_of(call: &Call, called: &Prepared) -> Result<Vec<Column>> {
         sql_type: *sql_type,
         nullable: true,
         default: None,
+        domain: None,
     };
     Ok(called.parameters.iter().enumerate().map(parameter).collect())
 }

@@ -11,11 +11,15 @@ use springtide_sql::{BoundQuery, Planner, Scan, Time};
 use springtide_types::{Result, SqlError, SqlState, SqlType, ZBatch};
 
 use super::ast;
+use super::domain::of_column;
 use crate::constraints::values_text;
 
-/// The CHECK constraints of a table, bound.
+/// The CHECK constraints of a table and of the domains of its columns, bound.
 #[derive(Clone)]
-pub(super) struct Checks(Arc<[(String, BoundQuery)]>);
+pub(super) struct Checks {
+    own: Arc<[(String, BoundQuery)]>,
+    of_domains: Arc<[(SqlError, BoundQuery)]>,
+}
 
 impl Checks {
     /// Those of a table, in the order in which they are checked: that of their names.
@@ -26,12 +30,17 @@ impl Checks {
         });
         let mut bound = bound.collect::<Result<Vec<_>>>()?;
         bound.sort_by(|left, right| left.0.cmp(&right.0));
-        Ok(Checks(bound.into()))
+        Ok(Checks { own: bound.into(), of_domains: of_domains(planner, catalog, table)?.into() })
     }
 
     /// Fails with `23514` if one of the rows violates a constraint.
     pub(super) async fn check(&self, planner: &Planner, table: &Relation, rows: &RecordBatch) -> Result<()> {
-        for (name, query) in self.0.iter() {
+        for (error, query) in self.of_domains.iter() {
+            if violating(planner, query, table, vec![ZBatch::inserts(rows.clone())]).await?.is_some() {
+                return Err(error.clone());
+            }
+        }
+        for (name, query) in self.own.iter() {
             let found = violating(planner, query, table, vec![ZBatch::inserts(rows.clone())]).await?;
             if let Some(row) = found {
                 let relation = &table.name;
@@ -64,6 +73,39 @@ pub(super) async fn check_existing(
             Err(SqlError::new(SqlState::CHECK_VIOLATION, message))
         }
     }
+}
+
+/// What the values of columns of domains must fulfil: the error about one that doesn't, and the query that finds it.
+fn of_domains(planner: &Planner, catalog: &Catalog, table: &Relation) -> Result<Vec<(SqlError, BoundQuery)>> {
+    let mut bound = Vec::new();
+    for column in &table.columns {
+        let Some(domain) = column.domain.and_then(|id| catalog.types().by_id(id)) else { continue };
+        let mut add = |condition: &str, error: SqlError| -> Result<()> {
+            let condition = of_column(condition, &column.name)?;
+            bound.push((error, violations(planner, catalog, table, &condition)?));
+            Ok(())
+        };
+        let domains = catalog.types().domains_in(domain.id);
+        if domains.iter().any(|it| it.not_null) {
+            add("value IS NOT NULL", springtide_sql::no_null_of(&domain.name))?;
+        }
+        for check in domains.iter().flat_map(|it| &it.checks) {
+            add(&check.expr, springtide_sql::no_value_of(&domain.name, &check.name))?;
+        }
+    }
+    Ok(bound)
+}
+
+/// Whether rows that a table has violate a condition.
+pub(super) async fn is_violated(
+    planner: &Planner,
+    catalog: &Catalog,
+    table: &Relation,
+    condition: &Expr,
+    rows: Vec<ZBatch>,
+) -> Result<bool> {
+    let query = violations(planner, catalog, table, condition)?;
+    Ok(violating(planner, &query, table, rows).await?.is_some())
 }
 
 /// The first rows that a query finds, if it finds any.

@@ -235,7 +235,8 @@ pub(super) fn column(
     let serial = serial(&definition.data_type);
     let sql_type =
         serial.map_or_else(|| springtide_sql::sql_type(&definition.data_type, catalog.types()), Ok)?;
-    let mut column = Column { name, sql_type, nullable: true, default: None };
+    let domain = springtide_sql::types_domain(&definition.data_type, catalog.types()).map(|it| it.id);
+    let mut column = Column { name, sql_type, nullable: true, default: None, domain };
     let mut sequence = None;
     if serial.is_some() {
         column.nullable = false;

@@ -14,7 +14,7 @@ use crate::transaction::Transaction;
 pub(super) async fn drop(
     context: &mut Context<'_>,
     transaction: &mut Transaction,
-    names: &[ObjectName],
+    (names, kind): (&[ObjectName], &str),
     (if_exists, cascade): (bool, bool),
 ) -> Result<Response> {
     let mut catalog = transaction.catalog();
@@ -28,6 +28,10 @@ pub(super) async fn drop(
             }
             Err(error) => return Err(error),
         };
+        if kind == "domain" && known.domain().is_none() {
+            let message = format!("\"{name}\" is not a domain");
+            return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+        }
         let users = Users::of(&catalog, &known)?;
         let lines = users.in_words(&catalog);
         if !cascade && !lines.is_empty() {
@@ -40,10 +44,15 @@ pub(super) async fn drop(
         }
         context.notices.extend(lines.iter().map(|user| Notice::new(format!("drop cascades to {user}"))));
         users.drop(context, transaction, &mut catalog).await?;
+        for domain in catalog.types().domains_over(&known) {
+            let users = Users::of(&catalog, &domain)?;
+            users.drop(context, transaction, &mut catalog).await?;
+            catalog.remove_type(&domain);
+        }
         catalog.remove_type(&known);
     }
     transaction.set_catalog(catalog);
-    Ok(Response::complete("DROP TYPE"))
+    Ok(Response::complete(format!("DROP {}", kind.to_uppercase())))
 }
 
 /// What uses a type.
@@ -54,6 +63,7 @@ struct Users {
     checks: Vec<(RelationId, u64)>,
     views: Vec<RelationId>,
     functions: Vec<springtide_catalog::FunctionId>,
+    domains: Vec<String>,
 }
 
 impl Users {
@@ -77,7 +87,8 @@ impl Users {
         }
         let views = catalog.views_of_type(known).iter().map(|view| view.id).collect();
         let functions = catalog.functions_of_type(known).iter().map(|function| function.id).collect();
-        Ok(Users { columns, defaults, checks, views, functions })
+        let domains = catalog.types().domains_over(known).iter().map(|domain| domain.description()).collect();
+        Ok(Users { columns, defaults, checks, views, functions, domains })
     }
 
     fn in_words(&self, catalog: &Catalog) -> Vec<String> {
@@ -99,7 +110,8 @@ impl Users {
         let functions = catalog.all_functions().filter(|function| self.functions.contains(&function.id));
         let functions = functions.map(|function| format!("function {}", function.signature()));
         let views = self.views.iter().filter_map(|id| table(id).map(|view| view.description()));
-        columns.chain(defaults).chain(checks).chain(functions).chain(views).collect()
+        let domains = self.domains.iter().cloned();
+        columns.chain(defaults).chain(checks).chain(functions).chain(views).chain(domains).collect()
     }
 
     /// Drops all of it, and what depends on that.

@@ -154,6 +154,10 @@ fn parameter_name(name: &Ident) -> String {
 
 /// Functions do not heed the length or precision of their parameters and results.
 fn unconstrained(declared: &DataType, catalog: &Catalog) -> Result<SqlType> {
+    if springtide_sql::types_domain(declared, catalog.types()).is_some() {
+        let hint = "Use the type that it is made of, and cast in the body.";
+        return Err(SqlError::unsupported("a parameter or result of a domain").with_hint(hint));
+    }
     springtide_sql::sql_type(declared, catalog.types()).map(SqlType::unconstrained)
 }
 

@@ -110,7 +110,7 @@ pub(super) fn object_named(catalog: &Catalog, kind: &str, name: &str) -> Result<
             let message = format!("database \"{name}\" does not exist");
             Err(SqlError::new(SqlState::INVALID_CATALOG_NAME, message))
         }
-        "type" => {
+        "type" | "domain" => {
             let name = springtide_sql::object_name(&ast::parse_name(name)?)?;
             Ok(Securable::Type(catalog.get_type(&name)?.id))
         }

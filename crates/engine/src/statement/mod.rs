@@ -10,6 +10,7 @@ mod copy_in;
 mod ddl;
 mod declaration;
 mod default_privileges;
+mod domain;
 mod drop_type;
 mod explain;
 mod foreign_key;
@@ -52,6 +53,7 @@ use crate::transaction::Transaction;
 pub(crate) use ast::{assigned, cast_to, fold, parse_query, select};
 pub(crate) use call::texts;
 pub(crate) use copy_in::CopyIn;
+pub(crate) use domain::DOMAIN_CALLS;
 pub(crate) use permission::check;
 pub(crate) use point_read::PointRead;
 pub(crate) use references::follow;
@@ -267,7 +269,12 @@ async fn run_text(
         }
         sql::Statement::AlterType(alter) => user_type::alter(context, transaction, alter),
         sql::Statement::Drop { object_type: sql::ObjectType::Type, if_exists, names, cascade, .. } => {
-            drop_type::drop(context, transaction, names, (*if_exists, *cascade)).await
+            drop_type::drop(context, transaction, (names, "type"), (*if_exists, *cascade)).await
+        }
+        sql::Statement::DropDomain(drop) => {
+            let cascade = drop.drop_behavior == Some(sql::DropBehavior::Cascade);
+            let names = std::slice::from_ref(&drop.name);
+            drop_type::drop(context, transaction, (names, "domain"), (drop.if_exists, cascade)).await
         }
         sql::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
             ddl::drop(context, transaction, object_type, *if_exists, names, *cascade)
@@ -279,6 +286,7 @@ async fn run_text(
         sql::Statement::Call(call) => match call.name.to_string().as_str() {
             source::CREATE => source::create(context, transaction, call),
             source::DROP => source::drop(context, transaction, call),
+            name if DOMAIN_CALLS.contains(&name) => domain::run(context, transaction, call).await,
             name if ROLE_CALLS.contains(&name) => run_of_roles(context, transaction, call),
             _ => sequence::run(context, transaction, call),
         },

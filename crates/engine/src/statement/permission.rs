@@ -98,6 +98,7 @@ fn check_text(catalog: &Catalog, role: RoleId, statement: &sql::Statement) -> Re
             names.iter().try_for_each(|name| owns_type(catalog, role, name))
         }
         sql::Statement::Drop { names, .. } => names.iter().try_for_each(owns),
+        sql::Statement::DropDomain(drop) => owns_type(catalog, role, &drop.name),
         sql::Statement::CreateType { .. } => may_create(catalog, role),
         sql::Statement::AlterType(alter) => owns_type(catalog, role, &alter.name),
         sql::Statement::AlterTable(alter) => owns(&alter.name),
@@ -123,7 +124,9 @@ fn check_call(catalog: &Catalog, role: RoleId, call: &sql::Function) -> Result<(
         _ => None,
     });
     match call.name.to_string().as_str() {
-        "springtide.create_sequence" | super::CREATE_SOURCE => may_create(catalog, role),
+        "springtide.create_sequence" | "springtide.create_domain" | super::CREATE_SOURCE => {
+            may_create(catalog, role)
+        }
         "springtide.alter_sequence" | super::DROP_SOURCE => {
             named.collect::<Vec<_>>().iter().try_for_each(|name| owns_named(catalog, role, name))
         }
@@ -184,7 +187,7 @@ fn owns_commented(
     match kind {
         sql::CommentObject::Database => must_own(catalog, role, Securable::Database),
         sql::CommentObject::Schema => must_own(catalog, role, Securable::Schema),
-        sql::CommentObject::Type => owns_type(catalog, role, name),
+        sql::CommentObject::Type | sql::CommentObject::Domain => owns_type(catalog, role, name),
         sql::CommentObject::Function => owns_functions(catalog, role, name),
         sql::CommentObject::Column => {
             let of = name.0.split_last().map(|(_, of)| sql::ObjectName(of.to_vec()));

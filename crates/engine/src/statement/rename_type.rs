@@ -20,6 +20,15 @@ pub(super) fn rename(planner: &Planner, catalog: &mut Catalog, known: &UserType,
             planner.check_function(&function, catalog)?;
         }
     }
+    for other in catalog.types().iter().cloned().collect::<Vec<_>>() {
+        let mut changed = other.as_ref().clone();
+        if let TypeKind::Domain(domain) = &mut changed.kind {
+            for check in &mut domain.checks {
+                check.expr = renamed_in_expr(&check.expr, &known.name, new)?;
+            }
+            catalog.replace_type(changed);
+        }
+    }
     for relation in catalog.relations().cloned().collect::<Vec<_>>() {
         let mut changed = relation.as_ref().clone();
         for default in changed.columns.iter_mut().filter_map(|column| column.default.as_mut()) {
@@ -62,7 +71,7 @@ pub(super) fn check_label_is_free_to_change(
     known: &UserType,
     label: &str,
 ) -> Result<()> {
-    let TypeKind::Enum { mark, .. } = &known.kind;
+    let TypeKind::Enum { mark, .. } = &known.kind else { return Ok(()) };
     let reading = reading(catalog, known);
     for relation in &reading {
         if let Some(what) = part_with_literal(catalog, relation, label)? {

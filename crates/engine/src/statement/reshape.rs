@@ -187,6 +187,7 @@ pub(super) async fn set_type(
     }
     let mut columns = table.columns.clone();
     columns[position].sql_type = springtide_sql::sql_type(data_type, catalog.types())?;
+    columns[position].domain = springtide_sql::types_domain(data_type, catalog.types()).map(|it| it.id);
     let is_expression =
         columns[position].default.as_ref().is_some_and(|default| default.kind == DefaultKind::Expression);
     if is_expression {

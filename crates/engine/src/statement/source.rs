@@ -45,6 +45,7 @@ pub(super) fn create(
             sql_type,
             nullable: false,
             default: None,
+            domain: None,
         });
         let kind = RelationKind::Table { primary_key: None, append_only: true, rules: Rules::default() };
         let table = create_relation(&mut catalog, name, columns.collect(), kind)?;

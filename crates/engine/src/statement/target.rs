@@ -24,6 +24,7 @@ pub(crate) struct Target {
 impl Target {
     pub(crate) fn new(planner: &Planner, catalog: &Catalog, table: Arc<Relation>) -> Result<Target> {
         let checks = Checks::bind(planner, catalog, &table)?;
+        let table = catalog.with_domain_defaults(&table);
         Ok(Target { schema: table.schema(), table, checks })
     }
 

@@ -66,7 +66,7 @@ pub(super) fn alter(
         AlterTypeOperation::RenameValue(rename) => {
             let (from, to) = (label(&rename.from)?, label(&rename.to)?);
             let mut changed = known.clone();
-            let TypeKind::Enum { labels, .. } = &mut changed.kind;
+            let TypeKind::Enum { labels, .. } = &mut changed.kind else { return Err(no_enum(&known)) };
             labels.rename(from, to)?;
             rename_type::check_label_is_free_to_change(context.planner, &catalog, &known, from)?;
             catalog.replace_type(changed);
@@ -85,7 +85,7 @@ fn with_value(
 ) -> Result<Option<UserType>> {
     let name = label(&add.value)?;
     let mut changed = known.clone();
-    let TypeKind::Enum { labels, .. } = &mut changed.kind;
+    let TypeKind::Enum { labels, .. } = &mut changed.kind else { return Err(no_enum(known)) };
     if add.if_not_exists && labels.position(name).is_some() {
         let mut notice = Notice::new(format!("enum label \"{name}\" already exists, skipping"));
         notice.error.sqlstate = SqlState::DUPLICATE_OBJECT;
@@ -103,6 +103,12 @@ fn with_value(
     };
     labels.insert(position, name)?;
     Ok(Some(changed))
+}
+
+/// The error where an enum is asked for.
+fn no_enum(known: &UserType) -> SqlError {
+    let message = format!("{} is not an enum", known.name);
+    SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
 }
 
 /// Lets a type be used as it is now that nobody else has seen yet. Others are what they were until the transaction is

@@ -153,6 +153,7 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(asof::functions())
         .chain(uuid::functions())
         .chain(enums::functions())
+        .chain(crate::domains::functions())
         .chain(json::functions())
         .chain(arrays::functions())
         .chain([average, labelled, like_pattern::function(), series::function()])
