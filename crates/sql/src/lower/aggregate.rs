@@ -4,6 +4,7 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::logical_expr::expr::AggregateFunction as AggregateExpr;
 use datafusion::logical_expr::expr::NullTreatment;
+use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{Aggregate as LogicalAggregate, Expr, ExprSchemable};
 use datafusion::physical_expr::aggregate::AggregateExprBuilder;
 use datafusion::physical_expr::expressions::{Column, Literal};
@@ -12,7 +13,7 @@ use springtide_plan::{Aggregate, AggregateFunction, Computed, GroupBy, Node};
 use springtide_types::{Result, SortColumn};
 
 use super::refuse::in_view;
-use super::{Lowering, arrow_schema, expr};
+use super::{Lowering, arrow_schema, expr, grouping_sets};
 use crate::errors::plan_error;
 use crate::functions::collects;
 
@@ -20,13 +21,14 @@ impl Lowering<'_> {
     pub(super) fn aggregate(&self, aggregate: &LogicalAggregate) -> Result<Node> {
         let input = self.lower(&aggregate.input)?;
         let mut columns = Columns::new(&input, aggregate);
-        let keys = aggregate.group_expr.iter().map(|key| match key {
-            Expr::GroupingSet(_) => Err(in_view("GROUPING SETS, ROLLUP or CUBE")),
-            key => columns.position(key),
-        });
-        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let keys = grouping_set_to_exprlist(&aggregate.group_expr).map_err(|error| plan_error(&error))?;
+        let keys = keys.into_iter().map(|key| columns.position(key)).collect::<Result<Vec<_>>>()?;
+        let grouping = match aggregate.group_expr.as_slice() {
+            [Expr::GroupingSet(grouping)] => Some(grouping),
+            _ => None,
+        };
         let output = arrow_schema(&aggregate.schema);
-        let results = &output.fields()[keys.len()..];
+        let results = &output.fields()[keys.len() + usize::from(grouping.is_some())..];
         let aggregates = aggregate
             .aggr_expr
             .iter()
@@ -34,6 +36,10 @@ impl Lowering<'_> {
             .map(|(call, field)| lower_call(call, field.data_type().clone(), &mut columns));
         let aggregates = aggregates.collect::<Result<Vec<_>>>()?;
         let input = columns.project(input)?;
+        if let Some(grouping) = grouping {
+            let sets = grouping_sets::sets(grouping);
+            return grouping_sets::group(input, &keys, &sets, &aggregates, &output);
+        }
         Ok(Node::GroupBy(Box::new(GroupBy { input, keys, aggregates, schema: output })))
     }
 }
