@@ -398,7 +398,7 @@ async fn run(
 fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
     if !prepared.bound.beyond_catalog()
         && prepared.identity == transaction.identity()
-        && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
+        && transaction.can_use(prepared.catalog_version, &prepared.bound.scanned())
     {
         return Ok(prepared.bound.clone());
     }

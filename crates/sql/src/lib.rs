@@ -39,6 +39,7 @@ mod json;
 mod lateral_unnest;
 mod lists;
 mod lower;
+mod merge;
 mod merge_join;
 mod moments;
 mod multisets;
@@ -79,12 +80,15 @@ pub use copy_options::{CopyOption, CopyValue};
 pub use datafusion::sql::sqlparser;
 pub use execute::SendableStream;
 pub use input::parse_text;
+pub use merge::{DEFAULTS, NOTHING, ReturningNames};
 pub use names::{fold, object_name};
-pub use parse::{Statement, parse, parser};
+pub use parse::{Statement, WriteOptions, parse, parser};
 pub use planner::Planner;
 pub use rename::{names_relation, rename_relation};
 pub use scan::{Scan, Time};
 pub use sequences::{Overriding, is_next_number, name_sequences, next_number};
 pub use sql_types::sql_type;
 pub use time_travel::{printable, query_text};
-pub use walk::{columns_named, put_arguments, relations_named, rename_column};
+pub use walk::{
+    columns_named, put_arguments, put_for_calls, qualifiers_named, relations_named, rename_column,
+};

@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use springtide_catalog::Column;
 use springtide_catalog::system::StatementFacts;
 use springtide_sql::sqlparser::ast::{self, Expr, SelectItem};
-use springtide_sql::{Overriding, Statement};
+use springtide_sql::{Statement, WriteOptions};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use super::{Session, scalar};
@@ -107,11 +107,10 @@ impl Session {
         name: String,
         types: &[Option<SqlType>],
         statement: ast::Statement,
-        (text, overriding): (&str, Overriding),
+        (text, write): (&str, WriteOptions),
     ) -> Result<Response> {
         self.statements.check_name_is_free(&name)?;
-        let statement =
-            Statement { ast: statement, text: text.to_owned(), copy_options: Vec::new(), overriding };
+        let statement = Statement { ast: statement, text: text.to_owned(), copy_options: Vec::new(), write };
         let prepared = self.prepare_now(&statement, types)?;
         self.statements.insert(name, Some(Arc::new(prepared)), text, true);
         Ok(Response::complete("PREPARE"))
