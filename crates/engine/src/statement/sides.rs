@@ -163,6 +163,7 @@ fn as_relation(catalog: &Catalog, position: usize, side: &Side, numbered: bool) 
         kind: RelationKind::Table { primary_key: None, append_only: false, rules: Rules::default() },
         depends_on: Vec::new(),
         functions: Vec::new(),
+        types: Vec::new(),
         history: Retention::default(),
     }
 }
