@@ -13,6 +13,7 @@ mod default_privileges;
 mod explain;
 mod foreign_key;
 mod function;
+mod function_result;
 mod grant;
 mod indexes;
 mod insert;
