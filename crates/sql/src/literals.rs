@@ -118,7 +118,7 @@ pub(crate) fn integer_literal(text: &str) -> Option<Option<u128>> {
 }
 
 /// Whether each underscore of a number stands before a digit and after one, or after the mark of the base.
-fn separated(number: &str) -> bool {
+pub(crate) fn separated(number: &str) -> bool {
     let bytes = number.as_bytes();
     let prefixed = bytes.len() > 1 && bytes[0] == b'0' && bytes[1].is_ascii_alphabetic();
     bytes.iter().enumerate().all(|(at, byte)| {

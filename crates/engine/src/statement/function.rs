@@ -50,7 +50,8 @@ fn replace(planner: &Planner, catalog: &mut Catalog, known: &Function, function:
         if let RelationKind::View { query } = &view.kind {
             let bound = planner.bind(&ast::parse_query(query)?, catalog, &[])?;
             let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
-            catalog.replace(Relation { depends_on, functions, ..view.as_ref().clone() });
+            let types = bound.types().to_vec();
+            catalog.replace(Relation { depends_on, functions, types, ..view.as_ref().clone() });
         }
     }
     Ok(())
@@ -96,7 +97,7 @@ fn declared(create: &CreateFunction, catalog: &Catalog) -> Result<Function> {
     Ok(Function {
         id: catalog.next_function_id(),
         name,
-        parameters: parameters(arguments)?,
+        parameters: parameters(arguments, catalog)?,
         returns,
         rows,
         strict: matches!(
@@ -122,7 +123,7 @@ fn refuse_unsupported(create: &CreateFunction) -> Result<()> {
     Err(SqlError::unsupported(construct))
 }
 
-fn parameters(declared: &[OperateFunctionArg]) -> Result<Vec<Parameter>> {
+fn parameters(declared: &[OperateFunctionArg], catalog: &Catalog) -> Result<Vec<Parameter>> {
     let mut parameters = Vec::<Parameter>::new();
     for argument in declared.iter().filter(|argument| argument.mode != Some(ArgMode::Out)) {
         check_mode(argument)?;
@@ -135,7 +136,7 @@ fn parameters(declared: &[OperateFunctionArg]) -> Result<Vec<Parameter>> {
                 format!("parameter name \"{}\" used more than once", name.as_deref().unwrap_or_default());
             return Err(SqlError::new(SqlState::INVALID_FUNCTION_DEFINITION, message));
         }
-        parameters.push(Parameter { name, sql_type: unconstrained(&argument.data_type)? });
+        parameters.push(Parameter { name, sql_type: unconstrained(&argument.data_type, catalog)? });
     }
     Ok(parameters)
 }
@@ -156,8 +157,8 @@ pub(super) fn parameter_name(name: &Ident) -> String {
 }
 
 /// Functions do not heed the length or precision of their parameters and results.
-pub(super) fn unconstrained(declared: &DataType) -> Result<SqlType> {
-    springtide_sql::sql_type(declared).map(SqlType::unconstrained)
+pub(super) fn unconstrained(declared: &DataType, catalog: &Catalog) -> Result<SqlType> {
+    springtide_sql::sql_type(declared, catalog.types()).map(SqlType::unconstrained)
 }
 
 /// The text of the query that the function is.
@@ -211,7 +212,7 @@ pub(super) fn drop(
             Ok(function) => ids.push(function.id),
             Err(error) if drop.if_exists && error.sqlstate == SqlState::UNDEFINED_FUNCTION => {
                 let name = springtide_sql::object_name(&description.name)?;
-                let types = types(description)?.unwrap_or_default();
+                let types = types(description, &catalog)?.unwrap_or_default();
                 let what = signature(&name, &types);
                 let message = format!("function {what} does not exist, skipping");
                 context.notices.push(Notice::new(message));
@@ -231,7 +232,7 @@ pub(super) fn drop(
 
 fn find<'a>(catalog: &'a Catalog, description: &FunctionDesc) -> Result<&'a Function> {
     let name = springtide_sql::object_name(&description.name)?;
-    let found = match types(description)? {
+    let found = match types(description, catalog)? {
         Some(types) => catalog.function(&name, &types).ok_or_else(|| {
             let message = format!("function {} does not exist", signature(&name, &types));
             SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
@@ -253,9 +254,10 @@ fn find<'a>(catalog: &'a Catalog, description: &FunctionDesc) -> Result<&'a Func
 }
 
 /// The types of the parameters, if they are given.
-fn types(description: &FunctionDesc) -> Result<Option<Vec<SqlType>>> {
+fn types(description: &FunctionDesc, catalog: &Catalog) -> Result<Option<Vec<SqlType>>> {
     let Some(arguments) = &description.args else { return Ok(None) };
-    arguments.iter().map(|argument| unconstrained(&argument.data_type)).collect::<Result<_>>().map(Some)
+    let given = arguments.iter().map(|argument| unconstrained(&argument.data_type, catalog));
+    given.collect::<Result<_>>().map(Some)
 }
 
 fn signature(name: &str, types: &[SqlType]) -> String {

@@ -15,7 +15,7 @@ pub(super) fn declared(
     catalog: &Catalog,
     name: &str,
 ) -> Result<(SqlType, Option<FunctionRows>)> {
-    let given = out_columns(arguments)?;
+    let given = out_columns(arguments, catalog)?;
     let (columns, set) = match returns {
         None if given.is_empty() => return Err(invalid("function result type must be specified")),
         None => (given, false),
@@ -23,7 +23,7 @@ pub(super) fn declared(
             let columns = columns
                 .iter()
                 .flatten()
-                .map(|column| Ok((ast::fold(&column.name), unconstrained(&column.data_type)?)));
+                .map(|column| Ok((ast::fold(&column.name), unconstrained(&column.data_type, catalog)?)));
             (columns.collect::<Result<Vec<_>>>()?, true)
         }
         Some(FunctionReturnType::DataType(data_type)) => match columns_of(data_type, given, catalog)? {
@@ -69,17 +69,20 @@ fn columns_of(
         }
     }
     match given.len() {
-        0 | 1 => unconstrained(data_type).map(Ok),
+        0 | 1 => unconstrained(data_type, catalog).map(Ok),
         _ => Err(invalid("function result type must be record because of OUT parameters")),
     }
 }
 
-fn out_columns(arguments: &[OperateFunctionArg]) -> Result<Vec<(String, SqlType)>> {
+fn out_columns(arguments: &[OperateFunctionArg], catalog: &Catalog) -> Result<Vec<(String, SqlType)>> {
     let is_out =
         |argument: &&OperateFunctionArg| matches!(argument.mode, Some(ArgMode::Out | ArgMode::InOut));
     let columns = arguments.iter().filter(is_out).enumerate().map(|(position, argument)| {
         let name = argument.name.as_ref().map(parameter_name);
-        Ok((name.unwrap_or_else(|| format!("column{}", position + 1)), unconstrained(&argument.data_type)?))
+        Ok((
+            name.unwrap_or_else(|| format!("column{}", position + 1)),
+            unconstrained(&argument.data_type, catalog)?,
+        ))
     });
     columns.collect()
 }
