@@ -68,6 +68,7 @@ mod sources;
 mod sql_types;
 mod style;
 mod system;
+mod table_functions;
 mod temporal;
 mod three_valued_in;
 mod time_travel;

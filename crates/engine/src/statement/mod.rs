@@ -15,6 +15,7 @@ mod drop_type;
 mod explain;
 mod foreign_key;
 mod function;
+mod function_result;
 mod grant;
 mod indexes;
 mod insert;
