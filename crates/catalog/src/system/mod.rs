@@ -41,8 +41,7 @@ use rows::Row;
 pub use activity::{Backend, BackendFacts};
 pub use live::{Live, OperatorFacts, SourceFacts};
 pub use lookup::{Argument, Kind, Lookup, lookup};
-pub use names::Named;
-pub(crate) use names::quoted;
+pub use names::{Named, quoted};
 pub use session::{CursorFacts, Identity, SessionFacts, SettingFacts, SettingRequests, StatementFacts};
 pub use types::type_name;
 

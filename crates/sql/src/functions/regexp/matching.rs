@@ -78,6 +78,32 @@ pub(super) fn first(args: &Args<'_>) -> Result<ArrayRef> {
     Ok(Arc::new(out.finish()))
 }
 
+/// `regexp_matches(text, pattern [, flags])`: the groups of each match, or of the first.
+pub(super) fn rows(args: &Args<'_>) -> Result<ArrayRef> {
+    let texts = args.text(0);
+    let mut programs = Programs::new(args.text(1), args.text_or(2, ""));
+    let mut out = ListBuilder::new(ListBuilder::new(StringBuilder::new()));
+    for row in 0..args.rows {
+        let (Some(program), Some(text)) = (programs.get(row)?, texts.get(row)) else {
+            out.append_null();
+            continue;
+        };
+        let groups = program.regex.captures_len();
+        let numbers = if groups == 1 { 0..1 } else { 1..groups };
+        let mut matches = Matches::new(&program.regex, text, Some(0));
+        while matches.next().is_some() {
+            let found = out.values();
+            numbers.clone().for_each(|number| found.values().append_option(matches.group(number)));
+            found.append(true);
+            if !program.options.global {
+                break;
+            }
+        }
+        out.append(true);
+    }
+    Ok(Arc::new(out.finish()))
+}
+
 /// `regexp_split_to_array(text, pattern [, flags])`
 pub(super) fn split(args: &Args<'_>) -> Result<ArrayRef> {
     let texts = args.text(0);
