@@ -1,5 +1,6 @@
 //! Regular expressions, as PostgreSQL's functions and operators know them.
 
+mod backtrack;
 mod compile;
 mod matching;
 mod options;
