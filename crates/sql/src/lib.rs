@@ -19,6 +19,7 @@ mod bind;
 mod bound;
 mod branches;
 mod bytea;
+mod call_words;
 mod calls;
 mod cast_names;
 mod convert;

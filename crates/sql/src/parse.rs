@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::asof::with_match_conditions;
+use crate::call_words::with_known_calls;
 use crate::copy_options::{CopyOption, cut_off};
 use crate::dialect::{POSTGRES, Postgres};
 use crate::literals::with_literals;
@@ -57,7 +58,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 /// A parser over a piece of SQL that is no whole statement, such as an expression kept as text.
 pub fn parser(sql: &str) -> Result<Parser<'static>> {
     let tokens = tokens(sql)?;
-    Ok(Parser::new(POSTGRES).with_tokens_with_locations(without_other_versions(tokens)))
+    Ok(Parser::new(POSTGRES).with_tokens_with_locations(with_known_calls(without_other_versions(tokens))))
 }
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
@@ -70,7 +71,7 @@ fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
     let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
     let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
-    let tokens = as_known_queries(with_match_conditions(tokens)?);
+    let tokens = as_known_queries(with_match_conditions(with_known_calls(tokens))?);
     match parse_as(POSTGRES, tokens.clone()) {
         // With nested joins it may say something; else it is wrong as it was.
         Err(error) => parse_as(&Postgres::with_nested_joins(), tokens).map_err(|_| error),
