@@ -32,8 +32,11 @@ impl Catalog {
 
     /// The functions with parameters or results of a type.
     pub fn functions_of_type(&self, user_type: &UserType) -> Vec<Arc<Function>> {
-        let uses =
-            |function: &Function| function.types().chain([function.returns]).any(|it| is_of(it, user_type));
+        let uses = |function: &Function| {
+            let columns = function.rows.iter().flat_map(|rows| &rows.columns).map(|(_, sql_type)| *sql_type);
+            let mut types = function.types().chain([function.returns]).chain(columns);
+            types.any(|sql_type| is_of(sql_type, user_type))
+        };
         self.functions.values().flatten().filter(|function| uses(function)).cloned().collect()
     }
 

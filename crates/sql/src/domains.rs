@@ -222,6 +222,7 @@ pub(crate) fn checking(name: &str, types: &Types) -> Option<Function> {
         name: name.to_owned(),
         parameters: vec![Parameter { name: Some("value".to_owned()), sql_type: domain.sql_type() }],
         returns: domain.sql_type(),
+        rows: None,
         strict: false,
         body: format!("SELECT \"{CHECK}\"({})", arguments.join(", ")),
     })
