@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax,
-    Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
-    Ident, Interval, LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
+    AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, DuplicateTreatment, ExactNumberInfo, Expr,
+    ExtractSyntax, Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause, ObjectName,
+    ObjectNamePart, OrderByExpr, OrderByKind, OrderByOptions, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
     TableWithJoins, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut, WindowFrameBound,
     WindowSpec, WindowType,
@@ -157,6 +158,9 @@ impl VisitorMut for Desugar<'_> {
                 Ok(None) => {}
                 Err(error) => return ControlFlow::Break(Stop::Failed(error)),
             },
+            Expr::Case { .. } if !any_query(expr) && any_expr(expr, is_unnest) => {
+                return flow(Err(misplaced_rows("CASE")));
+            }
             Expr::IsDistinctFrom(left, right) => *expr = operation(left, distinction(false), right),
             Expr::IsNotDistinctFrom(left, right) => *expr = operation(left, distinction(true), right),
             Expr::AnyOp { left, compare_op, right, .. } if !is_query(right) => {
@@ -169,6 +173,13 @@ impl VisitorMut for Desugar<'_> {
             Expr::Function(function) => {
                 if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
                     keep_frame_numbers(spec);
+                }
+                let is_coalesce = |name: &ObjectName| name.to_string().eq_ignore_ascii_case("coalesce");
+                if is_coalesce(&function.name)
+                    && !any_query(&function.args)
+                    && any_expr(&function.args, is_unnest)
+                {
+                    return flow(Err(misplaced_rows("COALESCE")));
                 }
                 if let Some(rewritten) = rewrite_function(function) {
                     *expr = rewritten;
@@ -458,6 +469,7 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
     let [part] = function.name.0.as_slice() else { return without_schema(function) };
     match fold(part.as_ident()?).as_str() {
         "avg" => Some(average(function)),
+        "string_agg" => in_order_of_elements(function),
         "count" => count_rows(function),
         "date_part" => date_part(function),
         "mod" => modulo(function),
@@ -487,6 +499,24 @@ fn average(function: &Function) -> Expr {
     call(AVERAGE, vec![part("sum"), part("count")])
 }
 
+/// What is distinct is put together in its order.
+fn in_order_of_elements(function: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(element)) = list.args.first()? else { return None };
+    let is_ordered = |clause: &FunctionArgumentClause| matches!(clause, FunctionArgumentClause::OrderBy(_));
+    if list.duplicate_treatment != Some(DuplicateTreatment::Distinct) || list.clauses.iter().any(is_ordered) {
+        return None;
+    }
+    let order = OrderByExpr {
+        expr: element.clone(),
+        options: OrderByOptions { asc: None, nulls_first: None },
+        with_fill: None,
+    };
+    let mut list = list.clone();
+    list.clauses.push(FunctionArgumentClause::OrderBy(vec![order]));
+    Some(Expr::Function(Function { args: FunctionArguments::List(list), ..function.clone() }))
+}
+
 /// `count(1)` is `count(*)`, and DataFusion gives both one name.
 fn count_rows(function: &Function) -> Option<Expr> {
     let FunctionArguments::List(list) = &function.args else { return None };
@@ -513,6 +543,16 @@ fn check_unnests(projection: &[SelectItem]) -> Result<()> {
         true => Err(SqlError::unsupported("unnest of several subqueries in one list")),
         false => Ok(()),
     }
+}
+
+fn is_unnest(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if function.name.to_string().trim_matches('"') == "unnest")
+}
+
+fn misplaced_rows(place: &str) -> SqlError {
+    let message = format!("set-returning functions are not allowed in {place}");
+    SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+        .with_hint("You might be able to move the set-returning function into a LATERAL FROM item.")
 }
 
 fn is_query(expr: &Expr) -> bool {

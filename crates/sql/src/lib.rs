@@ -59,6 +59,7 @@ mod query_words;
 mod relation_table;
 mod rename;
 mod roles;
+mod row_values;
 mod scan;
 mod scope;
 mod sequences;
