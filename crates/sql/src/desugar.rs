@@ -4,17 +4,18 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax,
-    Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
-    Ident, Interval, LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
+    AccessExpr, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Fetch, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, IntervalFields,
+    LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
-    TableWithJoins, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut, WindowFrameBound,
-    WindowSpec, WindowType,
+    TableWithJoins, TimezoneInfo, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
+    WindowFrameBound, WindowSpec, WindowType,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
-use crate::convert::stands_apart;
-use crate::functions::{AVERAGE, LIKE_PATTERN, Quantifier, REGEXP_GROUP, SLICE, SUBSCRIPT};
+use crate::convert::{is_temporal, stands_apart};
+use crate::functions::{AVERAGE, LIKE_PATTERN, OF_FIELDS, Quantifier, REGEXP_GROUP, SLICE, SUBSCRIPT};
+use crate::input_error::input_errors_in_lists;
 use crate::names::fold;
 use crate::operators::distinction;
 use crate::output_names::{UNNAMED_MARK, output_name};
@@ -76,6 +77,7 @@ impl VisitorMut for Desugar {
             return ControlFlow::Break(Stop::Failed(error));
         }
         unnest_in_lists(&mut select.from);
+        input_errors_in_lists(&mut select.from);
         name_series(&mut select.from);
         name_outputs(select);
         group_for_having(select);
@@ -119,6 +121,45 @@ impl VisitorMut for Desugar {
                 if let Some((number, data_type)) = typed_number(operand) {
                     let negative = Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(number.clone()) };
                     *expr = cast(negative, data_type.clone());
+                }
+            }
+            Expr::Interval(interval) if interval_fields(interval).is_some() => {
+                if let Some(fields) = interval_fields(interval) {
+                    let text = |text: String| Expr::value(Value::SingleQuotedString(text));
+                    let value = interval_text(interval).map_or_else(|| (*interval.value).clone(), text);
+                    *expr = call(OF_FIELDS, vec![value, text(fields)]);
+                }
+            }
+            Expr::Cast { expr: operand, data_type: DataType::Interval { fields, precision }, .. }
+                if fields.is_some() || precision.is_some() =>
+            {
+                let fields = type_fields(fields.as_ref(), *precision);
+                *expr = call(OF_FIELDS, vec![(**operand).clone(), fields]);
+            }
+            Expr::TypedString(TypedString {
+                data_type: DataType::Interval { fields, precision },
+                value,
+                ..
+            }) if fields.is_some() || precision.is_some() => {
+                let fields = type_fields(fields.as_ref(), *precision);
+                *expr = call(OF_FIELDS, vec![Expr::Value(value.clone()), fields]);
+            }
+            Expr::AtTimeZone { timestamp, time_zone } => {
+                let zone = (**time_zone).clone();
+                let is_text = |expr: &Expr| matches!(expr, Expr::Value(value) if value.value.clone().into_string().is_some());
+                let mut moment = (**timestamp).clone();
+                if is_text(&moment) {
+                    moment = cast(moment, DataType::Timestamp(None, TimezoneInfo::Tz));
+                }
+                let is_local = matches!(&zone, Expr::Value(value) if matches!(&value.value, Value::SingleQuotedString(text) if text == LOCAL_ZONE));
+                *expr = call("timezone", if is_local { vec![moment] } else { vec![zone, moment] });
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } => {
+                if let (Expr::Tuple(one), Expr::Tuple(other)) = (left.as_ref(), right.as_ref())
+                    && one.len() == 2
+                    && other.len() == 2
+                {
+                    *expr = call("overlaps", one.iter().chain(other).cloned().collect());
                 }
             }
             Expr::Interval(interval) => {
@@ -292,7 +333,8 @@ fn spread_float_types(values: &mut Values) {
 fn spread_casts(values: &mut Values) {
     let apart = |expr: &Expr| match expr {
         Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
-            sql_type(data_type).is_ok_and(stands_apart).then(|| data_type.clone())
+            let apart = |sql_type| stands_apart(sql_type) || is_temporal(sql_type);
+            sql_type(data_type).is_ok_and(apart).then(|| data_type.clone())
         }
         _ => None,
     };
@@ -308,15 +350,34 @@ fn spread_casts(values: &mut Values) {
     }
 }
 
-/// `INTERVAL '1' DAY` says the same as `'1 day'::interval`, which PostgreSQL's input function reads.
+/// What `AT LOCAL` is written as: it takes the zone of the session.
+pub(crate) const LOCAL_ZONE: &str = "$local";
+
+/// The fields of an interval type, as [`OF_FIELDS`] takes them.
+fn type_fields(fields: Option<&IntervalFields>, precision: Option<u64>) -> Expr {
+    let fields = fields.map(ToString::to_string).unwrap_or_default();
+    let precision = precision.map(|digits| format!(" ({digits})")).unwrap_or_default();
+    Expr::value(Value::SingleQuotedString(format!("{fields}{precision}")))
+}
+
+/// The fields that an interval literal is to have, if it names any.
+fn interval_fields(interval: &Interval) -> Option<String> {
+    let first = interval.leading_field.as_ref()?;
+    let last = interval.last_field.as_ref().map(|last| format!(" to {last}")).unwrap_or_default();
+    let precision = interval.fractional_seconds_precision.or(interval.leading_precision);
+    let precision = precision.map(|digits| format!(" ({digits})")).unwrap_or_default();
+    Some(format!("{first}{last}{precision}"))
+}
+
+/// The text of an interval literal.
 pub(crate) fn interval_text(interval: &Interval) -> Option<String> {
     let Expr::Value(value) = interval.value.as_ref() else { return None };
     let text = match &value.value {
         Value::SingleQuotedString(text) | Value::Number(text, _) => text,
         _ => return None,
     };
-    Some(match &interval.leading_field {
-        Some(unit) if text.trim().parse::<f64>().is_ok() => format!("{text} {unit}").to_lowercase(),
+    Some(match (&interval.leading_field, &interval.last_field) {
+        (Some(unit), None) if text.trim().parse::<f64>().is_ok() => format!("{text} {unit}").to_lowercase(),
         _ => text.clone(),
     })
 }
@@ -431,10 +492,59 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
     match fold(part.as_ident()?).as_str() {
         "avg" => Some(average(function)),
         "count" => count_rows(function),
-        "date_part" => date_part(function),
         "mod" => modulo(function),
+        name => in_order(function, PARAMETERS.iter().find(|(known, _)| *known == name)?.1),
+    }
+}
+
+/// The names of parameters that calls may give their arguments by.
+const PARAMETERS: [(&str, &[&str]); 5] = [
+    ("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"]),
+    ("make_date", &["year", "month", "day"]),
+    ("make_time", &["hour", "min", "sec"]),
+    ("make_timestamp", &["year", "month", "mday", "hour", "min", "sec"]),
+    ("make_timestamptz", &["year", "month", "mday", "hour", "min", "sec", "timezone"]),
+];
+
+/// The name of an argument, if it has one, and its value: `name => value` or `name := value`.
+fn named_argument(arg: &FunctionArg) -> Option<(Option<String>, &Expr)> {
+    match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Assignment,
+            right,
+        })) => match left.as_ref() {
+            Expr::Identifier(name) => Some((Some(fold(name)), right)),
+            _ => None,
+        },
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some((None, value)),
+        FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => Some((Some(fold(name)), value)),
+        FunctionArg::ExprNamed {
+            name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), ..
+        } => Some((Some(fold(name)), value)),
         _ => None,
     }
+}
+
+/// The call with arguments by position, of which those that are not given are 0.
+fn in_order(function: &Function, parameters: &[&str]) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let named = list.args.iter().map(named_argument).collect::<Option<Vec<_>>>()?;
+    if named.iter().all(|(name, _)| name.is_none()) {
+        return None;
+    }
+    let mut values = vec![None; parameters.len()];
+    for (position, (name, value)) in named.into_iter().enumerate() {
+        let at = match name {
+            None => position,
+            Some(name) => parameters.iter().position(|known| *known == name)?,
+        };
+        *values.get_mut(at)? = Some(value.clone());
+    }
+    let given = values.iter().rposition(Option::is_some)? + 1;
+    let zero = || cast(Expr::value(Value::Number("0".to_owned(), false)), DataType::Int32);
+    let name = fold(function.name.0.last()?.as_ident()?);
+    Some(call(&name, values.into_iter().take(given).map(|value| value.unwrap_or_else(zero)).collect()))
 }
 
 /// `pg_catalog.lower(x)` is `lower(x)`, and `public.f(x)` is `f(x)`.
@@ -607,25 +717,6 @@ fn modulo(function: &Function) -> Option<Expr> {
     };
     let (left, right) = (Box::new(left.clone()), Box::new(right.clone()));
     Some(Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Modulo, right })))
-}
-
-/// `date_part('year', x)` is `extract(year FROM x)` as a double.
-fn date_part(function: &Function) -> Option<Expr> {
-    let FunctionArguments::List(list) = &function.args else { return None };
-    let [
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(field))),
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(operand)),
-    ] = list.args.as_slice()
-    else {
-        return None;
-    };
-    let Value::SingleQuotedString(field) = &field.value else { return None };
-    let extract = Expr::Extract {
-        field: DateTimeField::Custom(Ident::new(field.clone())),
-        syntax: ExtractSyntax::From,
-        expr: Box::new(operand.clone()),
-    };
-    Some(cast(extract, DataType::DoublePrecision))
 }
 
 /// A call of a function by its plain name.

@@ -111,7 +111,7 @@ impl ExprPlanner for OperatorPlanner {
         else {
             return Ok(PlannerResult::Original(args));
         };
-        Ok(PlannerResult::Planned(extract(&field, operand)?))
+        Ok(PlannerResult::Planned(extract(&field, operand)))
     }
 }
 

@@ -6,6 +6,7 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use crate::asof::with_match_conditions;
 use crate::copy_options::{CopyOption, cut_off};
+use crate::desugar::LOCAL_ZONE;
 use crate::dialect::Postgres;
 use crate::literals::with_literals;
 use crate::procedures::{as_calls, is, literal};
@@ -44,7 +45,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 /// A parser over a piece of SQL that is no whole statement, such as an expression kept as text.
 pub fn parser(sql: &str) -> Result<Parser<'static>> {
     let tokens = tokens(sql)?;
-    Ok(Parser::new(&Postgres).with_tokens_with_locations(without_other_versions(tokens)))
+    Ok(Parser::new(&Postgres).with_tokens_with_locations(without_other_versions(with_zones(tokens))))
 }
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
@@ -53,6 +54,7 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 }
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
+    let tokens = with_zones(tokens);
     let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
     let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
@@ -63,6 +65,35 @@ fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
         Token::EOF => Ok(statement),
         token => Err(near(&token.to_string())),
     }
+}
+
+/// Writes `AT LOCAL` as `AT TIME ZONE '$local'`, and `RESET TIME ZONE` as `RESET timezone`, which sqlparser knows.
+fn with_zones(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut written = Vec::<TokenWithSpan>::with_capacity(tokens.len());
+    let is_blank = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_));
+    for token in tokens {
+        let before = written.iter().rev().find(|token| !is_blank(token)).map(|token| &token.token);
+        if is_word(&token.token, Keyword::LOCAL) && before.is_some_and(|at| is_word(at, Keyword::AT)) {
+            let zone = [
+                Token::make_keyword("TIME"),
+                Token::make_keyword("ZONE"),
+                Token::SingleQuotedString(LOCAL_ZONE.to_owned()),
+            ];
+            written.extend(zone.map(|zone| TokenWithSpan::new(zone, token.span)));
+        } else {
+            written.push(token);
+        }
+    }
+    let mut words = written.iter().enumerate().filter(|(_, token)| !is_blank(token)).map(|(at, _)| at);
+    if let (Some(reset), Some(time), Some(zone)) = (words.next(), words.next(), words.next())
+        && is_word(&written[reset].token, Keyword::RESET)
+        && is_word(&written[time].token, Keyword::TIME)
+        && is_word(&written[zone].token, Keyword::ZONE)
+    {
+        written[time].token = Token::make_word("timezone", None);
+        written.remove(zone);
+    }
+    written
 }
 
 fn is_word(token: &Token, keyword: Keyword) -> bool {

@@ -11,6 +11,7 @@ mod distinct_sum;
 mod extract;
 mod extremum;
 mod guard;
+mod input_check;
 mod json;
 mod labelled;
 mod like_pattern;
@@ -46,11 +47,14 @@ pub(crate) use bytes::{byte_parameters, overload, substring};
 pub(crate) use cast::{cast_function, cast_target, is_cast};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
+pub(crate) use input_check::INPUT_ERROR;
 pub(crate) use json::{delete_from_json, join_json, json_operator};
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
+pub(crate) use moments::OF_FIELDS;
 pub(crate) use regexp::{REGEXP_GROUP, matches};
 pub(crate) use single::single;
+pub(crate) use temporal_arithmetic::moved_in;
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
 
@@ -139,6 +143,8 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(to_char::functions())
         .chain(text::functions())
         .chain(moments::functions())
+        .chain(extract::functions())
+        .chain(input_check::functions())
         .chain(system::scalars())
         .chain(asof::functions())
         .chain(uuid::functions())

@@ -200,6 +200,11 @@ impl Args<'_> {
         self.values.len()
     }
 
+    /// The Arrow type of an argument.
+    pub(super) fn data_type(&self, position: usize) -> DataType {
+        self.values[position].data_type()
+    }
+
     pub(super) fn text(&self, position: usize) -> Texts<'_> {
         match &self.values[position] {
             ColumnarValue::Array(array) => Texts::Column(array.as_string::<i32>()),
