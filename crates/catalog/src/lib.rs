@@ -1,4 +1,4 @@
-//! What exists: relations, their columns, functions, roles, what depends on what, who may do what, and the rules of DDL.
+//! What exists: relations, their columns, functions, types, roles, what depends on what, who may do what, and the rules of DDL.
 //!
 //! A [`Catalog`] is a value: DDL makes a new one, so that a statement sees one catalog from start to end.
 //! Invariant: nothing here runs or stores anything. Only the counters of sequences are shared, since they take no part
@@ -19,6 +19,8 @@ mod sequence;
 mod source;
 mod stored;
 pub mod system;
+mod type_dependencies;
+mod user_type;
 
 pub use access::{Access, DependentPrivileges, Grant, GrantList, Privilege, Revocation, Securable};
 pub use catalog::Catalog;
@@ -36,3 +38,4 @@ pub use sequence::{
 };
 pub use source::{SourceDefinition, source_columns};
 pub use stored::{CatalogChange, Definition, Definitions};
+pub use user_type::{TypeId, TypeKind, Types, UserType};

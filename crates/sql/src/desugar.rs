@@ -11,10 +11,13 @@ use datafusion::sql::sqlparser::ast::{
     TableWithJoins, TimezoneInfo, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
     WindowFrameBound, WindowSpec, WindowType,
 };
+use springtide_catalog::Types;
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::convert::{is_temporal, stands_apart};
-use crate::functions::{AVERAGE, LIKE_PATTERN, OF_FIELDS, Quantifier, REGEXP_GROUP, SLICE, SUBSCRIPT};
+use crate::functions::{
+    AVERAGE, BITWISE_NOT, LIKE_PATTERN, OF_FIELDS, Quantifier, RANGE_BUCKET, REGEXP_GROUP, SLICE, SUBSCRIPT,
+};
 use crate::input_error::input_errors_in_lists;
 use crate::names::fold;
 use crate::operators::distinction;
@@ -26,16 +29,19 @@ use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
 use crate::unnest::unnest_in_lists;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
+use crate::with_ties;
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
 /// columns, `avg` as a sum over a count.
-pub(crate) fn desugar(query: &mut Query) -> Result<()> {
-    walk_mut(query, &mut Desugar)
+pub(crate) fn desugar(query: &mut Query, types: &Types) -> Result<()> {
+    walk_mut(query, &mut Desugar { types })
 }
 
-struct Desugar;
+struct Desugar<'a> {
+    types: &'a Types,
+}
 
-impl VisitorMut for Desugar {
+impl VisitorMut for Desugar<'_> {
     type Break = Stop;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
@@ -46,7 +52,7 @@ impl VisitorMut for Desugar {
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         if let SetExpr::Values(values) = query.body.as_mut() {
             spread_float_types(values);
-            spread_casts(values);
+            spread_casts(values, self.types);
             if values.rows.iter().flat_map(|row| &row.content).any(any_query)
                 && let Some(selects) = values_as_selects(values)
             {
@@ -145,14 +151,7 @@ impl VisitorMut for Desugar {
                 *expr = call(OF_FIELDS, vec![Expr::Value(value.clone()), fields]);
             }
             Expr::AtTimeZone { timestamp, time_zone } => {
-                let zone = (**time_zone).clone();
-                let is_text = |expr: &Expr| matches!(expr, Expr::Value(value) if value.value.clone().into_string().is_some());
-                let mut moment = (**timestamp).clone();
-                if is_text(&moment) {
-                    moment = cast(moment, DataType::Timestamp(None, TimezoneInfo::Tz));
-                }
-                let is_local = matches!(&zone, Expr::Value(value) if matches!(&value.value, Value::SingleQuotedString(text) if text == LOCAL_ZONE));
-                *expr = call("timezone", if is_local { vec![moment] } else { vec![zone, moment] });
+                *expr = in_zone(timestamp, time_zone);
             }
             Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } => {
                 if let (Expr::Tuple(one), Expr::Tuple(other)) = (left.as_ref(), right.as_ref())
@@ -160,6 +159,14 @@ impl VisitorMut for Desugar {
                     && other.len() == 2
                 {
                     *expr = call("overlaps", one.iter().chain(other).cloned().collect());
+                }
+            }
+            Expr::UnaryOp { op, expr: operand } if prefix_function(*op).is_some() => {
+                if let Some(function) = prefix_function(*op) {
+                    let operand = operand.as_ref().clone();
+                    let is_root = function != "abs" && function != BITWISE_NOT;
+                    let operand = if is_root { cast(operand, DataType::DoublePrecision) } else { operand };
+                    *expr = call(function, vec![operand]);
                 }
             }
             Expr::Interval(interval) => {
@@ -204,6 +211,17 @@ impl VisitorMut for Desugar {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The function that an operator before its operand stands for.
+fn prefix_function(op: UnaryOperator) -> Option<&'static str> {
+    match op {
+        UnaryOperator::PGAbs => Some("abs"),
+        UnaryOperator::PGSquareRoot => Some("sqrt"),
+        UnaryOperator::PGCubeRoot => Some("cbrt"),
+        UnaryOperator::BitwiseNot => Some(BITWISE_NOT),
+        _ => None,
     }
 }
 
@@ -330,11 +348,11 @@ fn spread_float_types(values: &mut Values) {
 }
 
 /// String literals in a column of VALUES with one of a type that DataFusion finds nothing in common with are of that type.
-fn spread_casts(values: &mut Values) {
+fn spread_casts(values: &mut Values, types: &Types) {
     let apart = |expr: &Expr| match expr {
         Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
             let apart = |sql_type| stands_apart(sql_type) || is_temporal(sql_type);
-            sql_type(data_type).is_ok_and(apart).then(|| data_type.clone())
+            sql_type(data_type, types).is_ok_and(apart).then(|| data_type.clone())
         }
         _ => None,
     };
@@ -352,6 +370,20 @@ fn spread_casts(values: &mut Values) {
 
 /// What `AT LOCAL` is written as: it takes the zone of the session.
 pub(crate) const LOCAL_ZONE: &str = "$local";
+
+/// `moment AT TIME ZONE zone` as a call. A string literal is a timestamp with time zone.
+fn in_zone(moment: &Expr, zone: &Expr) -> Expr {
+    let text = |expr: &Expr| match expr {
+        Expr::Value(value) => value.value.clone().into_string(),
+        _ => None,
+    };
+    let moment = match text(moment) {
+        Some(_) => cast(moment.clone(), DataType::Timestamp(None, TimezoneInfo::Tz)),
+        None => moment.clone(),
+    };
+    let is_local = text(zone).is_some_and(|zone| zone == LOCAL_ZONE);
+    call("timezone", if is_local { vec![moment] } else { vec![zone.clone(), moment] })
+}
 
 /// The fields of an interval type, as [`OF_FIELDS`] takes them.
 fn type_fields(fields: Option<&IntervalFields>, precision: Option<u64>) -> Expr {
@@ -385,11 +417,14 @@ pub(crate) fn interval_text(interval: &Interval) -> Option<String> {
 /// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
 fn fetch_as_limit(query: &mut Query) -> Result<()> {
     let Some(Fetch { with_ties, percent, quantity }) = query.fetch.take() else { return Ok(()) };
-    if with_ties || percent {
-        return Err(SqlError::unsupported("FETCH with WITH TIES or PERCENT"));
+    if percent {
+        return Err(SqlError::unsupported("FETCH with PERCENT"));
     }
     let one = || Expr::value(Value::Number("1".to_owned(), false));
-    let rows = quantity.unwrap_or_else(one);
+    let mut rows = quantity.unwrap_or_else(one);
+    if with_ties {
+        rows = with_ties::marked(rows);
+    }
     match &mut query.limit_clause {
         None => {
             query.limit_clause =
@@ -493,6 +528,9 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
         "avg" => Some(average(function)),
         "count" => count_rows(function),
         "mod" => modulo(function),
+        "width_bucket" => {
+            unnamed_arguments(function).filter(|args| args.len() == 4).map(|args| call(RANGE_BUCKET, args))
+        }
         name => in_order(function, PARAMETERS.iter().find(|(known, _)| *known == name)?.1),
     }
 }

@@ -8,6 +8,7 @@
 //! Both ways start from one binding, so that a query means the same in an ad-hoc SELECT and in a view; where
 //! DataFusion and PostgreSQL differ, PostgreSQL wins. Invariant: no timely, no sessions, no storage.
 
+mod alias_columns;
 mod analysis;
 mod analyze;
 mod array_order;
@@ -43,6 +44,7 @@ mod merge_join;
 mod moment_series;
 mod moments;
 mod multisets;
+mod named_types;
 mod names;
 mod null_equality;
 mod operators;
@@ -55,6 +57,7 @@ mod plain;
 mod planner;
 mod procedures;
 mod push_down_filter;
+mod query_words;
 mod relation_table;
 mod rename;
 mod roles;
@@ -75,6 +78,8 @@ mod unnest;
 mod using;
 mod walk;
 mod windows;
+mod with_recursive;
+mod with_ties;
 
 pub use analysis::{Analysis, AnalyzedNode};
 pub use assign::assign;
@@ -84,6 +89,7 @@ pub use copy_options::{CopyOption, CopyValue};
 pub use datafusion::sql::sqlparser;
 pub use execute::SendableStream;
 pub use input::parse_text;
+pub use named_types::{has_literal, names_type, rename_type, type_in_cast};
 pub use names::{fold, object_name};
 pub use parse::{Statement, parse, parser};
 pub use planner::Planner;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, StringArray};
 use datafusion::logical_expr::ScalarUDF;
+use springtide_catalog::Types;
 use springtide_types::SqlType::{Boolean, Text};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
@@ -54,8 +55,6 @@ fn refusal(text: &str, sql_type: SqlType) -> Option<SqlError> {
 /// A type by its name in SQL.
 fn type_named(name: &str) -> Result<SqlType> {
     let parsed = crate::parser(name)?.parse_data_type();
-    sql_type(
-        &parsed
-            .map_err(|_| SqlError::new(SqlState::SYNTAX_ERROR, format!("invalid type name \"{name}\"")))?,
-    )
+    let error = |_| SqlError::new(SqlState::SYNTAX_ERROR, format!("invalid type name \"{name}\""));
+    sql_type(&parsed.map_err(error)?, &Types::default())
 }
