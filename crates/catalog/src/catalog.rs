@@ -131,6 +131,11 @@ impl Catalog {
         self.functions.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether there are any functions.
+    pub fn has_functions(&self) -> bool {
+        !self.functions.is_empty()
+    }
+
     /// All functions, by name.
     pub fn all_functions(&self) -> impl Iterator<Item = &Function> {
         self.functions.values().flatten().map(AsRef::as_ref)

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Fetch, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, IntervalFields,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Fetch, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval,
     LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
-    TableWithJoins, TimezoneInfo, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
+    TableWithJoins, TrimWhereField, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
     WindowFrameBound, WindowSpec, WindowType,
 };
 use springtide_catalog::Types;
@@ -16,9 +16,11 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use crate::convert::{is_temporal, stands_apart};
 use crate::functions::{
-    AVERAGE, BITWISE_NOT, LIKE_PATTERN, OF_FIELDS, Quantifier, RANGE_BUCKET, REGEXP_GROUP, SLICE, SUBSCRIPT,
+    AVERAGE, BITWISE_NOT, FORMAT_OF_ARRAY, IS_NORMALIZED, LIKE_PATTERN, Quantifier, RANGE_BUCKET,
+    REGEXP_GROUP, REGEXP_ROWS, SIMILAR, SLICE, SUBSCRIPT,
 };
 use crate::input_error::input_errors_in_lists;
+use crate::named_arguments::in_order;
 use crate::names::fold;
 use crate::operators::distinction;
 use crate::output_names::{UNNAMED_MARK, output_name};
@@ -27,6 +29,7 @@ use crate::scope::check_table_names;
 use crate::series::name_series;
 use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
+use crate::temporal_syntax::temporal_call;
 use crate::unnest::unnest_in_lists;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 use crate::with_ties;
@@ -129,36 +132,16 @@ impl VisitorMut for Desugar<'_> {
                     *expr = cast(negative, data_type.clone());
                 }
             }
-            Expr::Interval(interval) if interval_fields(interval).is_some() => {
-                if let Some(fields) = interval_fields(interval) {
-                    let text = |text: String| Expr::value(Value::SingleQuotedString(text));
-                    let value = interval_text(interval).map_or_else(|| (*interval.value).clone(), text);
-                    *expr = call(OF_FIELDS, vec![value, text(fields)]);
+            Expr::Interval(_) | Expr::AtTimeZone { .. } | Expr::Cast { .. } | Expr::TypedString(_)
+                if temporal_call(expr).is_some() =>
+            {
+                if let Some(call) = temporal_call(expr) {
+                    *expr = call;
                 }
             }
-            Expr::Cast { expr: operand, data_type: DataType::Interval { fields, precision }, .. }
-                if fields.is_some() || precision.is_some() =>
-            {
-                let fields = type_fields(fields.as_ref(), *precision);
-                *expr = call(OF_FIELDS, vec![(**operand).clone(), fields]);
-            }
-            Expr::TypedString(TypedString {
-                data_type: DataType::Interval { fields, precision },
-                value,
-                ..
-            }) if fields.is_some() || precision.is_some() => {
-                let fields = type_fields(fields.as_ref(), *precision);
-                *expr = call(OF_FIELDS, vec![Expr::Value(value.clone()), fields]);
-            }
-            Expr::AtTimeZone { timestamp, time_zone } => {
-                *expr = in_zone(timestamp, time_zone);
-            }
-            Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } => {
-                if let (Expr::Tuple(one), Expr::Tuple(other)) = (left.as_ref(), right.as_ref())
-                    && one.len() == 2
-                    && other.len() == 2
-                {
-                    *expr = call("overlaps", one.iter().chain(other).cloned().collect());
+            Expr::BinaryOp { op: BinaryOperator::Overlaps, .. } => {
+                if let Some(call) = temporal_call(expr) {
+                    *expr = call;
                 }
             }
             Expr::UnaryOp { op, expr: operand } if prefix_function(*op).is_some() => {
@@ -185,6 +168,20 @@ impl VisitorMut for Desugar<'_> {
                 if let Some(escape) = escape_char.take_if(|escape| !is_backslash(escape)) {
                     **pattern = call(LIKE_PATTERN, vec![pattern.as_ref().clone(), Expr::Value(escape)]);
                 }
+            }
+            Expr::SimilarTo { negated, expr: value, pattern, escape_char } => {
+                *expr = similar(*negated, value, pattern, escape_char.as_ref());
+            }
+            Expr::Trim { .. } | Expr::Overlay { .. } | Expr::Position { .. } | Expr::Substring { .. } => {
+                if let Some(plain) = plain_call(expr) {
+                    *expr = plain;
+                }
+            }
+            Expr::IsNormalized { expr: value, form, negated } => {
+                let form = form.map_or_else(|| "NFC".to_owned(), |form| form.to_string());
+                let form = Expr::value(Value::SingleQuotedString(form));
+                let normalized = call(IS_NORMALIZED, vec![value.as_ref().clone(), form]);
+                *expr = if *negated { negation(normalized) } else { normalized };
             }
             Expr::CompoundFieldAccess { root, access_chain } => match subscripted(root, access_chain) {
                 Ok(Some(element)) => *expr = element,
@@ -225,6 +222,47 @@ fn prefix_function(op: UnaryOperator) -> Option<&'static str> {
     }
 }
 
+fn negation(expr: Expr) -> Expr {
+    Expr::Nested(Box::new(Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }))
+}
+
+/// `x SIMILAR TO p ESCAPE e` is `x ~ similar_to_escape(p, e)`.
+fn similar(negated: bool, value: &Expr, pattern: &Expr, escape: Option<&ValueWithSpan>) -> Expr {
+    let args = std::iter::once(pattern.clone()).chain(escape.cloned().map(Expr::Value));
+    let (left, right) = (Box::new(value.clone()), Box::new(call(SIMILAR, args.collect())));
+    let op = if negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
+    Expr::Nested(Box::new(Expr::BinaryOp { left, op, right }))
+}
+
+/// What has words between its arguments as a call, but for `substring` by positions.
+fn plain_call(expr: &Expr) -> Option<Expr> {
+    let is_text = |expr: &Expr| matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)));
+    Some(match expr {
+        Expr::Trim { trim_where, trim_what, expr, trim_characters } => {
+            let name = match trim_where {
+                Some(TrimWhereField::Leading) => "ltrim",
+                Some(TrimWhereField::Trailing) => "rtrim",
+                _ => "btrim",
+            };
+            let set = trim_what.iter().map(|set| set.as_ref().clone());
+            let set = set.chain(trim_characters.iter().flatten().cloned());
+            call(name, std::iter::once(expr.as_ref().clone()).chain(set).collect())
+        }
+        Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+            let given = [expr, overlay_what, overlay_from].into_iter().chain(overlay_for);
+            call("overlay", given.map(|arg| arg.as_ref().clone()).collect())
+        }
+        Expr::Position { expr, r#in } => call("strpos", vec![r#in.as_ref().clone(), expr.as_ref().clone()]),
+        Expr::Substring { expr, substring_from: Some(pattern), substring_for: Some(escape), .. }
+            if is_text(escape) =>
+        {
+            let pattern = call(SIMILAR, vec![pattern.as_ref().clone(), escape.as_ref().clone()]);
+            call("substring", vec![expr.as_ref().clone(), pattern])
+        }
+        _ => return None,
+    })
+}
+
 fn is_backslash(value: &ValueWithSpan) -> bool {
     matches!(&value.value, Value::SingleQuotedString(text) if text == "\\")
 }
@@ -257,7 +295,7 @@ fn typed_literal(literal: &Expr, digits: &str) -> Option<Expr> {
     (!is_plain).then(|| cast(text, exact))
 }
 
-fn cast(expr: Expr, data_type: DataType) -> Expr {
+pub(crate) fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::DoubleColon, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
@@ -366,39 +404,6 @@ fn spread_casts(values: &mut Values, types: &Types) {
             }
         }
     }
-}
-
-/// What `AT LOCAL` is written as: it takes the zone of the session.
-pub(crate) const LOCAL_ZONE: &str = "$local";
-
-/// `moment AT TIME ZONE zone` as a call. A string literal is a timestamp with time zone.
-fn in_zone(moment: &Expr, zone: &Expr) -> Expr {
-    let text = |expr: &Expr| match expr {
-        Expr::Value(value) => value.value.clone().into_string(),
-        _ => None,
-    };
-    let moment = match text(moment) {
-        Some(_) => cast(moment.clone(), DataType::Timestamp(None, TimezoneInfo::Tz)),
-        None => moment.clone(),
-    };
-    let is_local = text(zone).is_some_and(|zone| zone == LOCAL_ZONE);
-    call("timezone", if is_local { vec![moment] } else { vec![zone.clone(), moment] })
-}
-
-/// The fields of an interval type, as [`OF_FIELDS`] takes them.
-fn type_fields(fields: Option<&IntervalFields>, precision: Option<u64>) -> Expr {
-    let fields = fields.map(ToString::to_string).unwrap_or_default();
-    let precision = precision.map(|digits| format!(" ({digits})")).unwrap_or_default();
-    Expr::value(Value::SingleQuotedString(format!("{fields}{precision}")))
-}
-
-/// The fields that an interval literal is to have, if it names any.
-fn interval_fields(interval: &Interval) -> Option<String> {
-    let first = interval.leading_field.as_ref()?;
-    let last = interval.last_field.as_ref().map(|last| format!(" to {last}")).unwrap_or_default();
-    let precision = interval.fractional_seconds_precision.or(interval.leading_precision);
-    let precision = precision.map(|digits| format!(" ({digits})")).unwrap_or_default();
-    Some(format!("{first}{last}{precision}"))
 }
 
 /// The text of an interval literal.
@@ -531,58 +536,64 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
         "width_bucket" => {
             unnamed_arguments(function).filter(|args| args.len() == 4).map(|args| call(RANGE_BUCKET, args))
         }
-        name => in_order(function, PARAMETERS.iter().find(|(known, _)| *known == name)?.1),
+        "normalize" => normalize(function),
+        "regexp_split_to_table" => {
+            let array = call("regexp_split_to_array", unnamed_arguments(function)?);
+            Some(call("unnest", vec![array]))
+        }
+        "regexp_matches" => Some(call("unnest", vec![call(REGEXP_ROWS, unnamed_arguments(function)?)])),
+        "concat" | "concat_ws" | "format" | "num_nulls" | "num_nonnulls" => variadic(function),
+        name => in_order(name, function).or_else(|| type_function(name, function)),
     }
 }
 
-/// The names of parameters that calls may give their arguments by.
-const PARAMETERS: [(&str, &[&str]); 5] = [
-    ("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"]),
-    ("make_date", &["year", "month", "day"]),
-    ("make_time", &["hour", "min", "sec"]),
-    ("make_timestamp", &["year", "month", "mday", "hour", "min", "sec"]),
-    ("make_timestamptz", &["year", "month", "mday", "hour", "min", "sec", "timezone"]),
-];
+/// `normalize(x, NFC)`
+fn normalize(function: &Function) -> Option<Expr> {
+    let args = unnamed_arguments(function)?;
+    let [value, Expr::Identifier(form)] = args.as_slice() else { return None };
+    let form = Expr::value(Value::SingleQuotedString(form.value.clone()));
+    Some(call("normalize", vec![value.clone(), form]))
+}
 
-/// The name of an argument, if it has one, and its value: `name => value` or `name := value`.
-fn named_argument(arg: &FunctionArg) -> Option<(Option<String>, &Expr)> {
-    match arg {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp {
-            left,
-            op: BinaryOperator::Assignment,
-            right,
-        })) => match left.as_ref() {
-            Expr::Identifier(name) => Some((Some(fold(name)), right)),
-            _ => None,
-        },
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some((None, value)),
-        FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => Some((Some(fold(name)), value)),
-        FunctionArg::ExprNamed {
-            name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), ..
-        } => Some((Some(fold(name)), value)),
+/// A call with the elements of an array as its last arguments.
+fn variadic(function: &Function) -> Option<Expr> {
+    let name = fold(function.name.0.last()?.as_ident()?);
+    let mut args = unnamed_arguments(function)?;
+    let Some(Expr::UnaryOp { op: UnaryOperator::PGPrefixFactorial, expr: array }) = args.pop() else {
+        return None;
+    };
+    let null = || Expr::value(Value::Null);
+    let text = |text: &str| Expr::value(Value::SingleQuotedString(text.to_owned()));
+    let array = *array;
+    match (name.as_str(), args.as_slice()) {
+        ("concat", []) => Some(call("array_to_string", vec![array, text("")])),
+        ("concat_ws", [separator]) => Some(call("array_to_string", vec![array, separator.clone()])),
+        ("format", [template]) => {
+            let element = Box::new(DataType::Text);
+            let texts = DataType::Array(ArrayElemTypeDef::SquareBracket(element, None));
+            Some(call(FORMAT_OF_ARRAY, vec![template.clone(), cast(array, texts)]))
+        }
+        ("num_nulls", []) => Some(call("cardinality", vec![call("array_positions", vec![array, null()])])),
+        ("num_nonnulls", []) => Some(call("cardinality", vec![call("array_remove", vec![array, null()])])),
         _ => None,
     }
 }
 
-/// The call with arguments by position, of which those that are not given are 0.
-fn in_order(function: &Function, parameters: &[&str]) -> Option<Expr> {
-    let FunctionArguments::List(list) = &function.args else { return None };
-    let named = list.args.iter().map(named_argument).collect::<Option<Vec<_>>>()?;
-    if named.iter().all(|(name, _)| name.is_none()) {
-        return None;
-    }
-    let mut values = vec![None; parameters.len()];
-    for (position, (name, value)) in named.into_iter().enumerate() {
-        let at = match name {
-            None => position,
-            Some(name) => parameters.iter().position(|known| *known == name)?,
-        };
-        *values.get_mut(at)? = Some(value.clone());
-    }
-    let given = values.iter().rposition(Option::is_some)? + 1;
-    let zero = || cast(Expr::value(Value::Number("0".to_owned(), false)), DataType::Int32);
-    let name = fold(function.name.0.last()?.as_ident()?);
-    Some(call(&name, values.into_iter().take(given).map(|value| value.unwrap_or_else(zero)).collect()))
+/// `float8(x)` is a cast, where a type goes by the name that functions go by.
+fn type_function(name: &str, function: &Function) -> Option<Expr> {
+    let data_type = match name {
+        "bool" => DataType::Bool,
+        "int2" => DataType::Int2(None),
+        "int4" => DataType::Int4(None),
+        "int8" => DataType::Int8(None),
+        "float4" => DataType::Float4,
+        "float8" => DataType::Float8,
+        "numeric" => DataType::Numeric(ExactNumberInfo::None),
+        "text" => DataType::Text,
+        _ => return None,
+    };
+    let [value] = <[Expr; 1]>::try_from(unnamed_arguments(function)?).ok()?;
+    Some(cast(value, data_type))
 }
 
 /// `pg_catalog.lower(x)` is `lower(x)`, and `public.f(x)` is `f(x)`.
