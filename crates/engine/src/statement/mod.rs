@@ -17,6 +17,7 @@ mod explain;
 mod foreign_key;
 mod function;
 mod function_result;
+mod generated;
 mod grant;
 mod indexes;
 mod insert;
