@@ -1,5 +1,6 @@
 //! Statements about the session itself: transactions and parameters.
 
+use springtide_sql::Overriding;
 use springtide_sql::sqlparser::ast::{
     CloseCursor, ContextModifier, DataType, Declare, DiscardObject, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Reset, ResetStatement, Set, Statement,
@@ -99,6 +100,18 @@ pub(crate) struct DeclareCursor {
     pub(crate) scroll: Option<bool>,
     pub(crate) hold: bool,
     pub(crate) query: Box<Query>,
+}
+
+impl DeclareCursor {
+    /// The query, as a statement of its own.
+    pub(crate) fn statement(&self, text: &str) -> springtide_sql::Statement {
+        springtide_sql::Statement {
+            ast: Statement::Query(self.query.clone()),
+            text: text.to_owned(),
+            copy_options: Vec::new(),
+            overriding: Overriding::No,
+        }
+    }
 }
 
 /// Where a cursor is to go.

@@ -124,8 +124,15 @@ impl Session {
         let (catalog, catalog_version) = self.visible();
         let bound = statement::bind(&self.planner(), &catalog, statement, parameter_types)?;
         let columns = || self.columns_of(&statement.ast, control.as_ref());
+        let parameters = match &control {
+            // Its query is bound when it runs; who prepares it is told of the parameters already.
+            Some(Control::Declare(declared)) => {
+                self.prepare_now(&declared.statement(&statement.text), parameter_types)?.parameters
+            }
+            _ => as_declared(bound.parameters(), parameter_types),
+        };
         Ok(Prepared {
-            parameters: bound.parameters(),
+            parameters,
             columns: bound.columns().or_else(columns),
             statement: Arc::new(statement.clone()),
             bound: Arc::new(bound),
@@ -161,7 +168,7 @@ impl Session {
             Some(control) => commands::columns(control),
             None => match statement {
                 ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. } => {
-                    Some(vec![Column { name: "QUERY PLAN".to_owned(), sql_type: SqlType::Text }])
+                    Some(vec![Column::computed("QUERY PLAN", SqlType::Text)])
                 }
                 _ => None,
             },
@@ -251,7 +258,7 @@ impl Session {
                 let values = self.argument_values(&call, &called).await?;
                 self.run_prepared(&called, values).await
             }
-            Some(control) => self.control(control, &prepared.statement).await,
+            Some(control) => self.control(control, prepared, parameters).await,
             None => self.run_prepared(prepared, parameters).await,
         }
     }
@@ -418,6 +425,16 @@ fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) 
 /// The one value of an array.
 fn scalar(array: &dyn Array) -> Result<ScalarValue> {
     ScalarValue::try_from_array(array, 0).map_err(|error| springtide_plan::sql_error(&error))
+}
+
+/// The types of parameters, those that a client declares as it declares them: to a column of text it may send a varchar.
+fn as_declared(mut types: Vec<SqlType>, declared: &[Option<SqlType>]) -> Vec<SqlType> {
+    for (sql_type, declared) in types.iter_mut().zip(declared) {
+        if let Some(declared) = declared.filter(|declared| declared.arrow() == sql_type.arrow()) {
+            *sql_type = declared;
+        }
+    }
+    types
 }
 
 fn check_parameters(prepared: &Prepared, parameters: &[ScalarValue]) -> Result<()> {

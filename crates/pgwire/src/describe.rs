@@ -40,7 +40,8 @@ pub(crate) fn row_description(columns: &[Column], formats: &[FieldFormat]) -> Pg
     let fields = columns.iter().zip(formats).map(|(column, format)| {
         let sql_type = column.sql_type;
         let (oid, size, modifier) = (sql_type.oid(), sql_type.length(), sql_type.modifier());
-        FieldDescription::new(column.name.clone(), 0, 0, oid, size, modifier, format.value())
+        let (table, number) = column.origin.map_or((0, 0), |origin| (origin.table as i32, origin.number));
+        FieldDescription::new(column.name.clone(), table, number, oid, size, modifier, format.value())
     });
     PgWireBackendMessage::RowDescription(RowDescription::new(fields.collect()))
 }

@@ -19,5 +19,12 @@ fn info(severity: &str, error: SqlError) -> ErrorInfo {
     info.severity_nonlocalized = Some(severity.to_owned());
     info.detail = error.detail;
     info.hint = error.hint;
+    if let Some(about) = error.about {
+        info.schema = about.schema;
+        info.table = about.table;
+        info.column = about.column;
+        info.constraint = about.constraint;
+        info.routine = about.routine.map(str::to_owned);
+    }
     info
 }

@@ -126,6 +126,13 @@ impl<'a> Names<'a> {
         self.depends_on.borrow().iter().copied().collect()
     }
 
+    /// Whether a plain view of this name was named.
+    pub(crate) fn is_view(&self, name: &str) -> bool {
+        let named = self.depends_on.borrow();
+        let mut relations = named.iter().filter_map(|id| self.catalog.by_id(*id));
+        relations.any(|relation| relation.name == name && matches!(relation.kind, RelationKind::View { .. }))
+    }
+
     /// The functions that were called, in the bodies of others too.
     pub(crate) fn functions(&self) -> Vec<FunctionId> {
         self.functions.borrow().iter().copied().collect()

@@ -6,6 +6,7 @@ use springtide_catalog::{Column, FunctionId};
 use springtide_types::{RelationId, SqlType};
 
 use crate::bind::{Names, scans};
+use crate::origin::Origin;
 use crate::pipeline::Pipeline;
 use crate::plain::plain_columns;
 use crate::scan::Scan;
@@ -26,6 +27,7 @@ pub struct BoundQuery {
     beyond_catalog: bool,
     draws: bool,
     schema: SchemaRef,
+    origins: Arc<[Option<Origin>]>,
     /// Compiled when it first runs over few rows; `None` inside if it is not of the kind.
     pipeline: Arc<OnceLock<Option<Pipeline>>>,
 }
@@ -58,8 +60,19 @@ impl BoundQuery {
             draws: names.draws(),
             parameters,
             schema,
+            origins: Arc::default(),
             pipeline: Arc::default(),
         }
+    }
+
+    pub(crate) fn with_origins(mut self, origins: Vec<Option<Origin>>) -> BoundQuery {
+        self.origins = origins.into();
+        self
+    }
+
+    /// Where the values of each output column come from.
+    pub fn origins(&self) -> &[Option<Origin>] {
+        &self.origins
     }
 
     /// The schema of every batch of the result.

@@ -39,6 +39,7 @@ use crate::merge_join::MergeOrderedInputs;
 use crate::moments;
 use crate::multisets;
 use crate::operators::{OperatorPlanner, parameter_field};
+use crate::origin::origins;
 use crate::output_names::without_mark;
 use crate::push_down_filter::PushDownFilterBelowGroups;
 use crate::sql_types::{PostgresTypePlanner, declared_type};
@@ -129,8 +130,9 @@ impl Planner {
             Ok(BoundQuery::new(plan, columns, names, parameters.clone(), None))
         });
         let plan = plans.pop().ok_or_else(|| SqlError::internal("a query has a plan"))?;
+        let origins = origins(&plan, &|name| names.is_view(name));
         let (plan, columns) = self.finished(plan)?;
-        Ok(BoundQuery::new(plan, columns, names, parameters, moments.transpose()?))
+        Ok(BoundQuery::new(plan, columns, names, parameters, moments.transpose()?).with_origins(origins))
     }
 
     /// The plan of a query, and that of its moments if it names any.

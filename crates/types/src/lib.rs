@@ -23,7 +23,7 @@ pub use bytea::bytea_text;
 pub use changes::Changes;
 pub use element_type::ElementType;
 pub use epoch::Epoch;
-pub use error::{ErrorDelta, Result, SqlError, SqlState};
+pub use error::{ErrorDelta, ErrorSubject, Result, SqlError, SqlState};
 pub use ids::{RelationId, WorkerIndex};
 pub use rows::{Rows, take_rows};
 pub use sort_column::SortColumn;

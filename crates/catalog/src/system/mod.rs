@@ -43,6 +43,7 @@ pub use live::{Live, OperatorFacts, SourceFacts};
 pub use lookup::{Argument, Kind, Lookup, lookup};
 pub use names::Named;
 pub(crate) use names::quoted;
+pub use oids::relation_oid;
 pub use session::{CursorFacts, Identity, SessionFacts, SettingFacts, SettingRequests, StatementFacts};
 pub use types::type_name;
 

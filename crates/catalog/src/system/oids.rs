@@ -42,7 +42,12 @@ fn oid(identity: u64, kind: i64) -> i64 {
 
 /// The OID of a table or view.
 pub(super) fn of_relation(relation: &Relation) -> i64 {
-    oid(relation.id.0, 0)
+    relation_oid(relation.id)
+}
+
+/// The OID of the table or view with this identity.
+pub fn relation_oid(relation: RelationId) -> i64 {
+    oid(relation.0, 0)
 }
 
 /// The OID of the index of a primary key.

@@ -11,7 +11,7 @@ use springtide_sql::{BoundQuery, Planner, Scan, Time};
 use springtide_types::{Result, SqlError, SqlState, SqlType, ZBatch};
 
 use super::ast;
-use crate::constraints::values_text;
+use crate::constraints::{constraint_of, values_text};
 
 /// The CHECK constraints of a table, bound.
 #[derive(Clone)]
@@ -38,7 +38,9 @@ impl Checks {
                 let message =
                     format!("new row for relation \"{relation}\" violates check constraint \"{name}\"");
                 let detail = format!("Failing row contains ({}).", values_text(row.columns(), 0));
-                return Err(SqlError::new(SqlState::CHECK_VIOLATION, message).with_detail(detail));
+                return Err(SqlError::new(SqlState::CHECK_VIOLATION, message)
+                    .with_detail(detail)
+                    .about(constraint_of(table, name)));
             }
         }
         Ok(())
@@ -61,7 +63,8 @@ pub(super) async fn check_existing(
                 "check constraint \"{}\" of relation \"{}\" is violated by some row",
                 check.name, table.name
             );
-            Err(SqlError::new(SqlState::CHECK_VIOLATION, message))
+            let subject = constraint_of(table, &check.name);
+            Err(SqlError::new(SqlState::CHECK_VIOLATION, message).about(subject))
         }
     }
 }
