@@ -378,6 +378,14 @@ fn show_name(words: &[String]) -> String {
 fn setting_text(value: &Expr) -> String {
     match value {
         Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => text.clone(),
+        Expr::Interval(interval) => match interval.value.as_ref() {
+            // As hours.
+            Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => {
+                let length = springtide_datetime::parse_interval(text);
+                length.map_or_else(|_| text.clone(), |length| (length.micros as f64 / 3.6e9).to_string())
+            }
+            other => other.to_string(),
+        },
         other => other.to_string().replace('"', ""),
     }
 }

@@ -15,9 +15,10 @@ use futures::future::{BoxFuture, ready};
 use futures::stream::{self, StreamExt};
 use springtide_catalog::system::{self, SessionFacts};
 use springtide_catalog::{Catalog, RoleId, SessionSequences};
+use springtide_datetime::{Style, Styled, current, within};
 use springtide_sql::sqlparser::ast;
 use springtide_sql::{Planner, Statement};
-use springtide_types::{Result, SqlError, SqlState, SqlType};
+use springtide_types::{ErrorSubject, Result, SqlError, SqlState, SqlType};
 use tokio::time::Instant;
 
 use crate::activity::{Backend, Client, Listed};
@@ -102,8 +103,9 @@ impl Session {
         statement: &Statement,
         parameter_types: &[Option<SqlType>],
     ) -> Result<Prepared> {
-        self.take_requests();
-        let prepared = self.prepare_now(statement, parameter_types);
+        self.begin_now();
+        let style = self.settings.style().clone();
+        let prepared = within(&style, || self.prepare_now(statement, parameter_types));
         if prepared.is_err() {
             self.fail_transaction();
         }
@@ -138,6 +140,7 @@ impl Session {
             bound: Arc::new(bound),
             catalog_version,
             identity: self.identity(),
+            style: self.settings.style().clone(),
         })
     }
 
@@ -189,7 +192,7 @@ impl Session {
         prepared: &'a Prepared,
         parameters: Vec<ScalarValue>,
     ) -> BoxFuture<'a, Result<Response>> {
-        self.take_requests();
+        self.begin_now();
         if let Some(listed) = &self.listed {
             let timeout = self.settings.statement_timeout();
             listed.backend.begin(&prepared.statement, self.settings.facts(), timeout);
@@ -198,7 +201,8 @@ impl Session {
             return Box::pin(ready(response));
         }
         // Boxed, as the other ways into the engine, so that they are compiled here and not in each crate that waits for them.
-        Box::pin(async move {
+        let style = self.settings.style().clone();
+        let work = Box::pin(async move {
             let response = match self.dispatch(prepared, parameters).await {
                 Ok(response) => self.with_numbers_noted(response, prepared).await,
                 Err(error) => Err(error),
@@ -207,7 +211,8 @@ impl Session {
                 self.fail_transaction();
             }
             response
-        })
+        });
+        Box::pin(Styled::new(style, work))
     }
 
     /// Answers a read by a key that is a transaction of its own, if what it reads is there; else `None`.
@@ -220,7 +225,10 @@ impl Session {
         }
         let point = self.shared.reads.begin();
         let identity = self.settings.identity();
-        if prepared.catalog_version != Some(point.objects.version) || prepared.identity != identity {
+        if prepared.catalog_version != Some(point.objects.version)
+            || prepared.identity != identity
+            || !prepared.style.reads_like(self.settings.style())
+        {
             return None;
         }
         let (catalog, bound) = (&point.objects.catalog, &prepared.bound);
@@ -309,7 +317,20 @@ impl Session {
 
     /// The value of a parameter of this type from its text.
     pub fn parse_parameter(&self, sql_type: SqlType, text: &str) -> Result<ScalarValue> {
-        from_text(sql_type, text)
+        within(self.settings.style(), || from_text(sql_type, text))
+    }
+
+    /// How the session reads and writes moments.
+    pub fn style(&self) -> &Arc<Style> {
+        self.settings.style()
+    }
+
+    /// Outside of a transaction, `now` is the time at which a statement begins.
+    fn begin_now(&mut self) {
+        self.take_requests();
+        if matches!(self.state, State::Idle) {
+            self.settings.set_now(crate::moment::now() as i64);
+        }
     }
 
     /// The messages that have come up since they were last taken.
@@ -408,6 +429,7 @@ async fn run(
 fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
     if !prepared.bound.beyond_catalog()
         && prepared.identity == transaction.identity()
+        && prepared.style.reads_like(&current())
         && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
     {
         return Ok(prepared.bound.clone());
@@ -415,11 +437,19 @@ fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) 
     let types = prepared.parameters.iter().copied().map(Some).collect::<Vec<_>>();
     let catalog = transaction.query_catalog();
     let bound = statement::bind(planner, &catalog, &prepared.statement, &types)?;
-    if matches!(bound, Bound::Query(_)) && bound.columns() != prepared.columns {
+    if matches!(bound, Bound::Query(_)) && !have_same_shape(bound.columns(), prepared.columns()) {
         let message = "cached plan must not change result type";
-        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        // Drivers that prepare by themselves prepare again when they read this.
+        let subject = ErrorSubject { routine: Some("RevalidateCachedQuery"), ..ErrorSubject::default() };
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).about(subject));
     }
     Ok(Arc::new(bound))
+}
+
+/// Whether rows of these columns look the same to a client.
+fn have_same_shape(new: Option<Vec<Column>>, old: Option<&[Column]>) -> bool {
+    let shape = |column: &Column| (column.name.clone(), column.sql_type);
+    new.iter().flatten().map(shape).eq(old.into_iter().flatten().map(shape))
 }
 
 /// The one value of an array.

@@ -8,6 +8,7 @@
 //! Both ways start from one binding, so that a query means the same in an ad-hoc SELECT and in a view; where
 //! DataFusion and PostgreSQL differ, PostgreSQL wins. Invariant: no timely, no sessions, no storage.
 
+mod alias_columns;
 mod analysis;
 mod analyze;
 mod array_order;
@@ -22,7 +23,6 @@ mod calls;
 mod cast_names;
 mod convert;
 mod copy_options;
-mod datetime;
 mod declared;
 mod decorrelate;
 mod desugar;
@@ -34,7 +34,6 @@ mod flatten;
 mod functions;
 mod inline;
 mod input;
-mod interval;
 mod json;
 mod lateral_unnest;
 mod lists;
@@ -44,6 +43,7 @@ mod merge_join;
 mod moments;
 mod multisets;
 mod names;
+mod null_equality;
 mod operators;
 mod origin;
 mod output_names;
@@ -55,6 +55,7 @@ mod plain;
 mod planner;
 mod procedures;
 mod push_down_filter;
+mod query_words;
 mod relation_table;
 mod rename;
 mod roles;
@@ -64,7 +65,9 @@ mod sequences;
 mod series;
 mod sources;
 mod sql_types;
+mod style;
 mod system;
+mod temporal;
 mod three_valued_in;
 mod time_travel;
 mod total_order;
@@ -73,6 +76,8 @@ mod unnest;
 mod using;
 mod walk;
 mod windows;
+mod with_recursive;
+mod with_ties;
 
 pub use analysis::{Analysis, AnalyzedNode};
 pub use assign::assign;

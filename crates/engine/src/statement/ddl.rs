@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::new_empty_array;
 use springtide_catalog::{Catalog, Column, DefaultKind, Relation, RelationKind, Rules};
+use springtide_datetime::within;
 use springtide_sql::sqlparser::ast::{
     CreateTable, CreateTableOptions, CreateView, ObjectName, ObjectType, Query, SetExpr, ViewColumnDef,
 };
@@ -90,7 +91,17 @@ pub(super) fn create_view(
     Ok(Response::complete(tag))
 }
 
+/// The view. What its query reads and writes of moments does not depend on the settings of a session.
 fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateView) -> Result<Relation> {
+    within(&Arc::default(), || settled_view(context, catalog, name, create))
+}
+
+fn settled_view(
+    context: &Context<'_>,
+    catalog: &Catalog,
+    name: String,
+    create: &CreateView,
+) -> Result<Relation> {
     let mut query = springtide_sql::printable(create.query.as_ref().clone())?;
     refuse_changes(&query)?;
     let mut bound = context.planner.bind(&query, catalog, &[])?;
