@@ -6,5 +6,4 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export DBT_PROFILES_DIR="$PWD" DBT_TARGET_PATH="$work/target" DBT_LOG_PATH="$work/logs"
 dbt build
-dbt build
 dbt docs generate

@@ -4,6 +4,7 @@ mod copying;
 mod cursor;
 mod cursors;
 mod identity;
+mod reports;
 mod statements;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::statement::{self, Bound, Context, CopyIn};
 use crate::transaction::Transaction;
 use block::State;
 use cursors::Cursors;
+use reports::Reports;
 use statements::Statements;
 
 pub use block::TransactionStatus;
@@ -53,6 +55,7 @@ pub struct Session {
     statements: Statements,
     cursors: Cursors,
     notices: Vec<Notice>,
+    reports: Reports,
     copy: Option<CopyIn>,
 }
 
@@ -70,6 +73,7 @@ impl Session {
             statements: Statements::default(),
             cursors: Cursors::default(),
             notices: Vec::new(),
+            reports: Reports::default(),
             copy: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use pgwire::error::ErrorInfo;
 use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::startup::ParameterStatus;
 use springtide_engine::Notice;
 use springtide_types::SqlError;
 
@@ -12,6 +13,11 @@ pub(crate) fn error(severity: &'static str, error: SqlError) -> PgWireBackendMes
 
 pub(crate) fn notice(notice: Notice) -> PgWireBackendMessage {
     PgWireBackendMessage::NoticeResponse(info(notice.severity, notice.error).into())
+}
+
+/// The value of a run-time parameter.
+pub(crate) fn parameter(name: &str, value: &str) -> PgWireBackendMessage {
+    PgWireBackendMessage::ParameterStatus(ParameterStatus::new(name.to_owned(), value.to_owned()))
 }
 
 fn info(severity: &str, error: SqlError) -> ErrorInfo {

@@ -76,8 +76,10 @@ fn written(value: Expr, sql_type: Option<SqlType>) -> Expr {
 /// Refuses aggregates of bytea, uuid, JSON and arrays, but for those that take any type.
 pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
     let types = argument_types(args, schema);
-    let takes_any =
-        name == COLLECT || matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
+    // What only the binder itself writes takes whatever it is given.
+    let takes_any = name == COLLECT
+        || name.starts_with('$')
+        || matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
     if name == "array_agg" && matches!(types.as_slice(), [Some(SqlType::Array(_))]) {
         return Err(external(several_dimensions()));
     }

@@ -569,8 +569,18 @@ fn number(expr: &Expr) -> Expr {
     }
 }
 
+/// The column of a table that an access begins with, as `t.a[n]` does, and the rest.
+fn column_first<'a>(root: &Expr, chain: &'a [AccessExpr]) -> (Expr, &'a [AccessExpr]) {
+    let (Expr::Identifier(table), [AccessExpr::Dot(Expr::Identifier(column)), rest @ ..]) = (root, chain)
+    else {
+        return (root.clone(), chain);
+    };
+    (Expr::CompoundIdentifier(vec![table.clone(), column.clone()]), rest)
+}
+
 /// `array[n]` and `array[m:n]` as calls.
 fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Result<Option<Expr>> {
+    let (root, chain) = &column_first(root, chain);
     let index = |access: &AccessExpr| match access {
         AccessExpr::Subscript(Subscript::Index { index }) => Some(number(index)),
         _ => None,
@@ -591,6 +601,7 @@ fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Result<Option<Expr>> {
         {
             Err(SqlError::unsupported("a slice along several dimensions"))
         }
+        [] => Ok(None),
         _ => Ok(chain.iter().map(index).collect::<Option<_>>().and_then(|indexes| element(root, indexes))),
     }
 }

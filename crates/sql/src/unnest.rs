@@ -74,9 +74,7 @@ impl Rows {
             STRING_TO_TABLE => (STRING_TO_TABLE, vec![call("string_to_array", args)]),
             GENERATE_SUBSCRIPTS => (GENERATE_SUBSCRIPTS, vec![call(SUBSCRIPTS, args)]),
             // The series of constants has a plan of its own, which keeps no array.
-            GENERATE_SERIES
-                if with_ordinality || args.iter().any(|arg| any_query(arg) || names_column(arg)) =>
-            {
+            GENERATE_SERIES if with_ordinality || args.iter().any(|arg| any_query(arg) || is_open(arg)) => {
                 (GENERATE_SERIES, vec![call(SERIES, args)])
             }
             ROWS_FROM => {
@@ -129,6 +127,13 @@ impl Rows {
 
 fn names_column(expr: &Expr) -> bool {
     any_expr(expr, |expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)))
+}
+
+/// Whether the value of an expression is not known before rows or parameters are.
+fn is_open(expr: &Expr) -> bool {
+    let is_parameter =
+        |expr: &Expr| matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_)));
+    names_column(expr) || any_expr(expr, is_parameter)
 }
 
 /// The array whose elements are the rows of a call.

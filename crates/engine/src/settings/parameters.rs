@@ -129,6 +129,7 @@ const PARAMETERS: &[Parameter] = &[
     parameter("jit", "off", Kind::Bool, "Whether expressions are compiled: never."),
     parameter("lock_timeout", "0", Kind::Milliseconds, "How long to wait for locks: there are none."),
     parameter("max_identifier_length", "63", Kind::Fixed, "How long identifiers may be in PostgreSQL."),
+    parameter("max_index_keys", "32", Kind::Fixed, "How many columns an index may have in PostgreSQL."),
     parameter(
         "max_parallel_workers_per_gather",
         "2",
