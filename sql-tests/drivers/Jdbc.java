@@ -336,7 +336,6 @@ public class Jdbc {
         list(metadata.getProcedures(null, "public", "%"), "PROCEDURE_NAME");
         list(metadata.getUDTs(null, "public", "%", null), "TYPE_NAME");
         list(metadata.getClientInfoProperties(), "NAME");
-        equal(metadata.getSQLKeywords().contains("analyze"), true);
         equal(metadata.getNumericFunctions().contains("abs"), true);
         try (Statement statement = db.createStatement()) {
             statement.execute("DROP FUNCTION doubled(integer)");

@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int16Array, Int32Array, Int64Array, LargeStringArray, ListArray,
-    StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int16Array, Int32Array, Int64Array,
+    LargeStringArray, ListArray, StringArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int64Type, TimestampSecondType};
 use springtide_types::{
     Result, SqlError, SqlState, SqlType, TIMETZ_BYTES, UNCONSTRAINED_NUMERIC, UUID_BYTES, array_text,
     bytea_text, numeric_text, uuid_text,
@@ -46,6 +46,7 @@ pub(crate) enum Family {
     Timetz,
     Uuid,
     Json,
+    Enum,
     Array,
 }
 
@@ -63,13 +64,22 @@ pub(crate) fn family(sql_type: SqlType) -> Family {
         SqlType::Timetz => Family::Timetz,
         SqlType::Uuid => Family::Uuid,
         SqlType::Json | SqlType::Jsonb => Family::Json,
+        SqlType::Enum(_) => Family::Enum,
         SqlType::Array(_) => Family::Array,
     }
 }
 
-/// Whether values are bytes, texts or lists to DataFusion, whose functions of these are not those of SQL.
+/// Whether values are bytes, texts, moments or lists to DataFusion, whose functions of these are not those of SQL.
 pub(crate) fn is_disguised(sql_type: SqlType) -> bool {
-    matches!(family(sql_type), Family::Bytes | Family::Timetz | Family::Uuid | Family::Json | Family::Array)
+    matches!(
+        family(sql_type),
+        Family::Bytes | Family::Timetz | Family::Uuid | Family::Json | Family::Enum | Family::Array
+    )
+}
+
+/// Whether values are moments or lengths of time.
+pub(crate) fn is_temporal(sql_type: SqlType) -> bool {
+    matches!(family(sql_type), Family::DateTime | Family::Interval | Family::Time | Family::Timetz)
 }
 
 /// Whether DataFusion finds no type that values and a string literal have in common.
@@ -84,7 +94,7 @@ pub(crate) fn convertible(from: SqlType, to: SqlType, context: Context) -> bool 
     }
     let (source, target) = (family(from), family(to));
     let explicit = context == Context::Explicit;
-    source == target
+    (source == target && (source != Family::Enum || from == to))
         || target == Family::Text
         || (explicit && source == Family::Text)
         || matches!(
@@ -94,6 +104,8 @@ pub(crate) fn convertible(from: SqlType, to: SqlType, context: Context) -> bool 
                 | (SqlType::Timestamptz, SqlType::Timetz)
         )
         || (explicit && from == SqlType::Jsonb && matches!(target, Family::Number | Family::Boolean))
+        || (explicit && is_integer(from) && to == SqlType::Bytea)
+        || (explicit && from == SqlType::Bytea && is_integer(to))
         || (explicit && (from, to) == (SqlType::Boolean, SqlType::Int4))
         || (explicit && (from, to) == (SqlType::Int4, SqlType::Boolean))
 }
@@ -111,6 +123,7 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
             fit(text.as_string::<i32>(), limit, context)
         }
         (from, _) if *from == target => Ok(array.clone()),
+        (DataType::Timestamp(..), _) if is_enum(array.data_type()) => convert(&to_text(array)?, to, context),
         (_, SqlType::Text | SqlType::Varchar(None)) => to_text(array),
         // A text that is too long is cut in an array too.
         (DataType::Utf8, SqlType::Array(_)) if to != to.unconstrained() => {
@@ -141,6 +154,10 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
             let floats: ArrayRef = Arc::new(floats.collect::<Float64Array>());
             convert(&floats, to, context)
         }
+        (DataType::Binary, SqlType::Int2 | SqlType::Int4 | SqlType::Int8) => {
+            bytes_as_integers(array.as_binary::<i32>(), to)
+        }
+        (DataType::Int16 | DataType::Int32 | DataType::Int64, SqlType::Bytea) => integer_bytes(array),
         (_, SqlType::Int2 | SqlType::Int4 | SqlType::Int8) => {
             kernel(array, &target).map_err(|error| out_of_range(error, to))
         }
@@ -164,6 +181,36 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
         (from, _) if temporal::converts(from, to) => temporal::convert(array, to),
         _ => kernel(array, &target),
     }
+}
+
+fn is_integer(sql_type: SqlType) -> bool {
+    matches!(sql_type, SqlType::Int2 | SqlType::Int4 | SqlType::Int8)
+}
+
+/// The bytes of integers, the highest first.
+fn integer_bytes(array: &ArrayRef) -> Result<ArrayRef> {
+    let width = array.data_type().primitive_width().unwrap_or(8);
+    let wide = kernel(array, &DataType::Int64)?;
+    let bytes = |value: i64| value.to_be_bytes()[8 - width..].to_vec();
+    let values = wide.as_primitive::<Int64Type>().iter().map(|value| value.map(bytes));
+    Ok(Arc::new(values.collect::<BinaryArray>()))
+}
+
+/// The integers that bytes are, the highest first. More than the type has are refused.
+fn bytes_as_integers(bytes: &BinaryArray, to: SqlType) -> Result<ArrayRef> {
+    let width = to.arrow().primitive_width().unwrap_or(8);
+    let integer = |bytes: &[u8]| {
+        if bytes.len() > width {
+            let message = format!("{to} out of range");
+            return Err(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message));
+        }
+        // A value of the full width has a sign.
+        let unsigned = bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+        let unused = 64 - 8 * width as u32;
+        Ok(Some(i128::from((unsigned << unused) as i64 >> unused)))
+    };
+    let values = bytes.iter().map(|bytes| bytes.map(integer).transpose()).collect::<Result<Vec<_>>>()?;
+    integers(values.into_iter(), to)
 }
 
 /// The numbers and booleans that values of `jsonb` are.
@@ -273,6 +320,20 @@ fn list_texts(lists: &ListArray) -> Result<StringArray> {
     Ok((0..lists.len()).map(text).collect())
 }
 
+/// Whether values are the keys of an enum's labels.
+fn is_enum(data_type: &DataType) -> bool {
+    matches!(SqlType::from_arrow(data_type), Some(SqlType::Enum(_)))
+}
+
+fn enum_texts(array: &ArrayRef) -> Result<StringArray> {
+    let Some(SqlType::Enum(id)) = SqlType::from_arrow(array.data_type()) else {
+        return Err(SqlError::internal("labels of no enum"));
+    };
+    let known = id.definition()?;
+    let keys = array.as_primitive::<TimestampSecondType>();
+    Ok(keys.iter().map(|key| key.and_then(|key| known.label(key))).collect())
+}
+
 /// The texts that PostgreSQL's output functions give.
 fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
     let texts: StringArray = match array.data_type() {
@@ -288,6 +349,7 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
             let text = |value: i128| numeric_text(value, *precision, *scale);
             array.as_primitive::<Decimal128Type>().iter().map(|value| value.map(text)).collect()
         }
+        enum_type if is_enum(enum_type) => enum_texts(array)?,
         DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) | DataType::Interval(_) => {
             temporal::texts(array)?
         }

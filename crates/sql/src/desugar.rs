@@ -4,19 +4,23 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax,
-    Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
-    Ident, Interval, LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Fetch, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval,
+    LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
-    TableWithJoins, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut, WindowFrameBound,
-    WindowSpec, WindowType,
+    TableWithJoins, TrimWhereField, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
+    WindowFrameBound, WindowSpec, WindowType,
 };
+use springtide_catalog::Types;
 use springtide_types::{Result, SqlError, SqlState};
 
-use crate::convert::stands_apart;
+use crate::convert::{is_temporal, stands_apart};
 use crate::functions::{
-    AVERAGE, BITWISE_NOT, LIKE_PATTERN, Quantifier, RANGE_BUCKET, REGEXP_GROUP, SLICE, SUBSCRIPT,
+    AVERAGE, BITWISE_NOT, FORMAT_OF_ARRAY, IS_NORMALIZED, LIKE_PATTERN, Quantifier, RANGE_BUCKET,
+    REGEXP_GROUP, REGEXP_ROWS, SIMILAR, SLICE, SUBSCRIPT,
 };
+use crate::input_error::input_errors_in_lists;
+use crate::named_arguments::in_order;
 use crate::names::fold;
 use crate::operators::distinction;
 use crate::output_names::{UNNAMED_MARK, output_name};
@@ -25,19 +29,22 @@ use crate::scope::check_table_names;
 use crate::series::name_series;
 use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
+use crate::temporal_syntax::temporal_call;
 use crate::unnest::unnest_in_lists;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 use crate::with_ties;
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
 /// columns, `avg` as a sum over a count.
-pub(crate) fn desugar(query: &mut Query) -> Result<()> {
-    walk_mut(query, &mut Desugar)
+pub(crate) fn desugar(query: &mut Query, types: &Types) -> Result<()> {
+    walk_mut(query, &mut Desugar { types })
 }
 
-struct Desugar;
+struct Desugar<'a> {
+    types: &'a Types,
+}
 
-impl VisitorMut for Desugar {
+impl VisitorMut for Desugar<'_> {
     type Break = Stop;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
@@ -48,7 +55,7 @@ impl VisitorMut for Desugar {
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         if let SetExpr::Values(values) = query.body.as_mut() {
             spread_float_types(values);
-            spread_casts(values);
+            spread_casts(values, self.types);
             if values.rows.iter().flat_map(|row| &row.content).any(any_query)
                 && let Some(selects) = values_as_selects(values)
             {
@@ -79,6 +86,7 @@ impl VisitorMut for Desugar {
             return ControlFlow::Break(Stop::Failed(error));
         }
         unnest_in_lists(&mut select.from);
+        input_errors_in_lists(&mut select.from);
         name_series(&mut select.from);
         name_outputs(select);
         group_for_having(select);
@@ -124,6 +132,18 @@ impl VisitorMut for Desugar {
                     *expr = cast(negative, data_type.clone());
                 }
             }
+            Expr::Interval(_) | Expr::AtTimeZone { .. } | Expr::Cast { .. } | Expr::TypedString(_)
+                if temporal_call(expr).is_some() =>
+            {
+                if let Some(call) = temporal_call(expr) {
+                    *expr = call;
+                }
+            }
+            Expr::BinaryOp { op: BinaryOperator::Overlaps, .. } => {
+                if let Some(call) = temporal_call(expr) {
+                    *expr = call;
+                }
+            }
             Expr::UnaryOp { op, expr: operand } if prefix_function(*op).is_some() => {
                 if let Some(function) = prefix_function(*op) {
                     let operand = operand.as_ref().clone();
@@ -148,6 +168,20 @@ impl VisitorMut for Desugar {
                 if let Some(escape) = escape_char.take_if(|escape| !is_backslash(escape)) {
                     **pattern = call(LIKE_PATTERN, vec![pattern.as_ref().clone(), Expr::Value(escape)]);
                 }
+            }
+            Expr::SimilarTo { negated, expr: value, pattern, escape_char } => {
+                *expr = similar(*negated, value, pattern, escape_char.as_ref());
+            }
+            Expr::Trim { .. } | Expr::Overlay { .. } | Expr::Position { .. } | Expr::Substring { .. } => {
+                if let Some(plain) = plain_call(expr) {
+                    *expr = plain;
+                }
+            }
+            Expr::IsNormalized { expr: value, form, negated } => {
+                let form = form.map_or_else(|| "NFC".to_owned(), |form| form.to_string());
+                let form = Expr::value(Value::SingleQuotedString(form));
+                let normalized = call(IS_NORMALIZED, vec![value.as_ref().clone(), form]);
+                *expr = if *negated { negation(normalized) } else { normalized };
             }
             Expr::CompoundFieldAccess { root, access_chain } => match subscripted(root, access_chain) {
                 Ok(Some(element)) => *expr = element,
@@ -188,6 +222,47 @@ fn prefix_function(op: UnaryOperator) -> Option<&'static str> {
     }
 }
 
+fn negation(expr: Expr) -> Expr {
+    Expr::Nested(Box::new(Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }))
+}
+
+/// `x SIMILAR TO p ESCAPE e` is `x ~ similar_to_escape(p, e)`.
+fn similar(negated: bool, value: &Expr, pattern: &Expr, escape: Option<&ValueWithSpan>) -> Expr {
+    let args = std::iter::once(pattern.clone()).chain(escape.cloned().map(Expr::Value));
+    let (left, right) = (Box::new(value.clone()), Box::new(call(SIMILAR, args.collect())));
+    let op = if negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
+    Expr::Nested(Box::new(Expr::BinaryOp { left, op, right }))
+}
+
+/// What has words between its arguments as a call, but for `substring` by positions.
+fn plain_call(expr: &Expr) -> Option<Expr> {
+    let is_text = |expr: &Expr| matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)));
+    Some(match expr {
+        Expr::Trim { trim_where, trim_what, expr, trim_characters } => {
+            let name = match trim_where {
+                Some(TrimWhereField::Leading) => "ltrim",
+                Some(TrimWhereField::Trailing) => "rtrim",
+                _ => "btrim",
+            };
+            let set = trim_what.iter().map(|set| set.as_ref().clone());
+            let set = set.chain(trim_characters.iter().flatten().cloned());
+            call(name, std::iter::once(expr.as_ref().clone()).chain(set).collect())
+        }
+        Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+            let given = [expr, overlay_what, overlay_from].into_iter().chain(overlay_for);
+            call("overlay", given.map(|arg| arg.as_ref().clone()).collect())
+        }
+        Expr::Position { expr, r#in } => call("strpos", vec![r#in.as_ref().clone(), expr.as_ref().clone()]),
+        Expr::Substring { expr, substring_from: Some(pattern), substring_for: Some(escape), .. }
+            if is_text(escape) =>
+        {
+            let pattern = call(SIMILAR, vec![pattern.as_ref().clone(), escape.as_ref().clone()]);
+            call("substring", vec![expr.as_ref().clone(), pattern])
+        }
+        _ => return None,
+    })
+}
+
 fn is_backslash(value: &ValueWithSpan) -> bool {
     matches!(&value.value, Value::SingleQuotedString(text) if text == "\\")
 }
@@ -220,7 +295,7 @@ fn typed_literal(literal: &Expr, digits: &str) -> Option<Expr> {
     (!is_plain).then(|| cast(text, exact))
 }
 
-fn cast(expr: Expr, data_type: DataType) -> Expr {
+pub(crate) fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::DoubleColon, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
@@ -311,10 +386,11 @@ fn spread_float_types(values: &mut Values) {
 }
 
 /// String literals in a column of VALUES with one of a type that DataFusion finds nothing in common with are of that type.
-fn spread_casts(values: &mut Values) {
+fn spread_casts(values: &mut Values, types: &Types) {
     let apart = |expr: &Expr| match expr {
         Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
-            sql_type(data_type).is_ok_and(stands_apart).then(|| data_type.clone())
+            let apart = |sql_type| stands_apart(sql_type) || is_temporal(sql_type);
+            sql_type(data_type, types).is_ok_and(apart).then(|| data_type.clone())
         }
         _ => None,
     };
@@ -330,15 +406,15 @@ fn spread_casts(values: &mut Values) {
     }
 }
 
-/// `INTERVAL '1' DAY` says the same as `'1 day'::interval`, which PostgreSQL's input function reads.
+/// The text of an interval literal.
 pub(crate) fn interval_text(interval: &Interval) -> Option<String> {
     let Expr::Value(value) = interval.value.as_ref() else { return None };
     let text = match &value.value {
         Value::SingleQuotedString(text) | Value::Number(text, _) => text,
         _ => return None,
     };
-    Some(match &interval.leading_field {
-        Some(unit) if text.trim().parse::<f64>().is_ok() => format!("{text} {unit}").to_lowercase(),
+    Some(match (&interval.leading_field, &interval.last_field) {
+        (Some(unit), None) if text.trim().parse::<f64>().is_ok() => format!("{text} {unit}").to_lowercase(),
         _ => text.clone(),
     })
 }
@@ -456,13 +532,68 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
     match fold(part.as_ident()?).as_str() {
         "avg" => Some(average(function)),
         "count" => count_rows(function),
-        "date_part" => date_part(function),
         "mod" => modulo(function),
         "width_bucket" => {
             unnamed_arguments(function).filter(|args| args.len() == 4).map(|args| call(RANGE_BUCKET, args))
         }
+        "normalize" => normalize(function),
+        "regexp_split_to_table" => {
+            let array = call("regexp_split_to_array", unnamed_arguments(function)?);
+            Some(call("unnest", vec![array]))
+        }
+        "regexp_matches" => Some(call("unnest", vec![call(REGEXP_ROWS, unnamed_arguments(function)?)])),
+        "concat" | "concat_ws" | "format" | "num_nulls" | "num_nonnulls" => variadic(function),
+        name => in_order(name, function).or_else(|| type_function(name, function)),
+    }
+}
+
+/// `normalize(x, NFC)`
+fn normalize(function: &Function) -> Option<Expr> {
+    let args = unnamed_arguments(function)?;
+    let [value, Expr::Identifier(form)] = args.as_slice() else { return None };
+    let form = Expr::value(Value::SingleQuotedString(form.value.clone()));
+    Some(call("normalize", vec![value.clone(), form]))
+}
+
+/// A call with the elements of an array as its last arguments.
+fn variadic(function: &Function) -> Option<Expr> {
+    let name = fold(function.name.0.last()?.as_ident()?);
+    let mut args = unnamed_arguments(function)?;
+    let Some(Expr::UnaryOp { op: UnaryOperator::PGPrefixFactorial, expr: array }) = args.pop() else {
+        return None;
+    };
+    let null = || Expr::value(Value::Null);
+    let text = |text: &str| Expr::value(Value::SingleQuotedString(text.to_owned()));
+    let array = *array;
+    match (name.as_str(), args.as_slice()) {
+        ("concat", []) => Some(call("array_to_string", vec![array, text("")])),
+        ("concat_ws", [separator]) => Some(call("array_to_string", vec![array, separator.clone()])),
+        ("format", [template]) => {
+            let element = Box::new(DataType::Text);
+            let texts = DataType::Array(ArrayElemTypeDef::SquareBracket(element, None));
+            Some(call(FORMAT_OF_ARRAY, vec![template.clone(), cast(array, texts)]))
+        }
+        ("num_nulls", []) => Some(call("cardinality", vec![call("array_positions", vec![array, null()])])),
+        ("num_nonnulls", []) => Some(call("cardinality", vec![call("array_remove", vec![array, null()])])),
         _ => None,
     }
+}
+
+/// `float8(x)` is a cast, where a type goes by the name that functions go by.
+fn type_function(name: &str, function: &Function) -> Option<Expr> {
+    let data_type = match name {
+        "bool" => DataType::Bool,
+        "int2" => DataType::Int2(None),
+        "int4" => DataType::Int4(None),
+        "int8" => DataType::Int8(None),
+        "float4" => DataType::Float4,
+        "float8" => DataType::Float8,
+        "numeric" => DataType::Numeric(ExactNumberInfo::None),
+        "text" => DataType::Text,
+        _ => return None,
+    };
+    let [value] = <[Expr; 1]>::try_from(unnamed_arguments(function)?).ok()?;
+    Some(cast(value, data_type))
 }
 
 /// `pg_catalog.lower(x)` is `lower(x)`, and `public.f(x)` is `f(x)`.
@@ -646,25 +777,6 @@ fn modulo(function: &Function) -> Option<Expr> {
     };
     let (left, right) = (Box::new(left.clone()), Box::new(right.clone()));
     Some(Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Modulo, right })))
-}
-
-/// `date_part('year', x)` is `extract(year FROM x)` as a double.
-fn date_part(function: &Function) -> Option<Expr> {
-    let FunctionArguments::List(list) = &function.args else { return None };
-    let [
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(field))),
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(operand)),
-    ] = list.args.as_slice()
-    else {
-        return None;
-    };
-    let Value::SingleQuotedString(field) = &field.value else { return None };
-    let extract = Expr::Extract {
-        field: DateTimeField::Custom(Ident::new(field.clone())),
-        syntax: ExtractSyntax::From,
-        expr: Box::new(operand.clone()),
-    };
-    Some(cast(extract, DataType::DoublePrecision))
 }
 
 /// A call of a function by its plain name.

@@ -5,12 +5,15 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::asof::with_match_conditions;
+use crate::call_words::with_known_calls;
 use crate::copy_options::{CopyOption, cut_off};
 use crate::dialect::{POSTGRES, Postgres};
 use crate::literals::with_literals;
+use crate::merge::{ReturningNames, with_all_actions, without_returning_names};
 use crate::procedures::{as_calls, is, literal};
 use crate::query_words::as_known_queries;
 use crate::sequences::{Overriding, with_ordered_options, without_overriding};
+use crate::temporal_syntax::LOCAL_ZONE;
 use crate::windows::with_keys_last;
 
 /// A parsed statement with its own source text.
@@ -22,8 +25,17 @@ pub struct Statement {
     pub text: String,
     /// The options of a COPY, which `ast` does not have.
     pub copy_options: Vec<CopyOption>,
-    /// What an INSERT says of identities, which `ast` does not have.
+    /// What a statement that writes says besides, which `ast` does not have.
+    pub write: WriteOptions,
+}
+
+/// What a statement that writes may say besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// What an INSERT says of identities.
     pub overriding: Overriding,
+    /// What RETURNING calls the rows as they were and as they are.
+    pub returning: ReturningNames,
 }
 
 /// Parses a string of statements that semicolons separate. Empty statements are skipped.
@@ -37,7 +49,9 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
             let text = sql[lines.offset(first.span.start)..lines.offset(last.span.end)].to_owned();
             let (tokens, copy_options) = cut_off(tokens.to_vec())?;
             let (tokens, overriding) = without_overriding(tokens);
-            Ok(Statement { ast: parse_one(tokens)?, text, copy_options, overriding })
+            let (tokens, returning) = without_returning_names(tokens);
+            let write = WriteOptions { overriding, returning };
+            Ok(Statement { ast: parse_one(tokens)?, text, copy_options, write })
         })
         .collect()
 }
@@ -45,7 +59,8 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 /// A parser over a piece of SQL that is no whole statement, such as an expression kept as text.
 pub fn parser(sql: &str) -> Result<Parser<'static>> {
     let tokens = tokens(sql)?;
-    Ok(Parser::new(POSTGRES).with_tokens_with_locations(without_other_versions(tokens)))
+    let tokens = without_other_versions(with_zones(tokens));
+    Ok(Parser::new(POSTGRES).with_tokens_with_locations(with_known_calls(tokens)))
 }
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
@@ -54,10 +69,11 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 }
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
+    let tokens = with_all_actions(with_zones(tokens));
     let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
     let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
-    let tokens = as_known_queries(with_match_conditions(tokens)?);
+    let tokens = as_known_queries(with_match_conditions(with_known_calls(tokens))?);
     match parse_as(POSTGRES, tokens.clone()) {
         // With nested joins it may say something; else it is wrong as it was.
         Err(error) => parse_as(&Postgres::with_nested_joins(), tokens).map_err(|_| error),
@@ -74,6 +90,35 @@ fn parse_as(dialect: &Postgres, tokens: Vec<TokenWithSpan>) -> Result<ast::State
     }
 }
 
+/// Writes `AT LOCAL` as `AT TIME ZONE '$local'`, and `RESET TIME ZONE` as `RESET timezone`, which sqlparser knows.
+fn with_zones(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut written = Vec::<TokenWithSpan>::with_capacity(tokens.len());
+    let is_blank = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_));
+    for token in tokens {
+        let before = written.iter().rev().find(|token| !is_blank(token)).map(|token| &token.token);
+        if is_word(&token.token, Keyword::LOCAL) && before.is_some_and(|at| is_word(at, Keyword::AT)) {
+            let zone = [
+                Token::make_keyword("TIME"),
+                Token::make_keyword("ZONE"),
+                Token::SingleQuotedString(LOCAL_ZONE.to_owned()),
+            ];
+            written.extend(zone.map(|zone| TokenWithSpan::new(zone, token.span)));
+        } else {
+            written.push(token);
+        }
+    }
+    let mut words = written.iter().enumerate().filter(|(_, token)| !is_blank(token)).map(|(at, _)| at);
+    if let (Some(reset), Some(time), Some(zone)) = (words.next(), words.next(), words.next())
+        && is_word(&written[reset].token, Keyword::RESET)
+        && is_word(&written[time].token, Keyword::TIME)
+        && is_word(&written[zone].token, Keyword::ZONE)
+    {
+        written[time].token = Token::make_word("timezone", None);
+        written.remove(zone);
+    }
+    written
+}
+
 fn is_word(token: &Token, keyword: Keyword) -> bool {
     matches!(token, Token::Word(word) if word.keyword == keyword)
 }
@@ -81,7 +126,9 @@ fn is_word(token: &Token, keyword: Keyword) -> bool {
 /// Makes names of AT, BEFORE and CHANGES, which sqlparser takes for other systems' ways to name the version of a
 /// relation that they follow.
 fn without_other_versions(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    use Keyword::{AT, BEFORE, CHANGES, DELETE, INSERT, NoKeyword, TIME, TRUNCATE, UPDATE};
+    use Keyword::{ALTER, AT, BEFORE, CHANGES, DELETE, INSERT, NoKeyword, TIME, TRUNCATE, TYPE, UPDATE};
+    let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let of_type = [ALTER, TYPE].iter().all(|word| words.next().is_some_and(|it| is_word(&it.token, *word)));
     let mut next = NoKeyword;
     for token in tokens.iter_mut().rev() {
         match &mut token.token {
@@ -89,7 +136,8 @@ fn without_other_versions(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
             Token::Word(word) => {
                 let is_name = match word.keyword {
                     AT => next != TIME,
-                    BEFORE => !matches!(next, INSERT | UPDATE | DELETE | TRUNCATE),
+                    // Before another value of an enum.
+                    BEFORE => !of_type && !matches!(next, INSERT | UPDATE | DELETE | TRUNCATE),
                     CHANGES => true,
                     _ => false,
                 };

@@ -8,7 +8,7 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::planner::{ExprPlanner, TypePlanner};
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
@@ -18,7 +18,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use springtide_catalog::system::SessionFacts;
-use springtide_catalog::{Catalog, Column, Function, Relation, SessionSequences};
+use springtide_catalog::{Catalog, Column, Function, FunctionRows, Relation, SessionSequences};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use crate::BoundQuery;
@@ -38,13 +38,15 @@ use crate::lateral_unnest::unnest_left_sides;
 use crate::merge_join::MergeOrderedInputs;
 use crate::moments;
 use crate::multisets;
+use crate::names::quoted;
 use crate::null_equality::{EliminateCrossJoinOfOneKind, ExtractEqualities};
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::origin::origins;
 use crate::output_names::without_mark;
 use crate::push_down_filter::PushDownFilterBelowGroups;
-use crate::sql_types::{PostgresTypePlanner, declared_type};
+use crate::sql_types::declared_type;
 use crate::system;
+use crate::table_functions::expand_functions;
 use crate::three_valued_in::ThreeValuedIn;
 use crate::time_travel::name_times;
 use crate::total_order::TotalOrder;
@@ -69,7 +71,6 @@ pub struct Planner {
 struct Shared {
     functions: Functions,
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
-    type_planner: Arc<dyn TypePlanner>,
     analyzer: Analyzer,
     /// One partition: for inputs that are too small to share out.
     serial: SessionState,
@@ -92,7 +93,6 @@ impl Planner {
         let shared = Shared {
             functions: Functions::new(serial.config_options()),
             expr_planners,
-            type_planner: Arc::new(PostgresTypePlanner),
             analyzer: Analyzer::with_rules(vec![
                 Arc::new(ResolveGroupingFunction::new()),
                 Arc::new(PostgresTypes),
@@ -214,6 +214,9 @@ impl Planner {
             let what = format!("a function with the name of a built-in one, \"{}\",", function.name);
             return Err(SqlError::unsupported(what));
         }
+        if let Some(rows) = &function.rows {
+            return self.check_rows(function, rows, catalog);
+        }
         let names = Names::new(self, catalog);
         let call = || {
             let nulls = function.types().map(|sql_type| ScalarValue::try_from(&sql_type.arrow()));
@@ -224,6 +227,26 @@ impl Planner {
             LogicalPlanBuilder::empty(true).project([value.alias("value")])?.build()
         };
         self.analyze(call().map_err(|error| plan_error(&error))?).map(|_| ())
+    }
+
+    fn check_rows(&self, function: &Function, rows: &FunctionRows, catalog: &Catalog) -> Result<()> {
+        let nulls = function.types().map(|sql_type| format!("CAST(NULL AS {sql_type})"));
+        let text =
+            format!("SELECT * FROM {}({})", quoted(&function.name), nulls.collect::<Vec<_>>().join(", "));
+        let mismatch = |detail: String| {
+            let message = "return type mismatch in function declared to return rows";
+            SqlError::new(SqlState::INVALID_FUNCTION_DEFINITION, message).with_detail(detail)
+        };
+        let mut statements = crate::parse(&text)?;
+        let Some(ast::Statement::Query(call)) = statements.pop().map(|statement| statement.ast) else {
+            return Err(SqlError::internal("a call is a query"));
+        };
+        match self.bind(&call, catalog, &[]) {
+            Err(error) if error.sqlstate == SqlState::INVALID_COLUMN_REFERENCE => {
+                Err(mismatch(format!("Final statement must return {} columns.", rows.columns.len())))
+            }
+            bound => bound.map(|_| ()),
+        }
     }
 
     fn analyze(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -273,10 +296,6 @@ impl Planner {
         &self.shared.expr_planners
     }
 
-    pub(crate) fn type_planner(&self) -> Arc<dyn TypePlanner> {
-        self.shared.type_planner.clone()
-    }
-
     pub(crate) fn options(&self) -> &ConfigOptions {
         self.shared.serial.config_options()
     }
@@ -288,7 +307,7 @@ fn context(parameter_types: impl Iterator<Item = Option<SqlType>>) -> PlannerCon
 }
 
 /// The one query that the body of a function is.
-fn body_query(function: &Function) -> Result<ast::Query> {
+pub(crate) fn body_query(function: &Function) -> Result<ast::Query> {
     let mut statements = crate::parse(&function.body)?;
     match (statements.pop().map(|statement| statement.ast), statements.len()) {
         (Some(ast::Statement::Query(query)), 0) => Ok(*query),
@@ -304,13 +323,15 @@ fn body_query(function: &Function) -> Result<ast::Query> {
 /// The query in the SQL that DataFusion understands as PostgreSQL would.
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     let aggregates = &names.planner().functions().aggregate;
+    expand_functions(&mut query, names)?;
     check_recursion(&mut query, &|name| aggregates.contains_key(name))?;
-    system::rewrite(&mut query, &|name| aggregates.contains_key(name))?;
+    let types = names.catalog().types();
+    system::rewrite(&mut query, types, &|name| aggregates.contains_key(name))?;
     expand_windows(&mut query)?;
     name_times(&mut query, names.travel())?;
     merge_columns(&mut query, names.catalog())?;
     asof::mark(&mut query)?;
-    desugar(&mut query)?;
+    desugar(&mut query, types)?;
     tell_casts_apart(&mut query)?;
     Ok(query)
 }

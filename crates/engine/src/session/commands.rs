@@ -40,7 +40,7 @@ impl Session {
             Control::Release(name) => self.release(&name),
             Control::RollbackTo(name) => self.roll_back_to(&name),
             Control::Prepare { name, types, statement: named } => {
-                self.prepare_named(name, &types, *named, (&statement.text, statement.overriding))
+                self.prepare_named(name, &types, *named, (&statement.text, statement.write.clone()))
             }
             Control::Execute(_) => Err(SqlError::internal("EXECUTE is run as what it executes")),
             Control::Deallocate(name) => self.deallocate(name.as_deref()),

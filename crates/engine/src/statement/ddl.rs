@@ -49,8 +49,9 @@ pub(super) async fn create_table(
     let append_only = options.append_only.unwrap_or(false);
     let kind = RelationKind::Table { primary_key: None, append_only, rules: Rules::default() };
     let (id, history) = (catalog.next_id(), options.history.unwrap_or_default());
-    let (depends_on, functions) = (Vec::new(), Vec::new());
-    let table = catalog.create(Relation { id, name, columns, kind, depends_on, functions, history })?;
+    let (depends_on, functions, types) = (Vec::new(), Vec::new(), Vec::new());
+    let table =
+        catalog.create(Relation { id, name, columns, kind, depends_on, functions, types, history })?;
     let batches = select.collect(context.planner, transaction, &[]).await?;
     let table = Target::new(context.planner, &catalog, table)?;
     transaction.set_catalog(catalog);
@@ -117,6 +118,7 @@ fn settled_view(
     check_column_names(&columns)?;
     let text = springtide_sql::query_text(&query);
     let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
+    let types = bound.types().to_vec();
     let kind = if create.materialized {
         if columns.is_empty() {
             return Err(SqlError::unsupported("a materialized view without columns")
@@ -128,7 +130,7 @@ fn settled_view(
         RelationKind::View { query: text }
     };
     let history = view_options(create)?.history.unwrap_or_default();
-    Ok(Relation { id: catalog.next_id(), name, columns, kind, depends_on, functions, history })
+    Ok(Relation { id: catalog.next_id(), name, columns, kind, depends_on, functions, types, history })
 }
 
 fn view_options(create: &CreateView) -> Result<StorageOptions> {

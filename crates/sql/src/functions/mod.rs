@@ -4,15 +4,18 @@ mod arithmetic;
 mod array_agg;
 mod arrays;
 mod average;
+mod byte_strings;
 mod bytes;
 mod cast;
 mod decimal;
 mod degrees;
 mod distinct_sum;
+mod enums;
 mod extract;
 mod extremum;
 mod floats;
 mod guard;
+mod input_check;
 mod integers;
 mod json;
 mod labelled;
@@ -20,10 +23,12 @@ mod like_pattern;
 mod moments;
 mod numeric;
 mod numeric_power;
+mod quoting;
 mod regexp;
 mod series;
 mod session;
 mod shift;
+mod similar;
 mod single;
 mod sum;
 mod temporal_arithmetic;
@@ -32,6 +37,7 @@ mod to_char;
 mod totals;
 mod typed;
 mod undecided;
+mod unicode;
 mod uuid;
 
 use std::collections::{HashMap, HashSet};
@@ -50,19 +56,26 @@ pub(crate) use arrays::{
 pub(crate) use average::AVERAGE;
 pub(crate) use bytes::{byte_parameters, overload, substring};
 pub(crate) use cast::{cast_function, cast_target, is_cast};
+pub(crate) use enums::{ENUM_FUNCTIONS, enum_column};
 pub(crate) use extract::extract;
 pub(crate) use floats::power_function;
 pub(crate) use guard::guard;
+pub(crate) use input_check::INPUT_ERROR;
 pub(crate) use integers::BITWISE_NOT;
 pub(crate) use json::{delete_from_json, join_json, json_operator};
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
+pub(crate) use moments::OF_FIELDS;
 pub(crate) use numeric::RANGE_BUCKET;
-pub(crate) use regexp::{REGEXP_GROUP, matches};
+pub(crate) use quoting::{FORMAT_OF_ARRAY, takes_texts};
+pub(crate) use regexp::{REGEXP_GROUP, REGEXP_ROWS, matches};
 pub(crate) use series::SERIES;
+pub(crate) use similar::SIMILAR;
 pub(crate) use single::single;
+pub(crate) use temporal_arithmetic::moved_in;
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
+pub(crate) use unicode::IS_NORMALIZED;
 
 use crate::{asof, system};
 
@@ -143,13 +156,20 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(regexp::functions())
         .chain(to_char::functions())
         .chain(text::functions())
+        .chain(quoting::functions())
+        .chain(similar::functions())
+        .chain(byte_strings::functions())
+        .chain(unicode::functions())
         .chain(floats::functions())
         .chain(integers::functions())
         .chain(numeric::functions())
         .chain(moments::functions())
+        .chain(extract::functions())
+        .chain(input_check::functions())
         .chain(system::scalars())
         .chain(asof::functions())
         .chain(uuid::functions())
+        .chain(enums::functions())
         .chain(json::functions())
         .chain(arrays::functions())
         .chain([average, labelled, like_pattern::function(), series::function()])
