@@ -108,7 +108,10 @@ pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> R
     // What only the binder itself writes takes whatever it is given.
     let takes_any = name == COLLECT
         || name.starts_with('$')
-        || matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
+        || matches!(name, "any_value" | "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
+    if name == "count" && args.len() > 1 {
+        return Err(external(no_function(name, &types)));
+    }
     if name == "array_agg" && matches!(types.as_slice(), [Some(SqlType::Array(_))]) {
         return Err(external(several_dimensions()));
     }
