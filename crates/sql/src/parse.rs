@@ -119,6 +119,16 @@ fn with_zones(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     written
 }
 
+/// The expression that tokens are.
+pub(crate) fn expression(tokens: Vec<TokenWithSpan>) -> Result<ast::Expr> {
+    let mut parser = Parser::new(POSTGRES).with_tokens_with_locations(without_other_versions(tokens));
+    let expr = parser.parse_expr().map_err(|error| syntax_error(&error))?;
+    match parser.peek_token().token {
+        Token::EOF => Ok(expr),
+        token => Err(near(&token.to_string())),
+    }
+}
+
 fn is_word(token: &Token, keyword: Keyword) -> bool {
     matches!(token, Token::Word(word) if word.keyword == keyword)
 }

@@ -227,6 +227,19 @@ pub(super) async fn table_rows(
     given: &[ArrayRef],
     rows: usize,
 ) -> Result<RecordBatch> {
+    let arrays = all_columns(planner, catalog, table, columns, given, rows).await?;
+    table.rows(planner, arrays).await
+}
+
+/// All columns of a table from values for some of them.
+pub(super) async fn all_columns(
+    planner: &Planner,
+    catalog: &Catalog,
+    table: &Target,
+    columns: &[usize],
+    given: &[ArrayRef],
+    rows: usize,
+) -> Result<Vec<ArrayRef>> {
     let targets = columns.iter().map(|column| &table.columns[*column]).collect::<Vec<_>>();
     let assigned = springtide_sql::assign(given, &targets)?;
     let mut arrays = Vec::with_capacity(table.columns.len());
@@ -236,7 +249,7 @@ pub(super) async fn table_rows(
             None => default_values(planner, catalog, column, rows).await?,
         });
     }
-    table.rows(planner, arrays).await
+    Ok(arrays)
 }
 
 /// Inserts batches that give every column of a table.
