@@ -7,19 +7,54 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use springtide_types::RelationId;
 
-use crate::{Catalog, FunctionId, RelationKind, RoleId, Roles};
+use crate::{Catalog, FunctionId, RelationKind, RoleId, Roles, SchemaId};
 
 /// What has an owner and privileges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
 pub enum Securable {
     /// The one database.
     Database,
-    /// The schema `public`.
-    Schema,
+    /// A schema.
+    Schema(SchemaId),
     /// A table, view, materialized view, sequence or source.
     Relation(RelationId),
     /// A function.
     Function(FunctionId),
+}
+
+/// A [`Securable`] as it is kept: when there was one schema, it went without its identity.
+#[derive(Serialize, Deserialize)]
+enum Kept {
+    Database,
+    Schema,
+    OtherSchema(SchemaId),
+    Relation(RelationId),
+    Function(FunctionId),
+}
+
+impl From<Kept> for Securable {
+    fn from(kept: Kept) -> Securable {
+        match kept {
+            Kept::Database => Securable::Database,
+            Kept::Schema => Securable::Schema(SchemaId::PUBLIC),
+            Kept::OtherSchema(id) => Securable::Schema(id),
+            Kept::Relation(id) => Securable::Relation(id),
+            Kept::Function(id) => Securable::Function(id),
+        }
+    }
+}
+
+impl From<Securable> for Kept {
+    fn from(on: Securable) -> Kept {
+        match on {
+            Securable::Database => Kept::Database,
+            Securable::Schema(SchemaId::PUBLIC) => Kept::Schema,
+            Securable::Schema(id) => Kept::OtherSchema(id),
+            Securable::Relation(id) => Kept::Relation(id),
+            Securable::Function(id) => Kept::Function(id),
+        }
+    }
 }
 
 /// Something that may be allowed, in the order in which PostgreSQL lists them.
@@ -203,7 +238,7 @@ impl Catalog {
 
     /// Says who owns an object and who may do what with it.
     pub fn set_access(&mut self, on: Securable, access: Access) {
-        self.access.insert(on, access);
+        Arc::make_mut(&mut self.access).insert(on, access);
     }
 
     /// All objects of which something was said.
@@ -232,19 +267,22 @@ impl Catalog {
         let relations = self.by_id.range(before.next_id()..).map(|(id, _)| Securable::Relation(*id));
         let functions = self.all_functions().map(|function| function.id);
         let functions = functions.filter(|id| *id >= before.next_function_id()).map(Securable::Function);
-        for new in relations.chain(functions).collect::<Vec<_>>() {
+        let schemas =
+            self.schemas.range(SchemaId(before.next_schema_id)..).map(|(id, _)| Securable::Schema(*id));
+        for new in relations.chain(functions).chain(schemas).collect::<Vec<_>>() {
             let access = self.access_of_new(new, owner);
             if access != UNTOUCHED {
-                self.access.entry(new).or_insert(access);
+                Arc::make_mut(&mut self.access).entry(new).or_insert(access);
             }
         }
     }
 
     /// Takes away what was said of objects that are not there any more.
     pub(crate) fn forget_accesses(&mut self) {
-        let (by_id, functions) = (&self.by_id, &self.functions);
-        self.access.retain(|on, _| match on {
-            Securable::Database | Securable::Schema => true,
+        let (by_id, functions, schemas) = (&self.by_id, &self.functions, &self.schemas);
+        Arc::make_mut(&mut self.access).retain(|on, _| match on {
+            Securable::Database => true,
+            Securable::Schema(id) => schemas.contains_key(id),
             Securable::Relation(id) => by_id.contains_key(id),
             Securable::Function(id) => functions.values().flatten().any(|function| function.id == *id),
         });
@@ -258,7 +296,7 @@ impl Catalog {
         };
         match on {
             Securable::Database => Privilege::OF_DATABASES,
-            Securable::Schema => Privilege::OF_SCHEMAS,
+            Securable::Schema(_) => Privilege::OF_SCHEMAS,
             Securable::Relation(id) if is_sequence(id) => Privilege::OF_SEQUENCES,
             Securable::Relation(_) => Privilege::OF_TABLES,
             Securable::Function(_) => &[],
@@ -279,8 +317,8 @@ impl Catalog {
     pub(crate) fn default_grants(&self, on: Securable, owner: RoleId) -> Vec<Grant> {
         let to_all: &[Privilege] = match on {
             Securable::Database => &[Temporary, Connect],
-            Securable::Schema => &[Usage],
-            Securable::Relation(_) | Securable::Function(_) => &[],
+            Securable::Schema(SchemaId::PUBLIC) => &[Usage],
+            Securable::Schema(_) | Securable::Relation(_) | Securable::Function(_) => &[],
         };
         let grant = |grantee, privileges: &[Privilege]| Grant {
             grantee,

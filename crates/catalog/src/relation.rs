@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, SqlType};
 
-use crate::{Counter, FunctionId, Key, Retention, Rules, SequenceOptions, SequenceOwner, SourceDefinition};
+use crate::{
+    Counter, FunctionId, Key, Retention, Rules, SchemaId, SequenceOptions, SequenceOwner, SourceDefinition,
+};
 
 /// A column of a table or view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,7 +150,9 @@ pub enum RelationKind {
 pub struct Relation {
     /// Its identity.
     pub id: RelationId,
-    /// Its name, unique in the catalog.
+    /// The schema that it is in.
+    pub in_schema: SchemaId,
+    /// Its name, unique in the schema.
     pub name: String,
     /// Its columns, in order.
     pub columns: Vec<Column>,

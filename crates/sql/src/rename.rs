@@ -3,16 +3,17 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, TableFactor, TableWithJoins, Visitor, VisitorMut,
+    Expr, ObjectName, Query, Select, TableFactor, TableWithJoins, Visitor, VisitorMut,
 };
+use springtide_catalog::Name;
 use springtide_types::{Result, SqlError};
 
 use crate::names::{alias, fold, object_name, quoted};
 use crate::walk::{Stop, flow, flow_until, walk, walk_mut};
 
 /// Whether a query names a relation, or a query of WITH like it.
-pub fn names_relation(query: &Query, name: &str) -> bool {
-    struct Find<'a>(&'a str);
+pub fn names_relation(query: &Query, name: &Name) -> bool {
+    struct Find<'a>(&'a Name);
     impl Visitor for Find<'_> {
         type Break = Stop;
         fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<Stop> {
@@ -25,13 +26,13 @@ pub fn names_relation(query: &Query, name: &str) -> bool {
 /// Writes `FROM "to" AS "from"` for `FROM from`, so that columns which name the relation mean what they meant. Fails
 /// with `0A000` where a query of WITH has one of the names. Not everything in which a relation can be named is
 /// rewritten: who calls this sees by binding the query.
-pub fn rename_relation(query: &mut Query, from: &str, to: &str) -> Result<()> {
+pub fn rename_relation(query: &mut Query, from: &Name, to: &Name) -> Result<()> {
     walk_mut(query, &mut Rename { from, to })
 }
 
 struct Rename<'a> {
-    from: &'a str,
-    to: &'a str,
+    from: &'a Name,
+    to: &'a Name,
 }
 
 impl VisitorMut for Rename<'_> {
@@ -40,7 +41,7 @@ impl VisitorMut for Rename<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         let tables = query.with.iter().flat_map(|with| &with.cte_tables);
         let names = tables.map(|table| fold(&table.alias.name));
-        flow(match names.into_iter().find(|name| *name == self.from || *name == self.to) {
+        flow(match names.into_iter().find(|name| *name == self.from.name || *name == self.to.name) {
             Some(name) => Err(SqlError::unsupported(format!("renaming beside a WITH query \"{name}\""))),
             None => Ok(()),
         })
@@ -55,8 +56,7 @@ impl VisitorMut for Rename<'_> {
         // With its schema, a name would not be that of the alias.
         if let Expr::CompoundIdentifier(parts) = expr
             && let [schema, relation, _] = parts.as_slice()
-            && fold(schema) == "public"
-            && fold(relation) == self.from
+            && is_same(&Name { schema: Some(fold(schema)), name: fold(relation) }, self.from)
         {
             parts.remove(0);
         }
@@ -70,8 +70,8 @@ impl Rename<'_> {
         for factor in std::iter::once(&mut from.relation).chain(joined) {
             match factor {
                 TableFactor::Table { name, alias: known, args: None, .. } if is(name, self.from) => {
-                    *name = ObjectName::from(vec![self.new_name()]);
-                    known.get_or_insert_with(|| alias(self.from));
+                    *name = self.new_name();
+                    known.get_or_insert_with(|| alias(&self.from.name));
                 }
                 TableFactor::NestedJoin { table_with_joins, .. } => self.rename(table_with_joins),
                 _ => {}
@@ -79,13 +79,20 @@ impl Rename<'_> {
         }
     }
 
-    fn new_name(&self) -> Ident {
-        quoted(self.to)
+    fn new_name(&self) -> ObjectName {
+        let parts = self.to.schema.iter().chain([&self.to.name]);
+        ObjectName::from(parts.map(|part| quoted(part)).collect::<Vec<_>>())
     }
 }
 
-fn is(relation: &ObjectName, name: &str) -> bool {
-    object_name(relation).is_ok_and(|relation| relation == name)
+fn is(relation: &ObjectName, name: &Name) -> bool {
+    object_name(relation).is_ok_and(|relation| is_same(&relation, name))
+}
+
+/// Whether two names in what is kept stand for one relation.
+fn is_same(one: &Name, other: &Name) -> bool {
+    let schema = |name: &'_ Name| name.schema.clone().unwrap_or_else(|| "public".to_owned());
+    one.name == other.name && schema(one) == schema(other)
 }
 
 #[cfg(test)]
@@ -94,7 +101,7 @@ mod tests {
 
     fn renamed(sql: &str) -> String {
         let mut query = *crate::parser(sql).unwrap().parse_query().unwrap();
-        match rename_relation(&mut query, "t", "u") {
+        match rename_relation(&mut query, &Name::bare("t"), &Name::bare("u")) {
             Ok(()) => query.to_string(),
             Err(error) => error.message,
         }

@@ -7,7 +7,7 @@ use super::keys::{ConstraintFacts, ConstraintKind, constraints, index_of};
 use super::oids::of_function;
 use super::rows::Row;
 use super::types::{column_type, format_type};
-use super::{DATABASE, ROLE, Rows, SystemRelation, class, system_relations, type_name};
+use super::{DATABASE, ROLE, Rows, SystemRelation, namespaces, system_relations, type_name};
 use crate::{Catalog, Column, DefaultKind, Function, Relation, RelationKind, Securable};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
@@ -128,7 +128,9 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                  result_cast_type_udt_schema name, result_cast_type_udt_name name, \
                  result_cast_scope_catalog name, result_cast_scope_schema name, result_cast_scope_name \
                  name, result_cast_maximum_cardinality int4, result_cast_dtd_identifier name",
-            Rows::Catalog(|catalog| catalog.all_functions().map(routine).collect()),
+            Rows::Catalog(|catalog| {
+                catalog.all_functions().map(|function| routine(catalog, function)).collect()
+            }),
         ),
     ]
 }
@@ -163,7 +165,13 @@ fn tables(catalog: &Catalog) -> Vec<Row> {
             .set("is_insertable_into", yes_or_no(insertable))
             .set("is_typed", "NO")
     };
-    let own = standard(catalog).map(|it| row("public", &it.name, is_table(it), is_table(it)));
+    let own = standard(catalog).map(|it| {
+        let row = row(catalog.schema_name(it.in_schema), &it.name, is_table(it), is_table(it));
+        match it.in_schema.is_temporary() && is_table(it) {
+            true => row.set("table_type", "LOCAL TEMPORARY"),
+            false => row,
+        }
+    });
     let system = system_relations().iter().map(|it| row(it.schema, it.name, it.kind == "r", false));
     own.chain(system).collect()
 }
@@ -171,7 +179,7 @@ fn tables(catalog: &Catalog) -> Vec<Row> {
 fn columns(catalog: &Catalog) -> Vec<Row> {
     let own = standard(catalog).flat_map(|relation| {
         let columns = relation.columns.iter().enumerate();
-        columns.map(|(position, found)| column(relation, position, found))
+        columns.map(|(position, found)| column(catalog, relation, position, found))
     });
     let system = system_relations().iter().flat_map(|relation| {
         let columns = relation.columns.iter().enumerate();
@@ -189,8 +197,9 @@ fn columns(catalog: &Catalog) -> Vec<Row> {
     own.chain(system).collect()
 }
 
-fn column(relation: &Relation, position: usize, column: &Column) -> Row {
-    let row = about("public", &relation.name).set("column_name", column.name.as_str());
+fn column(catalog: &Catalog, relation: &Relation, position: usize, column: &Column) -> Row {
+    let row = about(catalog.schema_name(relation.in_schema), &relation.name)
+        .set("column_name", column.name.as_str());
     let row = any_column(row, position)
         .set("column_default", column.declared_default().map(|default| default.expr.as_str()))
         .set("is_nullable", yes_or_no(relation.is_nullable(position)))
@@ -258,22 +267,21 @@ fn column_type_name(sql_type: SqlType) -> Option<&'static str> {
 }
 
 fn schemata(catalog: &Catalog) -> Vec<Row> {
-    let row = |(name, _): (&str, i64)| {
+    let row = |name: &str, owner: String| {
         let row = Row::null().set("catalog_name", DATABASE);
-        let owner = match name {
-            "public" => catalog.roles().name(catalog.owner(Securable::Schema)),
-            _ => ROLE.to_owned(),
-        };
         row.set("schema_name", name).set("schema_owner", owner)
     };
-    class::NAMESPACES.map(row).into()
+    let of_system = namespaces::OF_SYSTEM.iter().map(|(name, _)| row(name, ROLE.to_owned()));
+    let owner = |id| catalog.roles().name(catalog.owner(Securable::Schema(id)));
+    of_system.chain(catalog.schemas().map(|schema| row(&schema.name, owner(schema.id)))).collect()
 }
 
 fn views(catalog: &Catalog) -> Vec<Row> {
     let of_kind = standard(catalog).filter(|relation| !is_table(relation));
     let never = ["is_updatable", "is_insertable_into", "is_trigger_updatable", "is_trigger_deletable"];
     let row = |view: &Relation| {
-        let row = about("public", &view.name).set("view_definition", view_definition(view));
+        let row = about(catalog.schema_name(view.in_schema), &view.name)
+            .set("view_definition", view_definition(view));
         let row = row.set("check_option", "NONE").set("is_trigger_insertable_into", "NO");
         never.into_iter().fold(row, |row, column| row.set(column, "NO"))
     };
@@ -284,10 +292,11 @@ fn all_constraints(catalog: &Catalog) -> impl Iterator<Item = ConstraintFacts<'_
     catalog.relations().flat_map(|relation| constraints(catalog, relation))
 }
 
-fn constraint(constraint: &ConstraintFacts<'_>) -> Row {
-    about("public", &constraint.table.name)
+fn constraint(catalog: &Catalog, constraint: &ConstraintFacts<'_>) -> Row {
+    let schema = catalog.schema_name(constraint.table.in_schema);
+    about(schema, &constraint.table.name)
         .set("constraint_catalog", DATABASE)
-        .set("constraint_schema", "public")
+        .set("constraint_schema", schema)
         .set("constraint_name", constraint.name.as_str())
 }
 
@@ -300,7 +309,7 @@ fn table_constraints(catalog: &Catalog) -> Vec<Row> {
     };
     let declared = all_constraints(catalog).map(|it| {
         let nulls = matches!(it.kind, ConstraintKind::Unique).then_some("YES");
-        row(constraint(&it), it.kind.words()).set("nulls_distinct", nulls)
+        row(constraint(catalog, &it), it.kind.words()).set("nulls_distinct", nulls)
     });
     declared.collect()
 }
@@ -310,7 +319,7 @@ fn key_columns(catalog: &Catalog) -> Vec<Row> {
         let is_key = !matches!(it.kind, ConstraintKind::Check(_));
         let columns = if is_key { it.columns } else { &[] };
         let rows = columns.iter().enumerate().map(|(position, column)| {
-            let row = constraint(&it)
+            let row = constraint(catalog, &it)
                 .set("column_name", it.table.columns[*column].name.as_str())
                 .set("ordinal_position", position as i64 + 1);
             row.set("position_in_unique_constraint", position_in_referenced(&it.kind, position))
@@ -336,7 +345,7 @@ fn constraint_columns(catalog: &Catalog) -> Vec<Row> {
             _ => (it.table, it.columns),
         };
         let rows = columns.iter().map(|column| {
-            let row = constraint(&it).set("column_name", table.columns[*column].name.as_str());
+            let row = constraint(catalog, &it).set("column_name", table.columns[*column].name.as_str());
             row.set("table_name", table.name.as_str())
         });
         rows.collect::<Vec<_>>()
@@ -349,7 +358,7 @@ fn check_constraints(catalog: &Catalog) -> Vec<Row> {
         ConstraintKind::Check(expr) => Some(
             Row::null()
                 .set("constraint_catalog", DATABASE)
-                .set("constraint_schema", "public")
+                .set("constraint_schema", catalog.schema_name(constraint.table.in_schema))
                 .set("constraint_name", constraint.name.as_str())
                 .set("check_clause", format!("(({expr}))")),
         ),
@@ -363,10 +372,10 @@ fn referential_constraints(catalog: &Catalog) -> Vec<Row> {
         ConstraintKind::Foreign(key, referenced) => Some(
             Row::null()
                 .set("constraint_catalog", DATABASE)
-                .set("constraint_schema", "public")
+                .set("constraint_schema", catalog.schema_name(constraint.table.in_schema))
                 .set("constraint_name", constraint.name.as_str())
                 .set("unique_constraint_catalog", DATABASE)
-                .set("unique_constraint_schema", "public")
+                .set("unique_constraint_schema", catalog.schema_name(referenced.in_schema))
                 .set("unique_constraint_name", index_of(referenced, &key.referenced).map(|index| index.name))
                 .set("match_option", "NONE")
                 .set("update_rule", key.on_update.words())
@@ -391,7 +400,7 @@ fn sequences(catalog: &Catalog) -> Vec<Row> {
         Some(
             Row::null()
                 .set("sequence_catalog", DATABASE)
-                .set("sequence_schema", "public")
+                .set("sequence_schema", catalog.schema_name(relation.in_schema))
                 .set("sequence_name", relation.name.as_str())
                 .set("data_type", type_name(options.sql_type))
                 .set("numeric_precision", bits)
@@ -407,13 +416,13 @@ fn sequences(catalog: &Catalog) -> Vec<Row> {
     catalog.relations().filter_map(|relation| row(relation)).collect()
 }
 
-fn routine(function: &Function) -> Row {
+fn routine(catalog: &Catalog, function: &Function) -> Row {
     Row::null()
         .set("specific_catalog", DATABASE)
-        .set("specific_schema", "public")
+        .set("specific_schema", catalog.schema_name(function.in_schema))
         .set("specific_name", format!("{}_{}", function.name, of_function(function)))
         .set("routine_catalog", DATABASE)
-        .set("routine_schema", "public")
+        .set("routine_schema", catalog.schema_name(function.in_schema))
         .set("routine_name", function.name.as_str())
         .set("routine_type", "FUNCTION")
         .set("data_type", type_name(function.returns))

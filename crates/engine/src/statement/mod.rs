@@ -28,6 +28,7 @@ mod reshape;
 mod returning;
 mod role;
 mod rules;
+mod schema;
 mod sequence;
 mod source;
 mod storage_options;
@@ -268,6 +269,9 @@ async fn run_text(
         sql::Statement::Call(call) => match call.name.to_string().as_str() {
             source::CREATE => source::create(context, transaction, call),
             source::DROP => source::drop(context, transaction, call),
+            schema::CREATE => schema::create(context, transaction, call).await,
+            schema::RENAME => schema::rename(transaction, call),
+            schema::SET => schema::set(context, transaction, call),
             name if ROLE_CALLS.contains(&name) => run_of_roles(context, transaction, call),
             _ => sequence::run(context, transaction, call),
         },

@@ -49,7 +49,8 @@ pub(super) async fn add_column(
         return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
     }
     let mut constraints = Vec::new();
-    let (column, sequence) = declaration::column(catalog, &table.name, definition, &mut constraints)?;
+    let (column, sequence) =
+        declaration::column(catalog, (table.in_schema, &table.name), definition, &mut constraints)?;
     let mut columns = table.columns.clone();
     columns.push(column);
     super::ddl::check_defaults(context.planner, catalog, &mut columns[table.columns.len()..])?;
@@ -298,7 +299,7 @@ async fn compute(
     computed: &Computed,
     batch: &ZBatch,
 ) -> Result<ArrayRef> {
-    let mut query = ast::parse_query(&format!("SELECT 1 FROM {}", ast::quoted(&table.name)))?;
+    let mut query = ast::parse_query(&format!("SELECT 1 FROM {}", ast::in_full(catalog, table)))?;
     let select = ast::body(&mut query).ok_or_else(|| SqlError::internal("a SELECT has a body"))?;
     select.projection = vec![SelectItem::UnnamedExpr(computed.expr.clone())];
     let bound = planner.bind(&query, catalog, &[])?;
@@ -355,6 +356,7 @@ fn replace(planner: &Planner, catalog: &mut Catalog, table: &Relation, shape: &S
     let comments = comments_on(catalog, &replaced);
     let access = |id: &RelationId| (*id, catalog.access(Securable::Relation(*id)).clone());
     let accesses = replaced.iter().map(access).collect::<Vec<_>>();
+    let on_commit = catalog.on_commit_of(table.id);
     catalog.take_out(&replaced);
     let kind = reshaped(table, shape, id);
     catalog.create(Relation { id, columns: shape.columns.clone(), kind, ..table.clone() })?;
@@ -366,6 +368,7 @@ fn replace(planner: &Planner, catalog: &mut Catalog, table: &Relation, shape: &S
         identities.insert(view.id, again);
     }
     move_references(catalog, table.id, id, shape);
+    catalog.set_on_commit(id, on_commit);
     for (of, access) in accesses {
         catalog.set_access(Securable::Relation(identities[&of]), access);
     }
@@ -462,7 +465,7 @@ fn made_again(planner: &Planner, catalog: &Catalog, table: &Relation, view: &Rel
             view.description()
         ))
     };
-    let bound = planner.bind(&ast::parse_query(query)?, catalog, &[]);
+    let bound = planner.bind(&ast::parse_query(query)?, &catalog.for_stored(), &[]);
     let bound = bound.map_err(|error| would_change(error.message))?;
     if !same_columns(&bound.columns(), &view.columns) {
         return Err(would_change("Its query would give other columns.".to_owned()));

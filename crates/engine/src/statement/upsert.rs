@@ -187,6 +187,7 @@ impl ConflictUpdate {
         let nullable = |column: &Column| Column { nullable: true, default: None, ..column.clone() };
         catalog.create(Relation {
             id: excluded,
+            in_schema: table.in_schema,
             name: EXCLUDED.to_owned(),
             columns: table.columns.iter().map(nullable).collect(),
             kind: RelationKind::Table { primary_key: None, append_only: false, rules: Rules::default() },
@@ -201,8 +202,10 @@ impl ConflictUpdate {
             format!("{qualifier}.{column} = {EXCLUDED}.{column}")
         });
         let on = pairs.collect::<Vec<_>>().join(" AND ");
-        let mut query =
-            ast::parse_query(&format!("SELECT 1 FROM {name} AS {qualifier} JOIN {EXCLUDED} ON {on}"))?;
+        let schema = ast::quoted(catalog.schema_name(table.in_schema));
+        let mut query = ast::parse_query(&format!(
+            "SELECT 1 FROM {name} AS {qualifier} JOIN {schema}.{EXCLUDED} ON {on}"
+        ))?;
         let select = ast::body(&mut query).ok_or_else(|| SqlError::internal("a SELECT has a body"))?;
         select.projection = items;
         select.selection = update.selection.clone();
