@@ -9,7 +9,7 @@ use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use crate::session::Scope;
 use crate::settings::{ROLE, SEARCH_PATH, SESSION_AUTHORIZATION};
-use crate::statement::{CREATE_SOURCE, DROP_SOURCE, ROLE_CALLS, fold, texts};
+use crate::statement::{CREATE_SOURCE, DROP_SOURCE, ROLE_CALLS, SCHEMA_CALLS, fold, texts};
 
 /// What a statement asks of the session, if it is not about data.
 #[derive(Debug, PartialEq)]
@@ -233,7 +233,8 @@ fn control_role(texts: &[&str]) -> Result<Control> {
 fn is_about_data(call: &Function) -> bool {
     let name = call.name.to_string();
     let sequences = ["springtide.create_sequence", "springtide.alter_sequence"];
-    let known = sequences.into_iter().chain([CREATE_SOURCE, DROP_SOURCE]).chain(ROLE_CALLS);
+    let known =
+        sequences.into_iter().chain([CREATE_SOURCE, DROP_SOURCE]).chain(ROLE_CALLS).chain(SCHEMA_CALLS);
     known.into_iter().any(|known| known == name)
 }
 
@@ -379,6 +380,14 @@ fn listed(value: &Expr) -> String {
 fn setting_text(value: &Expr) -> String {
     match value {
         Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => text.clone(),
+        Expr::Interval(interval) => match interval.value.as_ref() {
+            // As hours.
+            Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => {
+                let length = springtide_datetime::parse_interval(text);
+                length.map_or_else(|_| text.clone(), |length| (length.micros as f64 / 3.6e9).to_string())
+            }
+            other => other.to_string(),
+        },
         other => other.to_string().replace('"', ""),
     }
 }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use springtide_catalog::SearchPath;
 use springtide_catalog::system::Identity;
+use springtide_datetime::Style;
 use springtide_sql::Statement;
 use springtide_types::SqlType;
 
@@ -21,6 +22,8 @@ pub struct Prepared {
     pub(crate) identity: Identity,
     /// Where its names were looked up.
     pub(crate) path: Arc<SearchPath>,
+    /// How it has read moments.
+    pub(crate) style: Arc<Style>,
 }
 
 impl Prepared {

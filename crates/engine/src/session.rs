@@ -15,6 +15,7 @@ use futures::future::{BoxFuture, ready};
 use futures::stream::{self, StreamExt};
 use springtide_catalog::system::{self, SessionFacts};
 use springtide_catalog::{Catalog, RoleId, SessionSequences};
+use springtide_datetime::{Style, Styled, current, within};
 use springtide_sql::sqlparser::ast;
 use springtide_sql::{Planner, Statement};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
@@ -127,8 +128,9 @@ impl Session {
         statement: &Statement,
         parameter_types: &[Option<SqlType>],
     ) -> Result<Prepared> {
-        self.take_requests();
-        let prepared = self.prepare_now(statement, parameter_types);
+        self.begin_now();
+        let style = self.settings.style().clone();
+        let prepared = within(&style, || self.prepare_now(statement, parameter_types));
         if prepared.is_err() {
             self.fail_transaction();
         }
@@ -146,7 +148,7 @@ impl Session {
         }
         let explained = self.explained(statement)?;
         let statement = explained.as_ref().unwrap_or(statement);
-        let catalog = self.query_catalog();
+        let (catalog, catalog_version) = self.visible();
         let bound = statement::bind(&self.planner(), &catalog, statement, parameter_types)?;
         let columns = || self.columns_of(&statement.ast, control.as_ref());
         Ok(Prepared {
@@ -154,24 +156,29 @@ impl Session {
             columns: bound.columns().or_else(columns),
             statement: Arc::new(statement.clone()),
             bound: Arc::new(bound),
-            catalog_version: self.shared_catalog_version(),
+            catalog_version,
             identity: self.identity(),
             path: self.settings.path().clone(),
+            style: self.settings.style().clone(),
         })
     }
 
     /// What exists, as the next statement sees it, and to be bound under.
     fn query_catalog(&self) -> Arc<Catalog> {
-        match &self.state {
-            State::Open(block) => along(&block.transaction.query_catalog(), self.settings.path()),
-            _ => along(&self.shared.reads.objects().catalog, self.settings.path()),
-        }
+        self.visible().0
     }
 
-    fn shared_catalog_version(&self) -> Option<u64> {
+    /// What exists, and the version that plans may be kept for.
+    fn visible(&self) -> (Arc<Catalog>, Option<u64>) {
         match &self.state {
-            State::Open(block) => block.transaction.shared_catalog_version(),
-            _ => Some(self.shared.reads.objects().version),
+            State::Open(block) => {
+                let catalog = along(&block.transaction.query_catalog(), self.settings.path());
+                (catalog, block.transaction.shared_catalog_version())
+            }
+            _ => {
+                let objects = self.shared.reads.objects();
+                (along(&objects.catalog, self.settings.path()), Some(objects.version))
+            }
         }
     }
 
@@ -205,7 +212,7 @@ impl Session {
         prepared: &'a Prepared,
         parameters: Vec<ScalarValue>,
     ) -> BoxFuture<'a, Result<Response>> {
-        self.take_requests();
+        self.begin_now();
         if let Some(listed) = &self.listed {
             let timeout = self.settings.statement_timeout();
             listed.backend.begin(&prepared.statement, self.settings.facts(), timeout);
@@ -214,7 +221,8 @@ impl Session {
             return Box::pin(ready(response));
         }
         // Boxed, as the other ways into the engine, so that they are compiled here and not in each crate that waits for them.
-        Box::pin(async move {
+        let style = self.settings.style().clone();
+        let work = Box::pin(async move {
             let response = match self.dispatch(prepared, parameters).await {
                 Ok(response) => self.with_numbers_noted(response, prepared).await,
                 Err(error) => Err(error),
@@ -223,7 +231,8 @@ impl Session {
                 self.fail_transaction();
             }
             response
-        })
+        });
+        Box::pin(Styled::new(style, work))
     }
 
     /// Answers a read by a key that is a transaction of its own, if what it reads is there; else `None`.
@@ -237,7 +246,9 @@ impl Session {
         let point = self.shared.reads.begin();
         let identity = self.settings.identity();
         let path = self.settings.path();
-        let is_bound_so = prepared.identity == identity && prepared.path == *path;
+        let is_bound_so = prepared.identity == identity
+            && prepared.path == *path
+            && prepared.style.reads_like(self.settings.style());
         if prepared.catalog_version != Some(point.objects.version) || !is_bound_so {
             return None;
         }
@@ -328,7 +339,20 @@ impl Session {
 
     /// The value of a parameter of this type from its text.
     pub fn parse_parameter(&self, sql_type: SqlType, text: &str) -> Result<ScalarValue> {
-        from_text(sql_type, text)
+        within(self.settings.style(), || from_text(sql_type, text))
+    }
+
+    /// How the session reads and writes moments.
+    pub fn style(&self) -> &Arc<Style> {
+        self.settings.style()
+    }
+
+    /// Outside of a transaction, `now` is the time at which a statement begins.
+    fn begin_now(&mut self) {
+        self.take_requests();
+        if matches!(self.state, State::Idle) {
+            self.settings.set_now(crate::moment::now() as i64);
+        }
     }
 
     /// The messages that have come up since they were last taken.
@@ -434,6 +458,7 @@ fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) 
     if !prepared.bound.beyond_catalog()
         && prepared.identity == transaction.identity()
         && prepared.path == *transaction.path()
+        && prepared.style.reads_like(&current())
         && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
     {
         return Ok(prepared.bound.clone());

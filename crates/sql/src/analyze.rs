@@ -290,14 +290,7 @@ fn plan_cast(operand: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> 
 /// Whether Arrow's own cast loses nothing, so that the optimizer may see through it.
 fn widens(from: SqlType, to: SqlType) -> bool {
     use SqlType::*;
-    matches!(
-        (from, to),
-        (Int2, Int4 | Int8 | Float4 | Float8)
-            | (Int4, Int8 | Float8)
-            | (Float4, Float8)
-            | (Date, Timestamp | Timestamptz)
-            | (Timestamp, Timestamptz)
-    )
+    matches!((from, to), (Int2, Int4 | Int8 | Float4 | Float8) | (Int4, Int8 | Float8) | (Float4, Float8))
 }
 
 fn plan_negation(operand: Expr, schema: &DFSchema) -> Result<Expr> {

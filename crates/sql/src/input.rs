@@ -8,14 +8,16 @@ use arrow::array::{
     IntervalMonthDayNanoArray, LargeBinaryArray, LargeStringArray, ListBuilder, StringArray, StringBuilder,
     Time64MicrosecondArray, TimestampMicrosecondArray,
 };
-use springtide_types::{Result, SqlError, SqlState, SqlType, UUID_BYTES, parse_uuid};
+use springtide_datetime::{
+    parse_date, parse_interval, parse_time, parse_timestamp, parse_timestamptz, parse_timetz,
+};
+use springtide_types::{Result, SqlError, SqlState, SqlType, TIMETZ_BYTES, UUID_BYTES, parse_uuid};
 
 use crate::array_text::elements;
 use crate::bytea::parse_bytea;
-use crate::datetime::{parse_date, parse_time_of_day, parse_timestamp, parse_timestamptz};
-use crate::interval::parse_interval;
 use crate::json;
 use crate::lists::with_elements;
+use crate::literals::integer_literal;
 
 /// The values that these texts stand for in a column of this type, as COPY and text parameters give
 /// them. A text that is too long for its type is refused, as an assignment is.
@@ -54,10 +56,17 @@ pub fn parse_text(values: &StringArray, sql_type: SqlType) -> Result<ArrayRef> {
             let parsed = values.iter().map(parse).collect::<Result<Vec<_>>>()?;
             Ok(Arc::new(parsed.into_iter().collect::<TimestampMicrosecondArray>().with_timezone("+00:00")))
         }
-        SqlType::Interval => each::<_, IntervalMonthDayNanoArray>(values, parse_interval),
+        SqlType::Interval => {
+            each::<_, IntervalMonthDayNanoArray>(values, |text| parse_interval(text)?.to_arrow())
+        }
         SqlType::Bytea => each::<Vec<u8>, BinaryArray>(values, parse_bytea),
-        SqlType::Time => each::<i64, Time64MicrosecondArray>(values, parse_time_of_day),
-        SqlType::Uuid => parse_uuids(values),
+        SqlType::Time => each::<i64, Time64MicrosecondArray>(values, parse_time),
+        SqlType::Timetz => fixed_bytes(values, TIMETZ_BYTES, |text| {
+            parse_timetz(text).map(springtide_datetime::TimeTz::to_bytes)
+        }),
+        SqlType::Uuid => fixed_bytes(values, UUID_BYTES, |text| {
+            parse_uuid(text).ok_or_else(|| syntax(text, SqlType::Uuid))
+        }),
         SqlType::Json => {
             values.iter().flatten().try_for_each(json::check)?;
             Ok(Arc::new(LargeBinaryArray::from_iter(values.iter())))
@@ -77,13 +86,17 @@ fn parse_arrays(values: &StringArray, element: SqlType) -> Result<ArrayRef> {
     Ok(with_elements(&lists, parsed))
 }
 
-fn parse_uuids(values: &StringArray) -> Result<ArrayRef> {
-    let parse = |text: &str| parse_uuid(text).ok_or_else(|| syntax(text, SqlType::Uuid));
-    let parsed = values.iter().map(|text| text.map(parse).transpose()).collect::<Result<Vec<_>>>()?;
-    let mut array = FixedSizeBinaryBuilder::with_capacity(values.len(), UUID_BYTES);
-    for uuid in parsed {
-        match uuid {
-            Some(bytes) => array.append_value(bytes).expect("a uuid has its length"),
+/// Values of so many bytes each.
+fn fixed_bytes<const N: usize>(
+    values: &StringArray,
+    length: i32,
+    parse: impl Fn(&str) -> Result<[u8; N]>,
+) -> Result<ArrayRef> {
+    let parsed = values.iter().map(|text| text.map(&parse).transpose()).collect::<Result<Vec<_>>>()?;
+    let mut array = FixedSizeBinaryBuilder::with_capacity(values.len(), length);
+    for value in parsed {
+        match value {
+            Some(bytes) => array.append_value(bytes).expect("a value has its length"),
             None => array.append_null(),
         }
     }
@@ -129,13 +142,23 @@ fn parse_boolean(text: &str) -> Result<bool> {
 }
 
 fn parse_integer<T: TryFrom<i128>>(text: &str, sql_type: SqlType) -> Result<T> {
-    let digits = text.trim();
-    let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
-    if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(syntax(text, sql_type));
-    }
-    let value = digits.parse::<i128>().map_err(|_| range(text, sql_type))?;
-    T::try_from(value).map_err(|_| range(text, sql_type))
+    let word = text.trim_matches(is_space);
+    let (negative, unsigned) = match word.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, word.strip_prefix('+').unwrap_or(word)),
+    };
+    let magnitude = match unsigned.bytes().all(|byte| byte.is_ascii_digit()) && !unsigned.is_empty() {
+        true => unsigned.parse::<u128>().ok(),
+        false => integer_literal(unsigned).ok_or_else(|| syntax(text, sql_type))?,
+    };
+    let value = magnitude.and_then(|magnitude| i128::try_from(magnitude).ok());
+    let value = value.map(|value| if negative { -value } else { value });
+    value.and_then(|value| T::try_from(value).ok()).ok_or_else(|| range(text, sql_type))
+}
+
+/// What C takes for space.
+fn is_space(c: char) -> bool {
+    c == ' ' || ('\t'..='\r').contains(&c)
 }
 
 /// The number in a text, and whether digits were lost to range.

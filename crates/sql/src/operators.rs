@@ -280,6 +280,7 @@ pub(crate) fn result_type(one: SqlType, other: SqlType) -> Option<SqlType> {
             | Family::Interval
             | Family::Bytes
             | Family::Time
+            | Family::Timetz
             | Family::Uuid
             | Family::Json => one,
         },
@@ -368,6 +369,10 @@ pub(crate) fn as_type(expr: Expr, target: SqlType, schema: &DFSchema) -> Result<
     match known_type(&expr, schema)? {
         None => resolve(expr, target),
         Some(_) if data_type(&expr, schema)? == target.arrow() => Ok(expr),
+        // Arrow knows neither infinities nor the zone of the session.
+        Some(known) if matches!(family(known), Family::DateTime | Family::Interval | Family::Time) => {
+            Ok(cast_function(expr, target))
+        }
         Some(_) => Ok(Expr::Cast(Cast::new(Box::new(expr), target.arrow()))),
     }
 }
@@ -565,7 +570,8 @@ pub(crate) fn plan_arithmetic(op: ArithmeticOp, left: Expr, right: Expr, schema:
 /// The type that an operand of open type takes next to one of a known type.
 fn partner(op: ArithmeticOp, known: SqlType, known_is_left: bool) -> SqlType {
     match (family(known), op) {
-        (Family::DateTime | Family::Time, ArithmeticOp::Add) => SqlType::Interval,
+        (Family::DateTime | Family::Time | Family::Timetz, ArithmeticOp::Add) => SqlType::Interval,
+        (Family::Timetz, ArithmeticOp::Subtract) => SqlType::Interval,
         (Family::Interval, ArithmeticOp::Multiply | ArithmeticOp::Divide) if known_is_left => SqlType::Float8,
         _ => known,
     }
@@ -585,6 +591,12 @@ fn operand_types(op: ArithmeticOp, left: SqlType, right: SqlType) -> Option<(Sql
         (Family::DateTime, Family::Number, Add | Subtract) if left == Date && is_integer(right) => {
             Some((left, Int4))
         }
+        (Family::Number, Family::DateTime, Add) if right == Date && is_integer(left) => Some((Int4, right)),
+        (Family::Timetz, Family::Interval, Add | Subtract) | (Family::Interval, Family::Timetz, Add) => {
+            Some((left, right))
+        }
+        (Family::DateTime, Family::Timetz, Add) if left == Date => Some((left, right)),
+        (Family::Timetz, Family::DateTime, Add) if right == Date => Some((left, right)),
         (Family::Time, Family::Interval, Add | Subtract) | (Family::Interval, Family::Time, Add) => {
             Some((left, right))
         }

@@ -12,7 +12,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, TypePlanner};
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
-use datafusion::optimizer::{Analyzer, Optimizer};
+use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
@@ -27,7 +27,7 @@ use crate::asof::{self, AsofQueryPlanner, FilterLeftOfAsofJoin};
 use crate::bind::Names;
 use crate::cast_names::tell_casts_apart;
 use crate::declared::varchar;
-use crate::decorrelate::DecorrelateScalarAggregate;
+use crate::decorrelate::{Decorrelate, DecorrelateRefused};
 use crate::desugar::desugar;
 use crate::distinct_on::DistinctOnAsRowNumber;
 use crate::errors::plan_error;
@@ -38,6 +38,7 @@ use crate::lateral_unnest::unnest_left_sides;
 use crate::merge_join::MergeOrderedInputs;
 use crate::moments;
 use crate::multisets;
+use crate::null_equality::{EliminateCrossJoinOfOneKind, ExtractEqualities};
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::push_down_filter::PushDownFilterBelowGroups;
@@ -94,6 +95,7 @@ impl Planner {
                 Arc::new(PostgresTypes),
                 Arc::new(TypeCoercion::new()),
                 Arc::new(DistinctOnAsRowNumber),
+                Arc::new(DecorrelateRefused::new()),
             ]),
             serial,
             parallel: session_state(processors),
@@ -329,9 +331,15 @@ fn session_state(partitions: usize) -> SessionState {
     let mut rules = Optimizer::new().rules;
     // It takes the sum of a sum for that sum, but a sum of integers is wider than they are.
     rules.retain(|rule| rule.name() != "single_distinct_aggregation_to_group_by");
-    // After DataFusion's own rule, which does better where the correlation is an equality.
-    let after = rules.iter().position(|rule| rule.name() == "scalar_subquery_to_join").map_or(0, |at| at + 1);
-    rules.insert(after, Arc::new(DecorrelateScalarAggregate));
+    // After DataFusion's own rules, which do better where the correlation is an equality.
+    let after =
+        rules.iter().position(|rule| rule.name() == "decorrelate_lateral_join").map_or(0, |at| at + 1);
+    rules.insert(after, Arc::new(Decorrelate));
+    let own: [Arc<dyn OptimizerRule + Send + Sync>; 2] =
+        [Arc::new(EliminateCrossJoinOfOneKind::default()), Arc::new(ExtractEqualities::default())];
+    for rule in own {
+        rules.iter_mut().filter(|known| known.name() == rule.name()).for_each(|known| *known = rule.clone());
+    }
     let before = rules.iter().position(|rule| rule.name() == "decorrelate_predicate_subquery").unwrap_or(0);
     rules.insert(before, Arc::new(ThreeValuedIn::WHERE_NEEDED));
     let before = rules.iter().position(|rule| rule.name() == "push_down_filter").unwrap_or(0);

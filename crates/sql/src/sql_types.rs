@@ -37,6 +37,7 @@ pub fn sql_type(declared: &DataType) -> Result<SqlType> {
         DataType::Interval { .. } => SqlType::Interval,
         DataType::Bytea => SqlType::Bytea,
         DataType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Time,
+        DataType::Time(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => SqlType::Timetz,
         DataType::Uuid => SqlType::Uuid,
         DataType::JSON => SqlType::Json,
         DataType::JSONB => SqlType::Jsonb,
@@ -67,7 +68,7 @@ fn unknown_type(declared: &DataType) -> SqlError {
     let name = declared.to_string().to_lowercase();
     SqlError::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist")).with_hint(
         "The types are boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, \
-         date, time, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, and arrays of these.",
+         date, time, timetz, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, and arrays of these.",
     )
 }
 

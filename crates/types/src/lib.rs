@@ -27,6 +27,6 @@ pub use error::{ErrorDelta, Result, SqlError, SqlState};
 pub use ids::{RelationId, WorkerIndex};
 pub use rows::{Rows, take_rows};
 pub use sort_column::SortColumn;
-pub use sql_type::{SqlType, UNCONSTRAINED_NUMERIC, UUID_BYTES};
+pub use sql_type::{SqlType, TIMETZ_BYTES, UNCONSTRAINED_NUMERIC, UUID_BYTES};
 pub use uuid::{parse_uuid, uuid_text};
 pub use zbatch::ZBatch;

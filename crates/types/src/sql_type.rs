@@ -43,6 +43,8 @@ pub enum SqlType {
     Bytea,
     /// `time without time zone`, in microseconds from midnight to midnight, both included
     Time,
+    /// `time with time zone`, in bytes of [`TIMETZ_BYTES`] that are in the order of the values
+    Timetz,
     /// `uuid`
     Uuid,
     /// `json`, as it was written
@@ -52,6 +54,9 @@ pub enum SqlType {
     /// `element[]`, of one dimension, counted from 1
     Array(ElementType),
 }
+
+/// Bytes of a `time with time zone`.
+pub const TIMETZ_BYTES: i32 = 12;
 
 /// Bytes of a `uuid`.
 pub const UUID_BYTES: i32 = 16;
@@ -77,6 +82,7 @@ impl SqlType {
             SqlType::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
             SqlType::Bytea => DataType::Binary,
             SqlType::Time => DataType::Time64(TimeUnit::Microsecond),
+            SqlType::Timetz => DataType::FixedSizeBinary(TIMETZ_BYTES),
             SqlType::Uuid => DataType::FixedSizeBinary(UUID_BYTES),
             // Texts, in forms that no other type has.
             SqlType::Json => DataType::LargeBinary,
@@ -113,6 +119,7 @@ impl SqlType {
             DataType::Interval(_) | DataType::Duration(_) => SqlType::Interval,
             DataType::Time32(_) | DataType::Time64(_) => SqlType::Time,
             DataType::FixedSizeBinary(UUID_BYTES) => SqlType::Uuid,
+            DataType::FixedSizeBinary(TIMETZ_BYTES) => SqlType::Timetz,
             DataType::Binary | DataType::BinaryView | DataType::FixedSizeBinary(_) => SqlType::Bytea,
             DataType::Dictionary(_, values) => return SqlType::from_arrow(values),
             DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
@@ -167,6 +174,7 @@ impl fmt::Display for SqlType {
             SqlType::Interval => "interval",
             SqlType::Bytea => "bytea",
             SqlType::Time => "time without time zone",
+            SqlType::Timetz => "time with time zone",
             SqlType::Uuid => "uuid",
             SqlType::Json => "json",
             SqlType::Jsonb => "jsonb",

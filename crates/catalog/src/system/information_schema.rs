@@ -250,7 +250,7 @@ fn typed(row: Row, sql_type: SqlType) -> Row {
         }
         SqlType::Text => row.set("character_octet_length", LONGEST_TEXT),
         SqlType::Date => row.set("datetime_precision", 0),
-        SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval => {
+        SqlType::Time | SqlType::Timetz | SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval => {
             row.set("datetime_precision", 6)
         }
         SqlType::Boolean | SqlType::Bytea | SqlType::Uuid | SqlType::Json | SqlType::Jsonb => row,

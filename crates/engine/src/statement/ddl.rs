@@ -6,6 +6,7 @@ use arrow::array::new_empty_array;
 use springtide_catalog::{
     Catalog, Column, DefaultKind, Name, OnCommit, Relation, RelationKind, Rules, SchemaId,
 };
+use springtide_datetime::within;
 use springtide_sql::sqlparser::ast as sql;
 use springtide_sql::sqlparser::ast::{
     CreateTable, CreateTableOptions, CreateView, ObjectName, ObjectType, Query, SetExpr, ViewColumnDef,
@@ -107,9 +108,8 @@ pub(super) fn create_view(
         context.notices.push(skipping_existing(&name));
         return Ok(Response::complete(tag));
     }
-    if create.or_alter || (create.or_replace && create.materialized) {
-        let what = "CREATE OR REPLACE MATERIALIZED VIEW";
-        return Err(SqlError::unsupported(what).with_hint("DROP the view first."));
+    if create.or_alter {
+        return Err(SqlError::unsupported("CREATE OR ALTER VIEW"));
     }
     let made = view(context, &catalog, create)?;
     if !in_schema.is_temporary() && names_temporary(&catalog, &made.depends_on) {
@@ -120,8 +120,9 @@ pub(super) fn create_view(
         in_schema = catalog.temporary_schema()?;
         context.notices.push(Notice::new(format!("view \"{name}\" will be a temporary view")));
     }
-    let made = Relation { in_schema, name, ..made };
+    let mut made = Relation { in_schema, name, ..made };
     if let Some(known) = catalog.find_in(in_schema, &made.name).filter(|_| create.or_replace).cloned() {
+        made.history = view_options(create)?.history.unwrap_or(known.history);
         replace_view::replace(context.planner, &mut catalog, &known, made)?;
         transaction.set_catalog(catalog);
         return Ok(Response::complete(tag));
@@ -131,8 +132,12 @@ pub(super) fn create_view(
     Ok(Response::complete(tag))
 }
 
-/// A view, but for its name.
+/// A view, but for its name. What its query reads and writes of moments does not depend on the settings of a session.
 fn view(context: &Context<'_>, catalog: &Catalog, create: &CreateView) -> Result<Relation> {
+    within(&Arc::default(), || settled_view(context, catalog, create))
+}
+
+fn settled_view(context: &Context<'_>, catalog: &Catalog, create: &CreateView) -> Result<Relation> {
     let mut query = springtide_sql::printable(create.query.as_ref().clone())?;
     refuse_changes(&query)?;
     let mut bound = context.planner.bind(&query, catalog, &[])?;

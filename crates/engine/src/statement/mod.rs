@@ -32,6 +32,7 @@ mod schema;
 mod sequence;
 mod source;
 mod storage_options;
+mod substitute;
 mod target;
 mod upsert;
 
@@ -70,6 +71,9 @@ pub(crate) const ROLE_CALLS: [&str; 12] = [
     "springtide.reassign_owned",
     "springtide.drop_owned",
 ];
+
+/// The procedures that stand for statements about schemas.
+pub(crate) const SCHEMA_CALLS: [&str; 3] = [schema::CREATE, schema::RENAME, schema::SET];
 
 /// A statement bound under one catalog.
 #[derive(Clone)]

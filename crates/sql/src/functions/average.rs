@@ -6,6 +6,8 @@ use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Float
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
+use springtide_datetime::Interval;
+
 use super::decimal;
 
 /// What `avg(x)` is written as: a function of `sum(x)` and `count(x)`. No user can type the name.
@@ -71,7 +73,10 @@ impl ScalarUDFImpl for Average {
                 let sums = sums.as_primitive::<arrow::datatypes::IntervalMonthDayNanoType>();
                 let averages = sums.iter().zip(counts).map(|(sum, count)| match (sum, *count) {
                     (None, _) | (_, 0) => Ok(None),
-                    (Some(sum), count) => super::arithmetic::times(sum, 1.0 / count as f64).map(Some),
+                    (Some(sum), count) => {
+                        let mean = Interval::from_arrow(sum).over(count as f64).and_then(Interval::to_arrow);
+                        mean.map(Some).map_err(super::arithmetic::external)
+                    }
                 });
                 let averages = averages.collect::<Result<Vec<_>>>()?;
                 Arc::new(averages.into_iter().collect::<IntervalMonthDayNanoArray>())

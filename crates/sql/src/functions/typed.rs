@@ -18,6 +18,7 @@ use springtide_types::{SqlError, SqlType};
 use crate::errors::external;
 use crate::operators::as_type;
 use crate::overload::choose;
+use crate::style::in_style;
 
 /// One of the functions of a name.
 #[derive(Debug)]
@@ -173,7 +174,8 @@ impl ScalarUDFImpl for Typed {
         }
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let values = (variant.run)(&Args { values: &args.args, rows }).map_err(external)?;
+        let run = || (variant.run)(&Args { values: &args.args, rows });
+        let values = in_style(&args, run).map_err(external)?;
         Ok(if constant {
             ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?)
         } else {

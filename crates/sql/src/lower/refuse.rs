@@ -11,8 +11,7 @@ use crate::relation_table::scanned;
 use crate::scan::Time;
 use crate::system::is_function;
 
-/// Refuses what has to be judged before the optimizer: it folds `now()` into a constant and hides that a
-/// scalar subquery may return several rows.
+/// Refuses what has to be judged before the optimizer: it folds `now()` into a constant.
 pub(super) fn check(plan: &LogicalPlan) -> springtide_types::Result<()> {
     let visited = plan.apply_with_subqueries(|node| {
         if is_asof_join(node) {
@@ -61,27 +60,11 @@ fn check_expr(expr: &Expr) -> Option<SqlError> {
             let message = format!("there is no parameter {}", placeholder.id);
             Some(SqlError::new(SqlState::UNDEFINED_PARAMETER, message))
         }
-        Expr::ScalarSubquery(subquery) if !returns_one_row(&subquery.subquery) => Some(
-            in_view("a scalar subquery that may return several rows")
-                .with_hint("Use an aggregate without GROUP BY in it, such as max(), or a join."),
-        ),
         _ => None,
     }
 }
 
 const CLOCKS: [&str; 5] = ["now", "current_date", "current_time", "today", "current_timestamp"];
-
-fn returns_one_row(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Projection(projection) => returns_one_row(&projection.input),
-        LogicalPlan::SubqueryAlias(alias) => returns_one_row(&alias.input),
-        LogicalPlan::Filter(having) => returns_one_row(&having.input),
-        LogicalPlan::Sort(sort) => returns_one_row(&sort.input),
-        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
-        LogicalPlan::EmptyRelation(_) => true,
-        _ => false,
-    }
-}
 
 /// The error for a construct in a materialized view.
 pub(super) fn in_view(construct: impl std::fmt::Display) -> SqlError {
