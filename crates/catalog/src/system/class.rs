@@ -102,7 +102,7 @@ fn system_class(relation: &SystemRelation) -> Row {
     let namespace = system_namespace(relation);
     let row = any_class(relation.oid, relation.name, namespace, relation.kind, relation.columns.len());
     let heap = if relation.kind == "r" { HEAP } else { 0 };
-    row.set("relowner", OWNER).set("relam", heap).set("relreplident", "n")
+    row.set("relpersistence", "p").set("relowner", OWNER).set("relam", heap).set("relreplident", "n")
 }
 
 fn system_namespace(relation: &SystemRelation) -> i64 {
@@ -116,7 +116,6 @@ fn any_class(oid: i64, name: &str, namespace: i64, kind: &str, columns: usize) -
         .set("relname", name)
         .set("relnamespace", namespace)
         .set("relkind", kind)
-        .set("relpersistence", "p")
         .set("relnatts", columns as i64)
         .set("reltuples", -1)
         .set("relispopulated", true)

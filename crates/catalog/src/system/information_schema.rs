@@ -159,20 +159,24 @@ fn is_table(relation: &Relation) -> bool {
 }
 
 fn tables(catalog: &Catalog) -> Vec<Row> {
-    let row = |schema: &str, name: &str, is_table: bool, insertable: bool| {
+    let row = |(schema, name): (&str, &str), kind: &str, insertable: bool| {
         about(schema, name)
-            .set("table_type", if is_table { "BASE TABLE" } else { "VIEW" })
+            .set("table_type", kind)
             .set("is_insertable_into", yes_or_no(insertable))
             .set("is_typed", "NO")
     };
     let own = standard(catalog).map(|it| {
-        let row = row(catalog.schema_name(it.in_schema), &it.name, is_table(it), is_table(it));
-        match it.in_schema.is_temporary() && is_table(it) {
-            true => row.set("table_type", "LOCAL TEMPORARY"),
-            false => row,
-        }
+        let kind = match it.in_schema.is_temporary() {
+            _ if !is_table(it) => "VIEW",
+            true => "LOCAL TEMPORARY",
+            false => "BASE TABLE",
+        };
+        row((catalog.schema_name(it.in_schema), &it.name), kind, is_table(it))
     });
-    let system = system_relations().iter().map(|it| row(it.schema, it.name, it.kind == "r", false));
+    let system = system_relations().iter().map(|it| {
+        let kind = if it.kind == "r" { "BASE TABLE" } else { "VIEW" };
+        row((it.schema, it.name), kind, false)
+    });
     own.chain(system).collect()
 }
 
