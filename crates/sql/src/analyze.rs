@@ -24,7 +24,7 @@ use crate::convert::{Context, Family, convertible, family, stands_apart};
 use crate::errors::external;
 use crate::functions::{LABELLED, arithmetic_op, cast_function, decided, negate};
 use crate::operators::{
-    as_type, common_of, comparable, compare, describe, guarded, known_type, literal, no_operator,
+    as_numeric, as_type, common_of, comparable, compare, describe, guarded, known_type, literal, no_operator,
     plan_arithmetic, plan_array, plan_comparison, resolve,
 };
 use crate::sql_types::declared_type;
@@ -274,6 +274,16 @@ fn plan_cast(operand: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> 
     };
     if data_type == target.arrow() && !limited {
         return Ok(operand);
+    }
+    if target == target.unconstrained() && matches!(target, SqlType::Numeric(..)) {
+        // Nothing is declared that the value would have to be brought to.
+        match from {
+            SqlType::Numeric(..) => return Ok(operand),
+            SqlType::Int2 | SqlType::Int4 | SqlType::Int8 => {
+                return as_type(operand, as_numeric(from), schema);
+            }
+            _ => {}
+        }
     }
     if !convertible(from, target, Context::Explicit) {
         let (from, target) = (describe(Some(from)), describe(Some(target)));

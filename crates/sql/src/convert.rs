@@ -11,7 +11,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type};
 use springtide_types::{
     Result, SqlError, SqlState, SqlType, TIMETZ_BYTES, UNCONSTRAINED_NUMERIC, UUID_BYTES, array_text,
-    bytea_text, uuid_text,
+    bytea_text, numeric_text, uuid_text,
 };
 
 use crate::input::{check_length, numeric_overflow, parse_text};
@@ -284,11 +284,9 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
             let format = |value: f64| format_float(&format!("{value:e}"), 15);
             array.as_primitive::<Float64Type>().iter().map(|value| value.map(format)).collect()
         }
-        DataType::Decimal128(precision, scale) if (*precision, *scale) == UNCONSTRAINED_NUMERIC => {
-            // Without a declared scale, no digit says how many there were.
-            let texts = kernel(array, &DataType::Utf8)?;
-            let trim = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
-            texts.as_string::<i32>().iter().map(|text| text.map(trim)).collect()
+        DataType::Decimal128(precision, scale) => {
+            let text = |value: i128| numeric_text(value, *precision, *scale);
+            array.as_primitive::<Decimal128Type>().iter().map(|value| value.map(text)).collect()
         }
         DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) | DataType::Interval(_) => {
             temporal::texts(array)?

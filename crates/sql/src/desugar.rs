@@ -14,7 +14,9 @@ use datafusion::sql::sqlparser::ast::{
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::convert::stands_apart;
-use crate::functions::{AVERAGE, LIKE_PATTERN, Quantifier, REGEXP_GROUP, SLICE, SUBSCRIPT};
+use crate::functions::{
+    AVERAGE, BITWISE_NOT, LIKE_PATTERN, Quantifier, RANGE_BUCKET, REGEXP_GROUP, SLICE, SUBSCRIPT,
+};
 use crate::names::fold;
 use crate::operators::distinction;
 use crate::output_names::{UNNAMED_MARK, output_name};
@@ -25,6 +27,7 @@ use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
 use crate::unnest::unnest_in_lists;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
+use crate::with_ties;
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
 /// columns, `avg` as a sum over a count.
@@ -121,6 +124,14 @@ impl VisitorMut for Desugar {
                     *expr = cast(negative, data_type.clone());
                 }
             }
+            Expr::UnaryOp { op, expr: operand } if prefix_function(*op).is_some() => {
+                if let Some(function) = prefix_function(*op) {
+                    let operand = operand.as_ref().clone();
+                    let is_root = function != "abs" && function != BITWISE_NOT;
+                    let operand = if is_root { cast(operand, DataType::DoublePrecision) } else { operand };
+                    *expr = call(function, vec![operand]);
+                }
+            }
             Expr::Interval(interval) => {
                 keep_number(&mut interval.value);
                 if let Some(text) = interval_text(interval) {
@@ -163,6 +174,17 @@ impl VisitorMut for Desugar {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The function that an operator before its operand stands for.
+fn prefix_function(op: UnaryOperator) -> Option<&'static str> {
+    match op {
+        UnaryOperator::PGAbs => Some("abs"),
+        UnaryOperator::PGSquareRoot => Some("sqrt"),
+        UnaryOperator::PGCubeRoot => Some("cbrt"),
+        UnaryOperator::BitwiseNot => Some(BITWISE_NOT),
+        _ => None,
     }
 }
 
@@ -324,11 +346,14 @@ pub(crate) fn interval_text(interval: &Interval) -> Option<String> {
 /// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
 fn fetch_as_limit(query: &mut Query) -> Result<()> {
     let Some(Fetch { with_ties, percent, quantity }) = query.fetch.take() else { return Ok(()) };
-    if with_ties || percent {
-        return Err(SqlError::unsupported("FETCH with WITH TIES or PERCENT"));
+    if percent {
+        return Err(SqlError::unsupported("FETCH with PERCENT"));
     }
     let one = || Expr::value(Value::Number("1".to_owned(), false));
-    let rows = quantity.unwrap_or_else(one);
+    let mut rows = quantity.unwrap_or_else(one);
+    if with_ties {
+        rows = with_ties::marked(rows);
+    }
     match &mut query.limit_clause {
         None => {
             query.limit_clause =
@@ -433,6 +458,9 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
         "count" => count_rows(function),
         "date_part" => date_part(function),
         "mod" => modulo(function),
+        "width_bucket" => {
+            unnamed_arguments(function).filter(|args| args.len() == 4).map(|args| call(RANGE_BUCKET, args))
+        }
         _ => None,
     }
 }

@@ -8,6 +8,7 @@
 //! Both ways start from one binding, so that a query means the same in an ad-hoc SELECT and in a view; where
 //! DataFusion and PostgreSQL differ, PostgreSQL wins. Invariant: no timely, no sessions, no storage.
 
+mod alias_columns;
 mod analysis;
 mod analyze;
 mod array_order;
@@ -53,6 +54,7 @@ mod plain;
 mod planner;
 mod procedures;
 mod push_down_filter;
+mod query_words;
 mod relation_table;
 mod rename;
 mod renaming;
@@ -76,6 +78,8 @@ mod unnest;
 mod using;
 mod walk;
 mod windows;
+mod with_recursive;
+mod with_ties;
 
 pub use analysis::{Analysis, AnalyzedNode};
 pub use assign::assign;

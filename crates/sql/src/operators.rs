@@ -16,11 +16,11 @@ use crate::convert::{Family, family};
 use crate::errors::external;
 use crate::functions::{
     ArithmeticOp, Quantifier, append, arithmetic, arithmetic_op, cast_function, concat_arrays, contains,
-    decide, delete_from_json, extract, guard, join_json, json_operator, matches, order_of, overlaps, prepend,
-    quantified, several_dimensions, substring,
+    decide, delete_from_json, extract, guard, join_json, json_operator, matches, order_of, overlaps,
+    power_function, prepend, quantified, several_dimensions, substring,
 };
 use crate::inline::conditional_call;
-use crate::input::parse_text;
+use crate::input::{parse_text, written_numeric};
 
 /// Plans operators ahead of DataFusion.
 #[derive(Debug)]
@@ -86,12 +86,7 @@ impl ExprPlanner for OperatorPlanner {
                 Some(function) => plan_json(function, left, right, schema)?,
                 None => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
             },
-            PGExp => {
-                let power = datafusion::functions::math::power();
-                let args =
-                    vec![as_type(left, SqlType::Float8, schema)?, as_type(right, SqlType::Float8, schema)?];
-                Expr::ScalarFunction(ScalarFunction::new_udf(power, args))
-            }
+            PGExp => Expr::ScalarFunction(ScalarFunction::new_udf(power_function(), vec![left, right])),
             op => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
         };
         Ok(PlannerResult::Planned(planned))
@@ -353,8 +348,14 @@ pub(crate) fn parameter_field(sql_type: SqlType) -> FieldRef {
     Arc::new(Field::new("", sql_type.arrow(), true))
 }
 
-/// A literal of this type from its text.
+/// A literal of this type from its text. A `numeric` without a declared scale has that of the text.
 pub(crate) fn literal(text: Option<&str>, target: SqlType) -> Result<Expr> {
+    let target = match (text, target) {
+        (Some(text), SqlType::Numeric(precision, scale)) if (precision, scale) == UNCONSTRAINED_NUMERIC => {
+            written_numeric(text).unwrap_or(target)
+        }
+        _ => target,
+    };
     let values = parse_text(&StringArray::from(vec![text]), target).map_err(external)?;
     let value = if values.is_null(0) {
         ScalarValue::try_from(values.data_type())?

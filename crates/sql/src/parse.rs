@@ -6,9 +6,10 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use crate::asof::with_match_conditions;
 use crate::copy_options::{CopyOption, cut_off};
-use crate::dialect::Postgres;
+use crate::dialect::{POSTGRES, Postgres};
 use crate::literals::with_literals;
 use crate::procedures::{as_calls, is, literal};
+use crate::query_words::as_known_queries;
 use crate::sequences::{Overriding, with_ordered_options, without_overriding};
 use crate::windows::with_keys_last;
 
@@ -44,11 +45,11 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 /// A parser over a piece of SQL that is no whole statement, such as an expression kept as text.
 pub fn parser(sql: &str) -> Result<Parser<'static>> {
     let tokens = tokens(sql)?;
-    Ok(Parser::new(&Postgres).with_tokens_with_locations(without_other_versions(tokens)))
+    Ok(Parser::new(POSTGRES).with_tokens_with_locations(without_other_versions(tokens)))
 }
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
-    let tokens = Tokenizer::new(&Postgres, sql).tokenize_with_location();
+    let tokens = Tokenizer::new(POSTGRES, sql).tokenize_with_location();
     with_literals(tokens.map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.message))?)
 }
 
@@ -57,8 +58,16 @@ fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
     let tokens = with_ordered_options(tokens);
     let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
-    let tokens = with_match_conditions(tokens)?;
-    let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens);
+    let tokens = as_known_queries(with_match_conditions(tokens)?);
+    match parse_as(POSTGRES, tokens.clone()) {
+        // With nested joins it may say something; else it is wrong as it was.
+        Err(error) => parse_as(&Postgres::with_nested_joins(), tokens).map_err(|_| error),
+        parsed => parsed,
+    }
+}
+
+fn parse_as(dialect: &Postgres, tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
+    let mut parser = Parser::new(dialect).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error))?;
     match parser.peek_token().token {
         Token::EOF => Ok(statement),

@@ -49,6 +49,8 @@ use crate::time_travel::name_times;
 use crate::total_order::TotalOrder;
 use crate::using::merge_columns;
 use crate::windows::expand_windows;
+use crate::with_recursive::check_recursion;
+use crate::with_ties;
 
 /// Bytes of stack that binding a query without views and functions is sure to do with.
 const LEAST_STACK: usize = 1 << 20;
@@ -183,7 +185,7 @@ impl Planner {
         // Views and functions inside each other come back here.
         let plan = stacker::maybe_grow(LEAST_STACK, MORE_STACK, || {
             let plan = binder.sql_statement_to_plan_with_context(statement, context)?;
-            unnest_left_sides(inline_calls(plan, names)?)
+            unnest_left_sides(inline_calls(with_ties::as_ranks(plan)?, names)?)
         });
         plan.map_err(|error| plan_error(&error))
     }
@@ -300,6 +302,7 @@ fn body_query(function: &Function) -> Result<ast::Query> {
 /// The query in the SQL that DataFusion understands as PostgreSQL would.
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     let aggregates = &names.planner().functions().aggregate;
+    check_recursion(&mut query, &|name| aggregates.contains_key(name))?;
     system::rewrite(&mut query, &|name| aggregates.contains_key(name))?;
     expand_windows(&mut query)?;
     name_times(&mut query, names.travel())?;

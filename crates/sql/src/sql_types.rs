@@ -12,6 +12,9 @@ use crate::names::fold;
 
 /// The largest precision that a decimal of 128 bits holds.
 const MAX_PRECISION: u64 = UNCONSTRAINED_NUMERIC.0 as u64;
+/// What PostgreSQL lets one declare.
+const MOST_PRECISION: u64 = 1000;
+const MOST_SCALE: i64 = 1000;
 
 /// The type that a declaration or cast names. `char(n)` is kept as `varchar(n)`: blanks are not padded.
 pub fn sql_type(declared: &DataType) -> Result<SqlType> {
@@ -92,14 +95,20 @@ fn numeric(info: &ExactNumberInfo) -> Result<SqlType> {
         ExactNumberInfo::Precision(precision) => (precision, 0),
         ExactNumberInfo::PrecisionAndScale(precision, scale) => (precision, scale),
     };
-    if !(1..=MAX_PRECISION).contains(&precision) {
-        let message = format!("NUMERIC precision {precision} must be between 1 and {MAX_PRECISION}");
-        return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+    let refuse = |what: String| Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, what));
+    if !(1..=MOST_PRECISION).contains(&precision) {
+        return refuse(format!("NUMERIC precision {precision} must be between 1 and {MOST_PRECISION}"));
     }
-    if !(0..=precision as i64).contains(&scale) {
-        let message = format!("NUMERIC scale {scale} must be between 0 and precision {precision}");
-        return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+    if !(-MOST_SCALE..=MOST_SCALE).contains(&scale) {
+        return refuse(format!("NUMERIC scale {scale} must be between -{MOST_SCALE} and {MOST_SCALE}"));
     }
+    if !(0..=MAX_PRECISION as i64).contains(&scale) || (scale as u64 > precision) {
+        let what = format!("a numeric of scale {scale} and precision {precision}");
+        return Err(SqlError::unsupported(what).with_hint("Scales from 0 to the precision, and to 38, are."));
+    }
+    // A value of more digits than a decimal has is refused when it comes.
+    let precision = if precision > MAX_PRECISION { MAX_PRECISION - 1 } else { precision };
+    let precision = precision.max(scale as u64);
     Ok(SqlType::Numeric(precision as u8, scale as i8))
 }
 

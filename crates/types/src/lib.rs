@@ -11,6 +11,7 @@ mod epoch;
 mod error;
 pub mod hash;
 mod ids;
+mod numeric_text;
 mod oid;
 mod rows;
 mod sort_column;
@@ -25,6 +26,9 @@ pub use element_type::ElementType;
 pub use epoch::Epoch;
 pub use error::{ErrorDelta, Result, SqlError, SqlState};
 pub use ids::{RelationId, WorkerIndex};
+pub use numeric_text::{
+    POWER_SCALE, QUOTIENT_SCALES, ROOT_SCALE, WIDEST_NUMERIC, numeric_text, shown_scale, significant_decimals,
+};
 pub use rows::{Rows, take_rows};
 pub use sort_column::SortColumn;
 pub use sql_type::{SqlType, TIMETZ_BYTES, UNCONSTRAINED_NUMERIC, UUID_BYTES};

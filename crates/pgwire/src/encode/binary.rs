@@ -21,7 +21,9 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
         Values::Int8(array) => out.put_i64(array.value(row)),
         Values::Float4(array) => out.put_f32(array.value(row)),
         Values::Float8(array) => out.put_f64(array.value(row)),
-        Values::Numeric(array) => numeric::write_binary(array.value(row), array.scale(), out),
+        Values::Numeric(array) => {
+            numeric::write_binary(array.value(row), array.precision(), array.scale(), out)
+        }
         Values::Text(array) => out.put_slice(array.value(row).as_bytes()),
         Values::Bytea(array) => out.put_slice(array.value(row)),
         Values::Time(array) => out.put_i64(array.value(row)),

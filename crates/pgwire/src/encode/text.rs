@@ -23,7 +23,9 @@ pub(super) fn write(values: &Values, row: usize, style: &Style, out: &mut BytesM
         Values::Int8(array) => display(array.value(row), out),
         Values::Float4(array) => float::float4(array.value(row), out),
         Values::Float8(array) => float::float8(array.value(row), out),
-        Values::Numeric(array) => numeric::write_text(array.value(row), array.scale(), out),
+        Values::Numeric(array) => {
+            numeric::write_text(array.value(row), array.precision(), array.scale(), out)
+        }
         Values::Text(array) => out.put_slice(array.value(row).as_bytes()),
         Values::Date(array) if plain && is_finite_date(array.value(row)) => date(array.value(row), out),
         Values::Date(array) => write_date(array.value(row), style, out),

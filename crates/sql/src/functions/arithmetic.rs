@@ -152,7 +152,7 @@ fn result_type(op: ArithmeticOp, left: &DataType, right: &DataType) -> Result<Da
         (Decimal128(p1, s1), Decimal128(p2, s2)) => match op {
             Add | Subtract | Modulo => decimal::sum_type((*p1, *s1), (*p2, *s2)),
             Multiply => decimal::product_type((*p1, *s1), (*p2, *s2)),
-            Divide => Decimal128(38, decimal::quotient_scale(*s1, *s2)),
+            Divide => Decimal128(38, decimal::quotient_scale((*p1, *s1), *s2)),
         },
         (Date32, Date32) => Int32,
         (Time64(_), Time64(_)) => INTERVAL,
@@ -233,9 +233,11 @@ where
     let valid = |row: usize| !result.is_null(row);
     if matches!(op, ArithmeticOp::Divide | ArithmeticOp::Modulo) {
         let divisors = right.array.as_primitive::<T>();
+        let dividends = left.array.as_primitive::<T>();
         let zero = |row: usize| {
             let divisor: f64 = divisors.value(if right.scalar { 0 } else { row }).into();
-            divisor == 0.0 && valid(row)
+            let dividend: f64 = dividends.value(if left.scalar { 0 } else { row }).into();
+            divisor == 0.0 && valid(row) && !dividend.is_nan()
         };
         if has_zero(divisors) && (0..result.len()).any(zero) {
             return Err(division_by_zero());
@@ -251,9 +253,25 @@ where
         let value: f64 = values.value(row).into();
         value.is_infinite() && valid(row) && !infinite(row, left) && !infinite(row, right)
     };
+    let refuse = |message| Err(external(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)));
     if (0..values.len()).any(overflows) {
-        let message = "value out of range: overflow";
-        return Err(external(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)));
+        return refuse("value out of range: overflow");
+    }
+    let is_zero = |row: usize, operand: &Operand| {
+        let value: f64 = operand.array.as_primitive::<T>().value(if operand.scalar { 0 } else { row }).into();
+        value == 0.0
+    };
+    let underflows = |row: usize| {
+        let value: f64 = values.value(row).into();
+        let vanishes = match op {
+            ArithmeticOp::Multiply => !is_zero(row, left) && !is_zero(row, right),
+            ArithmeticOp::Divide => !is_zero(row, left) && !infinite(row, right),
+            _ => false,
+        };
+        value == 0.0 && vanishes && valid(row)
+    };
+    if matches!(op, ArithmeticOp::Multiply | ArithmeticOp::Divide) && (0..values.len()).any(underflows) {
+        return refuse("value out of range: underflow");
     }
     Ok(result)
 }

@@ -13,6 +13,9 @@ use super::decimal;
 /// What `avg(x)` is written as: a function of `sum(x)` and `count(x)`. No user can type the name.
 pub(crate) const AVERAGE: &str = "average of";
 
+/// The precision and scale of an integer.
+const INTEGER: (u8, i8) = (10, 0);
+
 /// A sum over a count: numeric for exact types, double precision for floats.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Average {
@@ -36,11 +39,13 @@ impl ScalarUDFImpl for Average {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         Ok(match &types[0] {
-            DataType::Decimal128(_, scale) => {
-                DataType::Decimal128(DECIMAL128_MAX_PRECISION, decimal::quotient_scale(*scale, 0))
-            }
+            DataType::Decimal128(precision, scale) => DataType::Decimal128(
+                DECIMAL128_MAX_PRECISION,
+                decimal::quotient_scale((*precision, *scale), 0),
+            ),
+            // Of integers and smaller ones, whose average has no more digits than they have.
             sum if sum.is_integer() => {
-                DataType::Decimal128(DECIMAL128_MAX_PRECISION, decimal::quotient_scale(0, 0))
+                DataType::Decimal128(DECIMAL128_MAX_PRECISION, decimal::quotient_scale(INTEGER, 0))
             }
             DataType::Float32 | DataType::Float64 => DataType::Float64,
             DataType::Interval(_) => types[0].clone(),

@@ -15,7 +15,7 @@ use super::named;
 use super::subqueries::{array_of, counted, of_elements, single};
 use crate::array_text::elements;
 use crate::desugar::call;
-use crate::functions::SUBSCRIPTS;
+use crate::functions::{SERIES, SUBSCRIPTS};
 use crate::names::fold;
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::sql_types::sql_type;
@@ -182,8 +182,13 @@ fn array_of_name(function: &Function) -> bool {
 }
 
 /// Functions that give a row for each element of what they are here, an array.
-const SET_RETURNING: [&str; 4] =
-    ["pg_partition_ancestors", "generate_subscripts", "_pg_expandarray", "string_to_table"];
+const SET_RETURNING: [&str; 5] = [
+    "pg_partition_ancestors",
+    "generate_series",
+    "generate_subscripts",
+    "_pg_expandarray",
+    "string_to_table",
+];
 
 fn rewrite_expr(expr: &mut Expr) -> Result<()> {
     match expr {
@@ -215,6 +220,7 @@ fn rewrite_expr(expr: &mut Expr) -> Result<()> {
         }
         Expr::Function(function) if is_set_returning(function) => {
             let name = match fold(&last_ident(function)).as_str() {
+                "generate_series" => Ident::with_quote('"', SERIES),
                 "generate_subscripts" => Ident::with_quote('"', SUBSCRIPTS),
                 "string_to_table" => Ident::new("string_to_array"),
                 "_pg_expandarray" => Ident::with_quote('"', EXPANDED),
