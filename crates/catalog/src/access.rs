@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use springtide_types::RelationId;
 
-use crate::{Catalog, FunctionId, RelationKind, RoleId, Roles, SchemaId};
+use crate::{Catalog, FunctionId, RelationKind, RoleId, Roles, SchemaId, TypeId};
 
 /// What has an owner and privileges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub enum Securable {
     Relation(RelationId),
     /// A function.
     Function(FunctionId),
+    /// A type.
+    Type(TypeId),
 }
 
 /// A [`Securable`] as it is kept: when there was one schema, it went without its identity.
@@ -31,6 +33,7 @@ enum Kept {
     OtherSchema(SchemaId),
     Relation(RelationId),
     Function(FunctionId),
+    Type(TypeId),
 }
 
 impl From<Kept> for Securable {
@@ -41,6 +44,7 @@ impl From<Kept> for Securable {
             Kept::OtherSchema(id) => Securable::Schema(id),
             Kept::Relation(id) => Securable::Relation(id),
             Kept::Function(id) => Securable::Function(id),
+            Kept::Type(id) => Securable::Type(id),
         }
     }
 }
@@ -53,6 +57,7 @@ impl From<Securable> for Kept {
             Securable::Schema(id) => Kept::OtherSchema(id),
             Securable::Relation(id) => Kept::Relation(id),
             Securable::Function(id) => Kept::Function(id),
+            Securable::Type(id) => Kept::Type(id),
         }
     }
 }
@@ -269,7 +274,9 @@ impl Catalog {
         let functions = functions.filter(|id| *id >= before.next_function_id()).map(Securable::Function);
         let schemas =
             self.schemas.range(SchemaId(before.next_schema_id)..).map(|(id, _)| Securable::Schema(*id));
-        for new in relations.chain(functions).chain(schemas).collect::<Vec<_>>() {
+        let types = self.types.iter().map(|user_type| user_type.id);
+        let types = types.filter(|id| id.0 >= before.next_id().0).map(Securable::Type);
+        for new in relations.chain(functions).chain(schemas).chain(types).collect::<Vec<_>>() {
             let access = self.access_of_new(new, owner);
             if access != UNTOUCHED {
                 Arc::make_mut(&mut self.access).entry(new).or_insert(access);
@@ -279,12 +286,14 @@ impl Catalog {
 
     /// Takes away what was said of objects that are not there any more.
     pub(crate) fn forget_accesses(&mut self) {
-        let (by_id, functions, schemas) = (&self.by_id, &self.functions, &self.schemas);
+        let (by_id, functions, types) = (&self.by_id, &self.functions, &self.types);
+        let schemas = &self.schemas;
         Arc::make_mut(&mut self.access).retain(|on, _| match on {
             Securable::Database => true,
             Securable::Schema(id) => schemas.contains_key(id),
             Securable::Relation(id) => by_id.contains_key(id),
             Securable::Function(id) => functions.values().flatten().any(|function| function.id == *id),
+            Securable::Type(id) => types.iter().any(|user_type| user_type.id == *id),
         });
     }
 
@@ -299,7 +308,7 @@ impl Catalog {
             Securable::Schema(_) => Privilege::OF_SCHEMAS,
             Securable::Relation(id) if is_sequence(id) => Privilege::OF_SEQUENCES,
             Securable::Relation(_) => Privilege::OF_TABLES,
-            Securable::Function(_) => &[],
+            Securable::Function(_) | Securable::Type(_) => &[],
         }
     }
 
@@ -318,7 +327,9 @@ impl Catalog {
         let to_all: &[Privilege] = match on {
             Securable::Database => &[Temporary, Connect],
             Securable::Schema(SchemaId::PUBLIC) => &[Usage],
-            Securable::Schema(_) | Securable::Relation(_) | Securable::Function(_) => &[],
+            Securable::Schema(_) | Securable::Relation(_) | Securable::Function(_) | Securable::Type(_) => {
+                &[]
+            }
         };
         let grant = |grantee, privileges: &[Privilege]| Grant {
             grantee,

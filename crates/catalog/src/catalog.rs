@@ -6,10 +6,11 @@ use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 use crate::default_access::DefaultAccess;
 use crate::{
     Access, Commented, Function, FunctionId, Name, NameRef, OnCommit, Relation, Roles, Schema, SchemaId,
-    SearchPath, Securable,
+    SearchPath, Securable, Types,
 };
 
-/// All schemas, relations, functions and roles at one moment, and the path along which names are looked up. Cheap to clone.
+/// All schemas, relations, functions, types and roles at one moment, and the path along which names are looked up. Cheap to
+/// clone.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     pub(crate) path: Arc<SearchPath>,
@@ -20,6 +21,7 @@ pub struct Catalog {
     pub(crate) next_id: u64,
     pub(crate) functions: Arc<BTreeMap<String, Vec<Arc<Function>>>>,
     pub(crate) next_function_id: u64,
+    pub(crate) types: Arc<Types>,
     pub(crate) comments: Arc<BTreeMap<Commented, String>>,
     pub(crate) roles: Arc<Roles>,
     /// Of what belongs to someone else than the first superuser, or of which something was granted or revoked.
@@ -40,6 +42,7 @@ impl Default for Catalog {
             next_id: 0,
             functions: Arc::default(),
             next_function_id: 0,
+            types: Arc::default(),
             comments: Arc::default(),
             roles: Arc::default(),
             access: Arc::default(),
@@ -110,6 +113,13 @@ impl Catalog {
     pub fn create(&mut self, relation: Relation) -> Result<Arc<Relation>> {
         assert_eq!(relation.id, self.next_id(), "identities are given out in order");
         self.check_name_is_free(relation.in_schema, &relation.name)?;
+        // All types are in `public`.
+        if relation.in_schema == SchemaId::PUBLIC && self.types.find(&relation.name).is_some() {
+            let message = format!("type \"{}\" already exists", relation.name);
+            let hint = "A relation has an associated type of the same name, so you must use a name that doesn't \
+                        conflict with any existing type.";
+            return Err(SqlError::new(SqlState::DUPLICATE_OBJECT, message).with_hint(hint));
+        }
         self.next_id += 1;
         Ok(self.insert(relation))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use springtide_types::RelationId;
 
-use crate::{Catalog, FunctionId, SchemaId};
+use crate::{Catalog, FunctionId, SchemaId, TypeId};
 
 /// What a comment can be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Commented {
     Column(RelationId, usize),
     /// A function.
     Function(FunctionId),
+    /// A type.
+    Type(TypeId),
     /// Another schema.
     OtherSchema(SchemaId),
 }
@@ -53,12 +55,14 @@ impl Catalog {
 
     /// Takes away the comments on what is not there any more.
     pub(crate) fn forget_comments(&mut self) {
-        let (by_id, functions, schemas) = (&self.by_id, &self.functions, &self.schemas);
+        let (by_id, functions, types) = (&self.by_id, &self.functions, &self.types);
+        let schemas = &self.schemas;
         Arc::make_mut(&mut self.comments).retain(|on, _| match on {
             Commented::Database | Commented::Schema => true,
             Commented::OtherSchema(id) => schemas.contains_key(id),
             Commented::Relation(id) | Commented::Column(id, _) => by_id.contains_key(id),
             Commented::Function(id) => functions.values().flatten().any(|function| function.id == *id),
+            Commented::Type(id) => types.iter().any(|user_type| user_type.id == *id),
         });
     }
 }

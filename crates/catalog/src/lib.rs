@@ -1,4 +1,5 @@
-//! What exists: schemas, relations, their columns, functions, roles, what depends on what, who may do what, and the rules of DDL.
+//! What exists: schemas, relations, their columns, functions, types, roles, what depends on what, who may do what, and the
+//! rules of DDL.
 //!
 //! A [`Catalog`] is a value: DDL makes a new one, so that a statement sees one catalog from start to end.
 //! Invariant: nothing here runs or stores anything. Only the counters of sequences are shared, since they take no part
@@ -21,6 +22,8 @@ mod sequence;
 mod source;
 mod stored;
 pub mod system;
+mod type_dependencies;
+mod user_type;
 
 pub use access::{Access, DependentPrivileges, Grant, GrantList, Privilege, Revocation, Securable};
 pub use catalog::Catalog;
@@ -40,3 +43,4 @@ pub use sequence::{
 };
 pub use source::{SourceDefinition, source_columns};
 pub use stored::{CatalogChange, Definition, Definitions};
+pub use user_type::{TypeId, TypeKind, Types, UserType};

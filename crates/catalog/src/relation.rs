@@ -7,6 +7,7 @@ use springtide_types::{RelationId, SqlType};
 
 use crate::{
     Counter, FunctionId, Key, Retention, Rules, SchemaId, SequenceOptions, SequenceOwner, SourceDefinition,
+    TypeId,
 };
 
 /// A column of a table or view.
@@ -162,6 +163,8 @@ pub struct Relation {
     pub depends_on: Vec<RelationId>,
     /// The functions that its query calls, directly or through others.
     pub functions: Vec<FunctionId>,
+    /// The users' types that its query names.
+    pub types: Vec<TypeId>,
     /// How long its past is kept.
     pub history: Retention,
 }

@@ -342,7 +342,7 @@ impl Catalog {
         match on {
             Securable::Schema(id) => id.is_temporary(),
             Securable::Relation(id) => self.by_id(id).is_some_and(|it| it.in_schema.is_temporary()),
-            Securable::Database | Securable::Function(_) => false,
+            Securable::Database | Securable::Function(_) | Securable::Type(_) => false,
         }
     }
 }

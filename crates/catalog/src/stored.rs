@@ -13,7 +13,7 @@ use crate::relation::schema;
 use crate::{
     Access, Catalog, Column, Commented, Counter, Function, FunctionId, FutureKind, Grant, Relation,
     RelationKind, Retention, RoleId, Roles, Rules, Schema, SchemaId, Securable, SequenceOptions,
-    SequenceOwner, SourceDefinition,
+    SequenceOwner, SourceDefinition, TypeId, UserType,
 };
 
 /// A relation by what its CREATE statement said of it.
@@ -28,6 +28,8 @@ pub struct Definition {
     kind: DefinitionKind,
     depends_on: Vec<RelationId>,
     functions: Vec<FunctionId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    types: Vec<TypeId>,
     #[serde(default)]
     history: Retention,
 }
@@ -62,6 +64,11 @@ pub struct CatalogChange {
     /// New functions and new versions of known ones.
     functions: Vec<Function>,
     dropped_functions: Vec<FunctionId>,
+    /// New types and new versions of known ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    types: Vec<UserType>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dropped_types: Vec<TypeId>,
     next_id: u64,
     next_function_id: u64,
     /// All schemas, if one has changed, and the identity of the next one.
@@ -86,6 +93,7 @@ pub struct CatalogChange {
 pub struct Definitions {
     relations: BTreeMap<RelationId, Definition>,
     functions: BTreeMap<FunctionId, Function>,
+    types: BTreeMap<TypeId, Arc<UserType>>,
     next_id: u64,
     next_function_id: u64,
     schemas: BTreeMap<SchemaId, Schema>,
@@ -121,6 +129,7 @@ impl Definition {
             kind,
             depends_on: relation.depends_on.clone(),
             functions: relation.functions.clone(),
+            types: relation.types.clone(),
             history: relation.history,
         }
     }
@@ -144,6 +153,7 @@ impl Definition {
             kind,
             depends_on: self.depends_on.clone(),
             functions: self.functions.clone(),
+            types: self.types.clone(),
             history: self.history,
         }
     }
@@ -157,11 +167,15 @@ impl CatalogChange {
         let functions = new.functions.iter().filter(|(id, new)| old.functions.get(id) != Some(new));
         let dropped_relations = old.relations.keys().filter(|id| !new.relations.contains_key(id));
         let dropped_functions = old.functions.keys().filter(|id| !new.functions.contains_key(id));
+        let types = new.types.iter().filter(|(id, new)| old.types.get(id) != Some(new));
+        let dropped_types = old.types.keys().filter(|id| !new.types.contains_key(id));
         CatalogChange {
             relations: relations.map(|(_, definition)| definition.clone()).collect(),
             dropped_relations: dropped_relations.copied().collect(),
             functions: functions.map(|(_, function)| function.clone()).collect(),
             dropped_functions: dropped_functions.copied().collect(),
+            types: types.map(|(_, user_type)| user_type.as_ref().clone()).collect(),
+            dropped_types: dropped_types.copied().collect(),
             next_id: new.next_id,
             next_function_id: new.next_function_id,
             schemas: (new.schemas != old.schemas)
@@ -223,6 +237,7 @@ impl Definitions {
             schemas: schemas.map(|schema| (schema.id, schema.clone())).collect(),
             next_schema_id: catalog.next_schema_id,
             functions: functions.map(|function| (function.id, function.as_ref().clone())).collect(),
+            types: catalog.types.iter().map(|user_type| (user_type.id, user_type.clone())).collect(),
             next_id: catalog.next_id,
             next_function_id: catalog.next_function_id,
             comments: comments.map(|(on, text)| (*on, text.clone())).collect(),
@@ -239,6 +254,8 @@ impl Definitions {
         self.relations.retain(|id, _| !change.dropped_relations.contains(id));
         self.functions.extend(change.functions.into_iter().map(|function| (function.id, function)));
         self.functions.retain(|id, _| !change.dropped_functions.contains(id));
+        self.types.extend(change.types.into_iter().map(|user_type| (user_type.id, Arc::new(user_type))));
+        self.types.retain(|id, _| !change.dropped_types.contains(id));
         self.next_id = change.next_id;
         self.next_function_id = change.next_function_id;
         if let Some((schemas, next)) = change.schemas {
@@ -257,6 +274,11 @@ impl Definitions {
         if let Some(list) = change.default_access {
             self.default_access = DefaultAccess::of_list(list);
         }
+    }
+
+    /// The users' types.
+    pub fn types(&self) -> impl Iterator<Item = &Arc<UserType>> {
+        self.types.values()
     }
 
     /// The relation of this identity.
@@ -287,6 +309,9 @@ impl Definitions {
             default_access: self.default_access.clone(),
             ..Catalog::default()
         };
+        for user_type in self.types.values() {
+            catalog.put_type(user_type.clone());
+        }
         for function in self.functions.values() {
             let same_name = Arc::make_mut(&mut catalog.functions).entry(function.name.clone()).or_default();
             same_name.push(Arc::new(function.clone()));

@@ -21,7 +21,9 @@ pub fn from_binary(sql_type: SqlType, bytes: &[u8]) -> Result<Option<ScalarValue
     Ok(match sql_type {
         // Rounding to the scale and the check of the precision are the same as for text.
         SqlType::Numeric(..) => numeric(bytes).map(|text| from_text(sql_type, &text)).transpose()?,
-        SqlType::Text | SqlType::Varchar(_) | SqlType::Json => Some(from_text(sql_type, utf8(bytes)?)?),
+        SqlType::Text | SqlType::Varchar(_) | SqlType::Json | SqlType::Enum(_) => {
+            Some(from_text(sql_type, utf8(bytes)?)?)
+        }
         SqlType::Jsonb => match bytes.split_first() {
             Some((&JSONB_VERSION, text)) => Some(from_text(sql_type, utf8(text)?)?),
             _ => None,
@@ -125,7 +127,7 @@ fn of_fixed_size(sql_type: SqlType, bytes: &[u8]) -> Option<ScalarValue> {
         SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) | SqlType::Json | SqlType::Jsonb => {
             return None;
         }
-        SqlType::Array(_) => return None,
+        SqlType::Enum(_) | SqlType::Array(_) => return None,
     })
 }
 

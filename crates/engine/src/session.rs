@@ -163,6 +163,14 @@ impl Session {
         })
     }
 
+    /// The user's type of an OID, or that of arrays of one.
+    pub fn type_of_oid(&self, oid: u32) -> Option<SqlType> {
+        let catalog = self.query_catalog();
+        let types = catalog.types().iter().map(|known| known.sql_type());
+        let mut all = types.flat_map(|known| [Some(known), known.array()]).flatten();
+        all.find(|known| known.oid() == oid)
+    }
+
     /// What exists, as the next statement sees it, and to be bound under.
     fn query_catalog(&self) -> Arc<Catalog> {
         self.visible().0

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use springtide_catalog::system::Facts;
-use springtide_catalog::{Catalog, Function, FunctionId, NameRef, Relation, RelationKind};
+use springtide_catalog::{Catalog, Function, FunctionId, NameRef, Relation, RelationKind, TypeId};
 use springtide_types::{RelationId, SqlError, SqlState, SqlType};
 
 use crate::errors::external;
@@ -28,6 +28,7 @@ use crate::names;
 use crate::planner::Planner;
 use crate::relation_table::{self, RelationTable};
 use crate::scan::{Scan, Time};
+use crate::sql_types::PostgresTypePlanner;
 use crate::system;
 use crate::time_travel::Travel;
 
@@ -55,6 +56,7 @@ pub(crate) struct Names<'a> {
     draws: Rc<Cell<bool>>,
     depends_on: RefCell<BTreeSet<RelationId>>,
     functions: RefCell<BTreeSet<FunctionId>>,
+    types: Arc<PostgresTypePlanner>,
     moments: Rc<Moments>,
     /// The moment at which is read what says nothing else.
     present: Option<usize>,
@@ -77,6 +79,7 @@ impl<'a> Names<'a> {
             draws: Rc::default(),
             depends_on: RefCell::default(),
             functions: RefCell::default(),
+            types: Arc::new(PostgresTypePlanner::new(catalog.types().clone())),
             moments: Rc::default(),
             present: None,
             depth: Cell::new(0),
@@ -145,6 +148,11 @@ impl<'a> Names<'a> {
     /// The functions that were called, in the bodies of others too.
     pub(crate) fn functions(&self) -> Vec<FunctionId> {
         self.functions.borrow().iter().copied().collect()
+    }
+
+    /// The users' types that were named.
+    pub(crate) fn types(&self) -> Vec<TypeId> {
+        self.types.named()
     }
 
     /// Binds something inside the body of a function.
@@ -248,7 +256,7 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        Some(self.planner.type_planner())
+        Some(self.types.clone())
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {

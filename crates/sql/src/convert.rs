@@ -8,7 +8,7 @@ use arrow::array::{
     StringArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, TimestampSecondType};
 use springtide_types::{
     Result, SqlError, SqlState, SqlType, TIMETZ_BYTES, UNCONSTRAINED_NUMERIC, UUID_BYTES, array_text,
     bytea_text, numeric_text, uuid_text,
@@ -46,6 +46,7 @@ pub(crate) enum Family {
     Timetz,
     Uuid,
     Json,
+    Enum,
     Array,
 }
 
@@ -63,13 +64,17 @@ pub(crate) fn family(sql_type: SqlType) -> Family {
         SqlType::Timetz => Family::Timetz,
         SqlType::Uuid => Family::Uuid,
         SqlType::Json | SqlType::Jsonb => Family::Json,
+        SqlType::Enum(_) => Family::Enum,
         SqlType::Array(_) => Family::Array,
     }
 }
 
-/// Whether values are bytes, texts or lists to DataFusion, whose functions of these are not those of SQL.
+/// Whether values are bytes, texts, moments or lists to DataFusion, whose functions of these are not those of SQL.
 pub(crate) fn is_disguised(sql_type: SqlType) -> bool {
-    matches!(family(sql_type), Family::Bytes | Family::Timetz | Family::Uuid | Family::Json | Family::Array)
+    matches!(
+        family(sql_type),
+        Family::Bytes | Family::Timetz | Family::Uuid | Family::Json | Family::Enum | Family::Array
+    )
 }
 
 /// Whether DataFusion finds no type that values and a string literal have in common.
@@ -84,7 +89,7 @@ pub(crate) fn convertible(from: SqlType, to: SqlType, context: Context) -> bool 
     }
     let (source, target) = (family(from), family(to));
     let explicit = context == Context::Explicit;
-    source == target
+    (source == target && (source != Family::Enum || from == to))
         || target == Family::Text
         || (explicit && source == Family::Text)
         || matches!(
@@ -111,6 +116,7 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
             fit(text.as_string::<i32>(), limit, context)
         }
         (from, _) if *from == target => Ok(array.clone()),
+        (DataType::Timestamp(..), _) if is_enum(array.data_type()) => convert(&to_text(array)?, to, context),
         (_, SqlType::Text | SqlType::Varchar(None)) => to_text(array),
         // A text that is too long is cut in an array too.
         (DataType::Utf8, SqlType::Array(_)) if to != to.unconstrained() => {
@@ -273,6 +279,20 @@ fn list_texts(lists: &ListArray) -> Result<StringArray> {
     Ok((0..lists.len()).map(text).collect())
 }
 
+/// Whether values are the keys of an enum's labels.
+fn is_enum(data_type: &DataType) -> bool {
+    matches!(SqlType::from_arrow(data_type), Some(SqlType::Enum(_)))
+}
+
+fn enum_texts(array: &ArrayRef) -> Result<StringArray> {
+    let Some(SqlType::Enum(id)) = SqlType::from_arrow(array.data_type()) else {
+        return Err(SqlError::internal("labels of no enum"));
+    };
+    let known = id.definition()?;
+    let keys = array.as_primitive::<TimestampSecondType>();
+    Ok(keys.iter().map(|key| key.and_then(|key| known.label(key))).collect())
+}
+
 /// The texts that PostgreSQL's output functions give.
 fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
     let texts: StringArray = match array.data_type() {
@@ -288,6 +308,7 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
             let text = |value: i128| numeric_text(value, *precision, *scale);
             array.as_primitive::<Decimal128Type>().iter().map(|value| value.map(text)).collect()
         }
+        enum_type if is_enum(enum_type) => enum_texts(array)?,
         DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) | DataType::Interval(_) => {
             temporal::texts(array)?
         }

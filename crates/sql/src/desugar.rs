@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
     TableWithJoins, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut, WindowFrameBound,
     WindowSpec, WindowType,
 };
+use springtide_catalog::Types;
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::convert::stands_apart;
@@ -31,13 +32,15 @@ use crate::with_ties;
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
 /// columns, `avg` as a sum over a count.
-pub(crate) fn desugar(query: &mut Query) -> Result<()> {
-    walk_mut(query, &mut Desugar)
+pub(crate) fn desugar(query: &mut Query, types: &Types) -> Result<()> {
+    walk_mut(query, &mut Desugar { types })
 }
 
-struct Desugar;
+struct Desugar<'a> {
+    types: &'a Types,
+}
 
-impl VisitorMut for Desugar {
+impl VisitorMut for Desugar<'_> {
     type Break = Stop;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
@@ -48,7 +51,7 @@ impl VisitorMut for Desugar {
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         if let SetExpr::Values(values) = query.body.as_mut() {
             spread_float_types(values);
-            spread_casts(values);
+            spread_casts(values, self.types);
             if values.rows.iter().flat_map(|row| &row.content).any(any_query)
                 && let Some(selects) = values_as_selects(values)
             {
@@ -311,10 +314,10 @@ fn spread_float_types(values: &mut Values) {
 }
 
 /// String literals in a column of VALUES with one of a type that DataFusion finds nothing in common with are of that type.
-fn spread_casts(values: &mut Values) {
+fn spread_casts(values: &mut Values, types: &Types) {
     let apart = |expr: &Expr| match expr {
         Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
-            sql_type(data_type).is_ok_and(stands_apart).then(|| data_type.clone())
+            sql_type(data_type, types).is_ok_and(stands_apart).then(|| data_type.clone())
         }
         _ => None,
     };

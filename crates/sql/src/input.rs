@@ -18,6 +18,7 @@ use springtide_types::{
 
 use crate::array_text::elements;
 use crate::bytea::parse_bytea;
+use crate::functions::enum_column;
 use crate::json;
 use crate::lists::with_elements;
 use crate::literals::{integer_literal, separated};
@@ -75,6 +76,7 @@ pub fn parse_text(values: &StringArray, sql_type: SqlType) -> Result<ArrayRef> {
             Ok(Arc::new(LargeBinaryArray::from_iter(values.iter())))
         }
         SqlType::Jsonb => each::<String, LargeStringArray>(values, json::canonical),
+        SqlType::Enum(id) => Ok(enum_column(sql_type, id.definition()?.keys(values)?)),
         SqlType::Array(element) => parse_arrays(values, element.sql_type()),
     }
 }

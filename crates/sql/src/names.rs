@@ -38,6 +38,16 @@ pub fn object_name(name: &ObjectName) -> Result<Name> {
     }
 }
 
+/// The type that a name stands for. Users' types are all in `public`: fails with `0A000` if another schema is said.
+pub fn type_name(name: &ObjectName) -> Result<String> {
+    match object_name(name)? {
+        Name { schema: Some(schema), .. } if schema != "public" => {
+            Err(SqlError::unsupported(format!("a type in schema \"{schema}\"")))
+        }
+        name => Ok(name.name),
+    }
+}
+
 /// The name of a column.
 pub(crate) fn column_name(name: &ObjectName) -> Result<String> {
     object_name(name).map(|name| name.name)

@@ -278,6 +278,8 @@ pub(crate) fn result_type(one: SqlType, other: SqlType) -> Option<SqlType> {
             | Family::Timetz
             | Family::Uuid
             | Family::Json => one,
+            // Two that are not one.
+            Family::Enum => return None,
         },
     })
 }
@@ -480,6 +482,9 @@ pub(crate) fn comparable(op: &str, left: Expr, right: Expr, schema: &DFSchema) -
         (None, None) => return Ok((left, right)),
         (Some(known), None) => return Ok((left, resolve(right, known)?)),
         (None, Some(known)) => return Ok((resolve(left, known)?, right)),
+        (Some(left), Some(right)) if family(left) == Family::Enum && left != right => {
+            return Err(no_operator(op, left_type, right_type));
+        }
         (Some(left), Some(right)) if family(left) == family(right) => common_type(left, right),
         _ => return Err(no_operator(op, left_type, right_type)),
     };

@@ -90,6 +90,7 @@ fn implicit(from: SqlType, to: SqlType) -> bool {
     };
     match (from.element(), to.element()) {
         (Some(from), Some(to)) => implicit(from, to),
+        _ if family(from) == Family::Enum => from == to,
         _ => family(from) == family(to) && rank(from) <= rank(to),
     }
 }

@@ -82,7 +82,9 @@ fn is_word(token: &Token, keyword: Keyword) -> bool {
 /// Makes names of AT, BEFORE and CHANGES, which sqlparser takes for other systems' ways to name the version of a
 /// relation that they follow.
 fn without_other_versions(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    use Keyword::{AT, BEFORE, CHANGES, DELETE, INSERT, NoKeyword, TIME, TRUNCATE, UPDATE};
+    use Keyword::{ALTER, AT, BEFORE, CHANGES, DELETE, INSERT, NoKeyword, TIME, TRUNCATE, TYPE, UPDATE};
+    let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let of_type = [ALTER, TYPE].iter().all(|word| words.next().is_some_and(|it| is_word(&it.token, *word)));
     let mut next = NoKeyword;
     for token in tokens.iter_mut().rev() {
         match &mut token.token {
@@ -90,7 +92,8 @@ fn without_other_versions(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
             Token::Word(word) => {
                 let is_name = match word.keyword {
                     AT => next != TIME,
-                    BEFORE => !matches!(next, INSERT | UPDATE | DELETE | TRUNCATE),
+                    // Before another value of an enum.
+                    BEFORE => !of_type && !matches!(next, INSERT | UPDATE | DELETE | TRUNCATE),
                     CHANGES => true,
                     _ => false,
                 };

@@ -8,7 +8,7 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::planner::{ExprPlanner, TypePlanner};
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
@@ -42,7 +42,7 @@ use crate::null_equality::{EliminateCrossJoinOfOneKind, ExtractEqualities};
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::push_down_filter::PushDownFilterBelowGroups;
-use crate::sql_types::{PostgresTypePlanner, declared_type};
+use crate::sql_types::declared_type;
 use crate::system;
 use crate::three_valued_in::ThreeValuedIn;
 use crate::time_travel::name_times;
@@ -68,7 +68,6 @@ pub struct Planner {
 struct Shared {
     functions: Functions,
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
-    type_planner: Arc<dyn TypePlanner>,
     analyzer: Analyzer,
     /// One partition: for inputs that are too small to share out.
     serial: SessionState,
@@ -91,7 +90,6 @@ impl Planner {
         let shared = Shared {
             functions: Functions::new(serial.config_options()),
             expr_planners,
-            type_planner: Arc::new(PostgresTypePlanner),
             analyzer: Analyzer::with_rules(vec![
                 Arc::new(ResolveGroupingFunction::new()),
                 Arc::new(PostgresTypes),
@@ -271,10 +269,6 @@ impl Planner {
         &self.shared.expr_planners
     }
 
-    pub(crate) fn type_planner(&self) -> Arc<dyn TypePlanner> {
-        self.shared.type_planner.clone()
-    }
-
     pub(crate) fn options(&self) -> &ConfigOptions {
         self.shared.serial.config_options()
     }
@@ -303,12 +297,13 @@ fn body_query(function: &Function) -> Result<ast::Query> {
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     let aggregates = &names.planner().functions().aggregate;
     check_recursion(&mut query, &|name| aggregates.contains_key(name))?;
-    system::rewrite(&mut query, &|name| aggregates.contains_key(name))?;
+    let types = names.catalog().types();
+    system::rewrite(&mut query, types, &|name| aggregates.contains_key(name))?;
     expand_windows(&mut query)?;
     name_times(&mut query, names.travel())?;
     merge_columns(&mut query, names.catalog())?;
     asof::mark(&mut query)?;
-    desugar(&mut query)?;
+    desugar(&mut query, types)?;
     tell_casts_apart(&mut query)?;
     Ok(query)
 }

@@ -1,14 +1,16 @@
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::{Field, FieldRef};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, TimezoneInfo,
 };
+use springtide_catalog::{TypeId, Types};
 use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
 
-use crate::names::fold;
+use crate::named_types::by_identity;
+use crate::names::{fold, type_name};
 
 /// The largest precision that a decimal of 128 bits holds.
 const MAX_PRECISION: u64 = UNCONSTRAINED_NUMERIC.0 as u64;
@@ -16,8 +18,9 @@ const MAX_PRECISION: u64 = UNCONSTRAINED_NUMERIC.0 as u64;
 const MOST_PRECISION: u64 = 1000;
 const MOST_SCALE: i64 = 1000;
 
-/// The type that a declaration or cast names. `char(n)` is kept as `varchar(n)`: blanks are not padded.
-pub fn sql_type(declared: &DataType) -> Result<SqlType> {
+/// The type that a declaration or cast names, which may be one of the users'. `char(n)` is kept as `varchar(n)`: blanks are
+/// not padded.
+pub fn sql_type(declared: &DataType, types: &Types) -> Result<SqlType> {
     Ok(match declared {
         DataType::Boolean | DataType::Bool => SqlType::Boolean,
         DataType::SmallInt(_) | DataType::Int2(_) => SqlType::Int2,
@@ -44,7 +47,7 @@ pub fn sql_type(declared: &DataType) -> Result<SqlType> {
         DataType::Uuid => SqlType::Uuid,
         DataType::JSON => SqlType::Json,
         DataType::JSONB => SqlType::Jsonb,
-        DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match sql_type(element)? {
+        DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match sql_type(element, types)? {
             // Whatever number of dimensions is declared, a value has its own.
             array @ SqlType::Array(_) => array,
             element => element.array().ok_or_else(|| unknown_type(declared))?,
@@ -53,10 +56,17 @@ pub fn sql_type(declared: &DataType) -> Result<SqlType> {
             let element =
                 array_name(name).and_then(|element| crate::parser(&element).ok()?.parse_data_type().ok());
             let element = element.ok_or_else(|| unknown_type(declared))?;
-            sql_type(&element)?.array().ok_or_else(|| unknown_type(declared))?
+            sql_type(&element, types)?.array().ok_or_else(|| unknown_type(declared))?
         }
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("bpchar") => SqlType::Text,
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("name") => SqlType::Text,
+        DataType::Custom(name, modifiers) if modifiers.is_empty() => {
+            if let Some(known) = by_identity(name) {
+                return Ok(known);
+            }
+            let known = type_name(name).ok().and_then(|name| types.find(&name).cloned());
+            known.ok_or_else(|| unknown_type(declared))?.sql_type()
+        }
         other => return Err(unknown_type(other)),
     })
 }
@@ -71,7 +81,8 @@ fn unknown_type(declared: &DataType) -> SqlError {
     let name = declared.to_string().to_lowercase();
     SqlError::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist")).with_hint(
         "The types are boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, \
-         date, time, timetz, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, and arrays of these.",
+         date, time, timetz, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, those of CREATE TYPE, and \
+         arrays of these.",
     )
 }
 
@@ -128,8 +139,31 @@ fn limit(length: Option<&CharacterLength>, default: Option<u32>) -> Result<Optio
 }
 
 /// Tells DataFusion what a type in a cast is.
-#[derive(Debug)]
-pub(crate) struct PostgresTypePlanner;
+#[derive(Debug, Default)]
+pub(crate) struct PostgresTypePlanner {
+    types: Arc<Types>,
+    named: Mutex<BTreeSet<TypeId>>,
+}
+
+impl PostgresTypePlanner {
+    /// Knows these types besides the built-in ones.
+    pub(crate) fn new(types: Arc<Types>) -> PostgresTypePlanner {
+        PostgresTypePlanner { types, named: Mutex::default() }
+    }
+
+    /// The users' types that casts have named.
+    pub(crate) fn named(&self) -> Vec<TypeId> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+
+    /// Notes that a user's type is named, or one of arrays of it.
+    fn note(&self, sql_type: SqlType) {
+        let plain = sql_type.element().unwrap_or(sql_type);
+        if let Some(known) = self.types.iter().find(|known| known.sql_type() == plain) {
+            self.named.lock().unwrap_or_else(PoisonError::into_inner).insert(known.id);
+        }
+    }
+}
 
 /// Under this key a field says how long its texts may be, which Arrow's type does not.
 const LIMIT_KEY: &str = "springtide.limit";
@@ -138,8 +172,9 @@ impl TypePlanner for PostgresTypePlanner {
     fn plan_type_field(&self, declared: &DataType) -> datafusion::common::Result<Option<FieldRef>> {
         let sql_type = match declared {
             DataType::Int32 => SqlType::Int4,
-            other => sql_type(other).map_err(crate::errors::external)?,
+            other => sql_type(other, &self.types).map_err(crate::errors::external)?,
         };
+        self.note(sql_type);
         let field = Field::new("", sql_type.arrow(), true);
         Ok(Some(Arc::new(match sql_type.element().unwrap_or(sql_type) {
             SqlType::Varchar(Some(limit)) => {

@@ -56,7 +56,11 @@ impl SqlType {
             SqlType::Numeric(..) => 1700,
             SqlType::Uuid => 2950,
             SqlType::Jsonb => 3802,
+            SqlType::Enum(id) => id.known().map_or(0, |known| known.oid),
             SqlType::Array(element) => {
+                if let SqlType::Enum(id) = element.sql_type() {
+                    return id.known().map_or(0, |known| known.array_oid);
+                }
                 let element = element.sql_type().oid();
                 ARRAYS.iter().find(|(of, _)| *of == element).map_or(0, |(_, array)| *array)
             }
@@ -68,7 +72,7 @@ impl SqlType {
         match self {
             SqlType::Boolean => 1,
             SqlType::Int2 => 2,
-            SqlType::Int4 | SqlType::Float4 | SqlType::Date => 4,
+            SqlType::Int4 | SqlType::Float4 | SqlType::Date | SqlType::Enum(_) => 4,
             SqlType::Int8 | SqlType::Float8 | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz => 8,
             SqlType::Timetz => 12,
             SqlType::Interval | SqlType::Uuid => 16,
@@ -90,7 +94,7 @@ impl SqlType {
         }
     }
 
-    /// The type with this OID and modifier, if there is one here.
+    /// The built-in type with this OID and modifier, if there is one here.
     pub fn from_oid(oid: u32, modifier: i32) -> Option<SqlType> {
         if let Some((element, _)) = ARRAYS.iter().find(|(_, array)| *array == oid) {
             return SqlType::from_oid(*element, modifier)?.array();

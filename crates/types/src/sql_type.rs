@@ -4,7 +4,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, IntervalUnit, TimeUnit};
 use serde::{Deserialize, Serialize};
 
-use crate::ElementType;
+use crate::{ElementType, EnumId};
 
 /// Precision and scale of a `numeric` that was declared without them. Arrow decimals have one scale per
 /// column, PostgreSQL's have one per value.
@@ -51,6 +51,8 @@ pub enum SqlType {
     Json,
     /// `jsonb`, as PostgreSQL writes it
     Jsonb,
+    /// A type of CREATE TYPE ... AS ENUM
+    Enum(EnumId),
     /// `element[]`, of one dimension, counted from 1
     Array(ElementType),
 }
@@ -87,6 +89,7 @@ impl SqlType {
             // Texts, in forms that no other type has.
             SqlType::Json => DataType::LargeBinary,
             SqlType::Jsonb => DataType::LargeUtf8,
+            SqlType::Enum(id) => id.arrow(),
             SqlType::Array(element) => {
                 DataType::List(Arc::new(Field::new_list_field(element.sql_type().arrow(), true)))
             }
@@ -96,6 +99,9 @@ impl SqlType {
     /// The SQL type that a column of this Arrow type has, or `None` for a type that SQL here has not.
     /// Wider or differently encoded Arrow types map to the SQL type that holds their values.
     pub fn from_arrow(data_type: &DataType) -> Option<SqlType> {
+        if let Some(id) = EnumId::of_arrow(data_type) {
+            return Some(SqlType::Enum(id));
+        }
         Some(match data_type {
             DataType::Boolean => SqlType::Boolean,
             DataType::Int8 | DataType::UInt8 | DataType::Int16 => SqlType::Int2,
@@ -178,6 +184,10 @@ impl fmt::Display for SqlType {
             SqlType::Uuid => "uuid",
             SqlType::Json => "json",
             SqlType::Jsonb => "jsonb",
+            SqlType::Enum(id) => match id.known() {
+                Some(known) => return f.write_str(&known.name),
+                None => "???",
+            },
             SqlType::Array(element) => return write!(f, "{}[]", element.sql_type()),
         })
     }

@@ -6,7 +6,7 @@ use super::definitions::view_definition;
 use super::keys::{ConstraintFacts, ConstraintKind, constraints, index_of};
 use super::oids::of_function;
 use super::rows::Row;
-use super::types::{column_type, format_type};
+use super::types::{any_type_of, built_in_name, column_type};
 use super::{DATABASE, ROLE, Rows, SystemRelation, namespaces, system_relations, type_name};
 use crate::{Catalog, Column, DefaultKind, Function, Relation, RelationKind, Securable};
 
@@ -128,9 +128,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                  result_cast_type_udt_schema name, result_cast_type_udt_name name, \
                  result_cast_scope_catalog name, result_cast_scope_schema name, result_cast_scope_name \
                  name, result_cast_maximum_cardinality int4, result_cast_dtd_identifier name",
-            Rows::Catalog(|catalog| {
-                catalog.all_functions().map(|function| routine(catalog, function)).collect()
-            }),
+            Rows::Catalog(|catalog| catalog.all_functions().map(|known| routine(catalog, known)).collect()),
         ),
     ]
 }
@@ -194,8 +192,8 @@ fn columns(catalog: &Catalog) -> Vec<Row> {
                 .set("is_nullable", "YES")
                 .set("is_identity", "NO")
                 .set("is_updatable", "NO")
-                .set("data_type", known.map(|known| format_type(known.oid, None)))
-                .set("udt_name", known.map(|known| known.name))
+                .set("data_type", known.map(|known| built_in_name(known.oid, None)))
+                .set("udt_name", known.map(|known| known.name.as_ref()))
         })
     });
     own.chain(system).collect()
@@ -213,7 +211,7 @@ fn column(catalog: &Catalog, relation: &Relation, position: usize, column: &Colu
         Some(_) => row.set("is_identity", "YES").set("identity_generation", "BY DEFAULT"),
         None => row.set("is_identity", "NO"),
     };
-    typed(row, column.sql_type)
+    typed(catalog, row, column.sql_type)
 }
 
 fn any_column(row: Row, position: usize) -> Row {
@@ -227,10 +225,16 @@ fn any_column(row: Row, position: usize) -> Row {
 }
 
 /// What the standard says of a type: lengths in letters and bytes, precisions in their radix.
-fn typed(row: Row, sql_type: SqlType) -> Row {
-    let name = column_type_name(sql_type);
-    let data_type = if sql_type.element().is_some() { "ARRAY".to_owned() } else { type_name(sql_type) };
+fn typed(catalog: &Catalog, row: Row, sql_type: SqlType) -> Row {
+    let name = column_type_name(catalog, sql_type);
+    let is_users = catalog.type_of(sql_type).is_some();
+    let data_type = match sql_type {
+        SqlType::Array(_) => "ARRAY".to_owned(),
+        _ if is_users => "USER-DEFINED".to_owned(),
+        _ => type_name(sql_type),
+    };
     let row = row.set("data_type", data_type).set("udt_name", name);
+    let row = if is_users { row.set("udt_schema", "public") } else { row };
     let integer = |row: Row, bits: i64| {
         row.set("numeric_precision", bits).set("numeric_precision_radix", 2).set("numeric_scale", 0)
     };
@@ -258,7 +262,7 @@ fn typed(row: Row, sql_type: SqlType) -> Row {
             row.set("datetime_precision", 6)
         }
         SqlType::Boolean | SqlType::Bytea | SqlType::Uuid | SqlType::Json | SqlType::Jsonb => row,
-        SqlType::Array(_) => row,
+        SqlType::Enum(_) | SqlType::Array(_) => row,
     }
 }
 
@@ -266,8 +270,8 @@ fn typed(row: Row, sql_type: SqlType) -> Row {
 const LONGEST_TEXT: i64 = 1 << 30;
 const BYTES_OF_LETTER: i64 = 4;
 
-fn column_type_name(sql_type: SqlType) -> Option<&'static str> {
-    super::types::type_of(i64::from(sql_type.oid())).map(|known| known.name)
+fn column_type_name(catalog: &Catalog, sql_type: SqlType) -> Option<String> {
+    any_type_of(catalog, i64::from(sql_type.oid())).map(|known| known.name.to_string())
 }
 
 fn schemata(catalog: &Catalog) -> Vec<Row> {
@@ -432,7 +436,7 @@ fn routine(catalog: &Catalog, function: &Function) -> Row {
         .set("data_type", type_name(function.returns))
         .set("type_udt_catalog", DATABASE)
         .set("type_udt_schema", "pg_catalog")
-        .set("type_udt_name", column_type_name(function.returns))
+        .set("type_udt_name", column_type_name(catalog, function.returns))
         .set("dtd_identifier", "0")
         .set("routine_body", "SQL")
         .set("routine_definition", function.body.as_str())

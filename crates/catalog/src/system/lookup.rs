@@ -183,12 +183,12 @@ fn functions() -> Vec<Lookup> {
         function("session_user", &[], 0, Text, |facts, _| {
             Ok(facts.catalog.roles().name(facts.session.identity.session).into())
         }),
-        function("format_type", &[Int, Int], 1, Text, |_, args| {
+        function("format_type", &[Int, Int], 1, Text, |facts, args| {
             let modifier = match args.get(1) {
                 Some(Argument::Int(modifier)) => Some(*modifier),
                 _ => None,
             };
-            Ok(format_type(int(args, 0), modifier).into())
+            Ok(format_type(&facts.catalog, int(args, 0), modifier).into())
         }),
         function("pg_table_is_visible", &[Int], 1, Bool, |facts, args| {
             Ok(is_visible(&facts.catalog, int(args, 0)).into())

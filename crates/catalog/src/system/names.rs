@@ -4,7 +4,8 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use super::keys::indexes;
 use super::oids::{self, ARRAY_IN};
-use super::types::{TYPES, format_type, type_by_name, type_of};
+use super::types::{TYPES, any_type_of, format_type, type_by_name};
+use super::user_types::by_name;
 use super::{namespaces, roles, system_relation, system_relations};
 use crate::{Catalog, Name, NameRef, Relation};
 
@@ -43,7 +44,7 @@ impl Named {
             Named::Class => relation(catalog, NameRef { schema: schema.as_deref(), name: &name }),
             Named::Type => type_by_name(text.trim()).or_else(|| {
                 let known = TYPES.iter().find(|known| known.name == name);
-                known.map(|known| known.oid)
+                known.map(|known| known.oid).or_else(|| by_name(catalog, &name).map(|known| known.oid))
             }),
             Named::Function => match catalog.functions(&Name { schema, name: name.clone() }).as_slice() {
                 [only] => Some(oids::of_function(only)),
@@ -62,7 +63,7 @@ impl Named {
         }
         let name = match self {
             Named::Class => class_name(catalog, oid),
-            Named::Type => type_of(oid).map(|known| format_type(known.oid, None)),
+            Named::Type => any_type_of(catalog, oid).map(|_| format_type(catalog, oid, None)),
             Named::Function => oids::function(catalog, oid).map(|function| quoted(&function.name)),
             Named::Schema => namespaces::name(catalog, oid).map(quoted),
             Named::Role => roles::by_oid(catalog.roles(), oid).map(|role| quoted(&role.name)),

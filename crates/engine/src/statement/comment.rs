@@ -39,6 +39,7 @@ fn commented(catalog: &Catalog, kind: CommentObject, name: &ObjectName) -> Resul
         CommentObject::MaterializedView => relation(catalog, name, "materialized view")?,
         CommentObject::Column => column(catalog, name)?,
         CommentObject::Function => function(catalog, name)?,
+        CommentObject::Type => Commented::Type(catalog.get_type(&springtide_sql::type_name(name)?)?.id),
         CommentObject::Schema => {
             let name = springtide_sql::object_name(name)?;
             Commented::schema(catalog.get_schema(&name.name)?)

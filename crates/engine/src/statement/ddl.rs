@@ -63,8 +63,8 @@ pub(super) async fn create_table(
     let append_only = options.append_only.unwrap_or(false);
     let kind = RelationKind::Table { primary_key: None, append_only, rules: Rules::default() };
     let (id, history) = (catalog.next_id(), options.history.unwrap_or_default());
-    let (depends_on, functions) = (Vec::new(), Vec::new());
-    let table = Relation { id, in_schema, name, columns, kind, depends_on, functions, history };
+    let (depends_on, functions, types) = (Vec::new(), Vec::new(), Vec::new());
+    let table = Relation { id, in_schema, name, columns, kind, depends_on, functions, types, history };
     let table = catalog.create(table)?;
     catalog.set_on_commit(table.id, on_commit(create)?);
     let batches = select.collect(context.planner, transaction, &[]).await?;
@@ -154,6 +154,7 @@ fn settled_view(context: &Context<'_>, catalog: &Catalog, create: &CreateView) -
     springtide_sql::qualified(catalog).query(&mut query)?;
     let text = springtide_sql::query_text(&query);
     let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
+    let types = bound.types().to_vec();
     let kind = if create.materialized {
         if columns.is_empty() {
             return Err(SqlError::unsupported("a materialized view without columns")
@@ -166,7 +167,7 @@ fn settled_view(context: &Context<'_>, catalog: &Catalog, create: &CreateView) -
     };
     let history = view_options(create)?.history.unwrap_or_default();
     let (id, in_schema, name) = (catalog.next_id(), SchemaId::PUBLIC, String::new());
-    Ok(Relation { id, in_schema, name, columns, kind, depends_on, functions, history })
+    Ok(Relation { id, in_schema, name, columns, kind, depends_on, functions, types, history })
 }
 
 /// The schema in which something new comes to be. Fails with `42P16` if it is to be temporary somewhere else.

@@ -53,7 +53,8 @@ fn replace(planner: &Planner, catalog: &mut Catalog, known: &Function, function:
         if let RelationKind::View { query } = &view.kind {
             let bound = planner.bind(&ast::parse_query(query)?, &catalog.for_stored(), &[])?;
             let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
-            catalog.replace(Relation { depends_on, functions, ..view.as_ref().clone() });
+            let types = bound.types().to_vec();
+            catalog.replace(Relation { depends_on, functions, types, ..view.as_ref().clone() });
         }
     }
     Ok(())
@@ -99,8 +100,8 @@ fn declared(create: &CreateFunction, catalog: &Catalog) -> Result<Function> {
         id: catalog.next_function_id(),
         in_schema,
         name: name.name,
-        parameters: parameters(create.args.as_deref().unwrap_or_default())?,
-        returns: return_type(create.return_type.as_ref())?,
+        parameters: parameters(create.args.as_deref().unwrap_or_default(), catalog)?,
+        returns: return_type(create.return_type.as_ref(), catalog)?,
         strict: matches!(
             create.called_on_null,
             Some(FunctionCalledOnNull::Strict | FunctionCalledOnNull::ReturnsNullOnNullInput)
@@ -131,7 +132,7 @@ fn refuse_unsupported(create: &CreateFunction) -> Result<()> {
     Err(SqlError::unsupported(construct))
 }
 
-fn parameters(declared: &[OperateFunctionArg]) -> Result<Vec<Parameter>> {
+fn parameters(declared: &[OperateFunctionArg], catalog: &Catalog) -> Result<Vec<Parameter>> {
     let mut parameters = Vec::<Parameter>::new();
     for argument in declared {
         check_mode(argument)?;
@@ -144,7 +145,7 @@ fn parameters(declared: &[OperateFunctionArg]) -> Result<Vec<Parameter>> {
                 format!("parameter name \"{}\" used more than once", name.as_deref().unwrap_or_default());
             return Err(SqlError::new(SqlState::INVALID_FUNCTION_DEFINITION, message));
         }
-        parameters.push(Parameter { name, sql_type: unconstrained(&argument.data_type)? });
+        parameters.push(Parameter { name, sql_type: unconstrained(&argument.data_type, catalog)? });
     }
     Ok(parameters)
 }
@@ -165,11 +166,11 @@ fn parameter_name(name: &Ident) -> String {
 }
 
 /// Functions do not heed the length or precision of their parameters and results.
-fn unconstrained(declared: &DataType) -> Result<SqlType> {
-    springtide_sql::sql_type(declared).map(SqlType::unconstrained)
+fn unconstrained(declared: &DataType, catalog: &Catalog) -> Result<SqlType> {
+    springtide_sql::sql_type(declared, catalog.types()).map(SqlType::unconstrained)
 }
 
-fn return_type(declared: Option<&FunctionReturnType>) -> Result<SqlType> {
+fn return_type(declared: Option<&FunctionReturnType>, catalog: &Catalog) -> Result<SqlType> {
     match declared {
         Some(FunctionReturnType::DataType(DataType::Table(_))) => {
             Err(SqlError::unsupported("a function that RETURNS TABLE"))
@@ -180,7 +181,7 @@ fn return_type(declared: Option<&FunctionReturnType>) -> Result<SqlType> {
         {
             Err(SqlError::unsupported(format!("a function that returns {name}")))
         }
-        Some(FunctionReturnType::DataType(declared)) => unconstrained(declared),
+        Some(FunctionReturnType::DataType(declared)) => unconstrained(declared, catalog),
         None => {
             let message = "function result type must be specified";
             Err(SqlError::new(SqlState::INVALID_FUNCTION_DEFINITION, message))
@@ -239,7 +240,7 @@ pub(super) fn drop(
             Ok(function) => ids.push(function.id),
             Err(error) if drop.if_exists && error.sqlstate == SqlState::UNDEFINED_FUNCTION => {
                 let name = springtide_sql::object_name(&description.name)?;
-                let types = types(description)?.unwrap_or_default();
+                let types = types(description, &catalog)?.unwrap_or_default();
                 let what = signature(&name, &types);
                 let message = format!("function {what} does not exist, skipping");
                 context.notices.push(Notice::new(message));
@@ -267,7 +268,7 @@ pub(super) fn named(catalog: &Catalog, text: &str) -> Result<Arc<Function>> {
 
 fn find(catalog: &Catalog, description: &FunctionDesc) -> Result<Arc<Function>> {
     let name = springtide_sql::object_name(&description.name)?;
-    let found = match types(description)? {
+    let found = match types(description, catalog)? {
         Some(types) => catalog.function(&name, &types).ok_or_else(|| {
             let message = format!("function {} does not exist", signature(&name, &types));
             SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
@@ -289,9 +290,10 @@ fn find(catalog: &Catalog, description: &FunctionDesc) -> Result<Arc<Function>> 
 }
 
 /// The types of the parameters, if they are given.
-fn types(description: &FunctionDesc) -> Result<Option<Vec<SqlType>>> {
+fn types(description: &FunctionDesc, catalog: &Catalog) -> Result<Option<Vec<SqlType>>> {
     let Some(arguments) = &description.args else { return Ok(None) };
-    arguments.iter().map(|argument| unconstrained(&argument.data_type)).collect::<Result<_>>().map(Some)
+    let given = arguments.iter().map(|argument| unconstrained(&argument.data_type, catalog));
+    given.collect::<Result<_>>().map(Some)
 }
 
 fn signature(name: &Name, types: &[SqlType]) -> String {

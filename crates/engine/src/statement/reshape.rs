@@ -162,7 +162,7 @@ fn is_the_same(planner: &Planner, catalog: &Catalog, view: &Relation) -> bool {
     let (RelationKind::View { query } | RelationKind::MaterializedView { query, .. }) = &view.kind else {
         return false;
     };
-    let bound = ast::parse_query(query).and_then(|query| planner.bind(&query, catalog, &[]));
+    let bound = ast::parse_query(query).and_then(|query| planner.bind(&query, &catalog.for_stored(), &[]));
     bound.is_ok_and(|bound| same_columns(&bound.columns(), &view.columns))
 }
 
@@ -187,7 +187,7 @@ pub(super) async fn set_type(
         return Err(SqlError::unsupported(format!("changing {what}")));
     }
     let mut columns = table.columns.clone();
-    columns[position].sql_type = springtide_sql::sql_type(data_type)?;
+    columns[position].sql_type = springtide_sql::sql_type(data_type, catalog.types())?;
     let is_expression =
         columns[position].default.as_ref().is_some_and(|default| default.kind == DefaultKind::Expression);
     if is_expression {

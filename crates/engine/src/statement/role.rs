@@ -361,6 +361,10 @@ pub(super) fn described(catalog: &Catalog, on: Securable) -> String {
         Securable::Database => Some(format!("database {}", springtide_catalog::system::DATABASE)),
         Securable::Schema(id) => Some(format!("schema {}", catalog.schema_name(id))),
         Securable::Relation(id) => catalog.by_id(id).map(|relation| catalog.describe(relation)),
+        Securable::Type(id) => {
+            let mut types = catalog.types().iter();
+            types.find(|known| known.id == id).map(|known| known.description())
+        }
         Securable::Function(id) => {
             function(id).map(|function| format!("function {}", catalog.signature(function)))
         }

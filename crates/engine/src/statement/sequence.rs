@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use springtide_catalog::{
     Catalog, Counter, Name, Position, Relation, RelationKind, Retention, SchemaId, SequenceOptions,
-    SequenceOwner, sequence_columns, type_limits,
+    SequenceOwner, Types, sequence_columns, type_limits,
 };
 use springtide_sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
@@ -124,6 +124,7 @@ fn create(catalog: &mut Catalog, (in_schema, name): (SchemaId, String), said: &[
         kind: RelationKind::Sequence { options, owner: None, counter },
         depends_on: Vec::new(),
         functions: Vec::new(),
+        types: Vec::new(),
         history: Retention::default(),
     })?;
     Ok(id)
@@ -364,7 +365,7 @@ fn arguments(call: &Function) -> Result<(Name, bool, Vec<Said>)> {
 fn said(name: &str, value: &str) -> Result<Said> {
     let limit = |value: &str| if value == "none" { Ok(None) } else { parsed(value).map(Some) };
     Ok(match name {
-        "as" => Said::Type(springtide_sql::sql_type(&ast::parse_type(value)?)?),
+        "as" => Said::Type(springtide_sql::sql_type(&ast::parse_type(value)?, &Types::default())?),
         "increment" => Said::Increment(parsed(value)?),
         "minvalue" => Said::Min(limit(value)?),
         "maxvalue" => Said::Max(limit(value)?),

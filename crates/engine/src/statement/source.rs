@@ -83,8 +83,8 @@ fn create_relation(
     kind: RelationKind,
 ) -> Result<Relation> {
     let (id, history) = (catalog.next_id(), Retention::default());
-    let (depends_on, functions) = (Vec::new(), Vec::new());
-    let relation = Relation { id, in_schema, name, columns, kind, depends_on, functions, history };
+    let (depends_on, functions, types) = (Vec::new(), Vec::new(), Vec::new());
+    let relation = Relation { id, in_schema, name, columns, kind, depends_on, functions, types, history };
     let created = catalog.create(relation)?;
     Ok(created.as_ref().clone())
 }

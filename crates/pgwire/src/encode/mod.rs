@@ -23,11 +23,12 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
+use arrow::datatypes::TimestampSecondType;
 use bytes::{BufMut, BytesMut};
 use pgwire::api::results::FieldFormat;
 use pgwire::messages::data::MESSAGE_TYPE_BYTE_DATA_ROW;
 use springtide_datetime::Style;
-use springtide_types::{Result, SqlError, SqlType};
+use springtide_types::{EnumId, Result, SqlError, SqlType};
 
 pub(crate) use copy::CopyWriter;
 pub use texts::texts;
@@ -187,11 +188,19 @@ impl Values {
             SqlType::Uuid => Values::Uuid(array.as_fixed_size_binary().clone()),
             SqlType::Json => Values::Json(array.as_binary().clone()),
             SqlType::Jsonb => Values::Jsonb(array.as_string().clone()),
+            SqlType::Enum(id) => Values::Text(labels(&array, id)?),
             SqlType::Array(element) => {
                 Values::Array(Arrays::new(array.as_list(), element.sql_type(), style)?)
             }
         })
     }
+}
+
+/// The labels of an enum's keys; both formats have them as texts.
+fn labels(array: &ArrayRef, id: EnumId) -> Result<StringArray> {
+    let known = id.definition()?;
+    let keys = array.as_primitive::<TimestampSecondType>().iter();
+    Ok(keys.map(|key| key.and_then(|key| known.label(key))).collect())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod cast;
 mod decimal;
 mod degrees;
 mod distinct_sum;
+mod enums;
 mod extract;
 mod extremum;
 mod floats;
@@ -50,6 +51,7 @@ pub(crate) use arrays::{
 pub(crate) use average::AVERAGE;
 pub(crate) use bytes::{byte_parameters, overload, substring};
 pub(crate) use cast::{cast_function, cast_target, is_cast};
+pub(crate) use enums::{ENUM_FUNCTIONS, enum_column};
 pub(crate) use extract::extract;
 pub(crate) use floats::power_function;
 pub(crate) use guard::guard;
@@ -150,6 +152,7 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(system::scalars())
         .chain(asof::functions())
         .chain(uuid::functions())
+        .chain(enums::functions())
         .chain(json::functions())
         .chain(arrays::functions())
         .chain([average, labelled, like_pattern::function(), series::function()])

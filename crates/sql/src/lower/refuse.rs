@@ -1,11 +1,13 @@
 //! What no incremental plan exists for (yet), by the name that the user knows it by.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Volatility};
-use springtide_types::{SqlError, SqlState};
+use springtide_types::{SqlError, SqlState, SqlType};
 
 use crate::asof::is_asof_join;
 use crate::errors::{external, plan_error};
+use crate::functions::{ENUM_FUNCTIONS, cast_target};
 use crate::moments::AS_OF;
 use crate::relation_table::scanned;
 use crate::scan::Time;
@@ -43,11 +45,18 @@ fn time_travel(scan: &TableScan) -> Option<&'static str> {
 
 fn check_expr(expr: &Expr) -> Option<SqlError> {
     match expr {
+        // It would fail or not by the labels that there are at the time.
+        Expr::ScalarFunction(function) if reads_labels(function) => Some(
+            in_view("a cast of texts to an enum type")
+                .with_hint("Cast where the values are inserted: a column can be of the enum type."),
+        ),
         Expr::ScalarFunction(function) => {
             let name = function.name();
             let changes = match function.func.signature().volatility {
                 Volatility::Volatile => true,
-                Volatility::Stable => CLOCKS.contains(&name) || is_function(name),
+                Volatility::Stable => {
+                    CLOCKS.contains(&name) || ENUM_FUNCTIONS.contains(&name) || is_function(name)
+                }
                 Volatility::Immutable => false,
             };
             changes.then(|| {
@@ -62,6 +71,12 @@ fn check_expr(expr: &Expr) -> Option<SqlError> {
         }
         _ => None,
     }
+}
+
+/// Whether a call makes values of an enum, which is not done by its key.
+fn reads_labels(call: &ScalarFunction) -> bool {
+    let target = cast_target(call).map(|target| target.element().unwrap_or(target));
+    matches!(target, Some(SqlType::Enum(_)))
 }
 
 const CLOCKS: [&str; 5] = ["now", "current_date", "current_time", "today", "current_timestamp"];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
@@ -118,7 +118,7 @@ impl Values {
                 let texts = words.map(|value| value.map(|value| if value { "true" } else { "false" }));
                 Values::Texts { texts: texts.collect(), quoted: false }
             }
-            DataType::Timestamp(_, zone) => {
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
                 // ISO 8601, as PostgreSQL writes them in JSON only.
                 let offset = if zone.is_some() { ":00" } else { "" };
                 let texts = format_text(array)?;
