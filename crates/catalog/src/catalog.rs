@@ -224,6 +224,11 @@ impl Catalog {
         found
     }
 
+    /// Whether there are any functions.
+    pub fn has_functions(&self) -> bool {
+        !self.functions.is_empty()
+    }
+
     /// All functions, by name.
     pub fn all_functions(&self) -> impl Iterator<Item = &Function> {
         self.functions.values().flatten().map(AsRef::as_ref)

@@ -31,7 +31,7 @@ pub use comment::Commented;
 pub use default_access::FutureKind;
 pub use dependencies::Dropped;
 pub use errors::denied;
-pub use function::{Function, FunctionId, Parameter};
+pub use function::{Function, FunctionId, FunctionRows, Parameter};
 pub use on_commit::OnCommit;
 pub use relation::{Column, Default, DefaultKind, Relation, RelationKind};
 pub use retention::Retention;

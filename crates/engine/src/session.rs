@@ -467,7 +467,7 @@ fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) 
         && prepared.identity == transaction.identity()
         && prepared.path == *transaction.path()
         && prepared.style.reads_like(&current())
-        && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
+        && transaction.can_use(prepared.catalog_version, &prepared.bound.scanned())
     {
         return Ok(prepared.bound.clone());
     }

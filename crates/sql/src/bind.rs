@@ -150,6 +150,11 @@ impl<'a> Names<'a> {
         self.functions.borrow().iter().copied().collect()
     }
 
+    /// Notes a call.
+    pub(crate) fn call(&self, function: &Function) {
+        self.functions.borrow_mut().insert(function.id);
+    }
+
     /// The users' types that were named.
     pub(crate) fn types(&self) -> Vec<TypeId> {
         self.types.named()
@@ -234,13 +239,8 @@ impl ContextProvider for Names<'_> {
         let session = self.planner.serial();
         let name = name.trim_matches('"');
         let function = session.table_functions().get(name).ok_or_else(|| {
-            external(match self.catalog().functions(name).as_slice() {
-                [] => {
-                    let message = format!("function {name} does not exist");
-                    SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
-                }
-                _ => SqlError::unsupported(format!("function {name} in FROM")),
-            })
+            let message = format!("function {name} with these arguments does not exist");
+            external(SqlError::new(SqlState::UNDEFINED_FUNCTION, message))
         })?;
         let args = args.into_iter().map(constant_argument).collect::<Result<Vec<_>>>()?;
         let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&args, session))?;

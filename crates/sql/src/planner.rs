@@ -18,7 +18,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use springtide_catalog::system::SessionFacts;
-use springtide_catalog::{Catalog, Column, Function, Relation, SessionSequences};
+use springtide_catalog::{Catalog, Column, Function, FunctionRows, Relation, SessionSequences};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use crate::BoundQuery;
@@ -38,12 +38,14 @@ use crate::lateral_unnest::unnest_left_sides;
 use crate::merge_join::MergeOrderedInputs;
 use crate::moments;
 use crate::multisets;
+use crate::names::quoted;
 use crate::null_equality::{EliminateCrossJoinOfOneKind, ExtractEqualities};
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::push_down_filter::PushDownFilterBelowGroups;
 use crate::sql_types::declared_type;
 use crate::system;
+use crate::table_functions::expand_functions;
 use crate::three_valued_in::ThreeValuedIn;
 use crate::time_travel::name_times;
 use crate::total_order::TotalOrder;
@@ -210,6 +212,9 @@ impl Planner {
             let what = format!("a function with the name of a built-in one, \"{}\",", function.name);
             return Err(SqlError::unsupported(what));
         }
+        if let Some(rows) = &function.rows {
+            return self.check_rows(function, rows, catalog);
+        }
         let names = Names::new(self, catalog);
         let call = || {
             let nulls = function.types().map(|sql_type| ScalarValue::try_from(&sql_type.arrow()));
@@ -220,6 +225,26 @@ impl Planner {
             LogicalPlanBuilder::empty(true).project([value.alias("value")])?.build()
         };
         self.analyze(call().map_err(|error| plan_error(&error))?).map(|_| ())
+    }
+
+    fn check_rows(&self, function: &Function, rows: &FunctionRows, catalog: &Catalog) -> Result<()> {
+        let nulls = function.types().map(|sql_type| format!("CAST(NULL AS {sql_type})"));
+        let text =
+            format!("SELECT * FROM {}({})", quoted(&function.name), nulls.collect::<Vec<_>>().join(", "));
+        let mismatch = |detail: String| {
+            let message = "return type mismatch in function declared to return rows";
+            SqlError::new(SqlState::INVALID_FUNCTION_DEFINITION, message).with_detail(detail)
+        };
+        let mut statements = crate::parse(&text)?;
+        let Some(ast::Statement::Query(call)) = statements.pop().map(|statement| statement.ast) else {
+            return Err(SqlError::internal("a call is a query"));
+        };
+        match self.bind(&call, catalog, &[]) {
+            Err(error) if error.sqlstate == SqlState::INVALID_COLUMN_REFERENCE => {
+                Err(mismatch(format!("Final statement must return {} columns.", rows.columns.len())))
+            }
+            bound => bound.map(|_| ()),
+        }
     }
 
     fn analyze(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -280,7 +305,7 @@ fn context(parameter_types: impl Iterator<Item = Option<SqlType>>) -> PlannerCon
 }
 
 /// The one query that the body of a function is.
-fn body_query(function: &Function) -> Result<ast::Query> {
+pub(crate) fn body_query(function: &Function) -> Result<ast::Query> {
     let mut statements = crate::parse(&function.body)?;
     match (statements.pop().map(|statement| statement.ast), statements.len()) {
         (Some(ast::Statement::Query(query)), 0) => Ok(*query),
@@ -296,6 +321,7 @@ fn body_query(function: &Function) -> Result<ast::Query> {
 /// The query in the SQL that DataFusion understands as PostgreSQL would.
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     let aggregates = &names.planner().functions().aggregate;
+    expand_functions(&mut query, names)?;
     check_recursion(&mut query, &|name| aggregates.contains_key(name))?;
     let types = names.catalog().types();
     system::rewrite(&mut query, types, &|name| aggregates.contains_key(name))?;

@@ -155,7 +155,7 @@ pub fn is_plain(name: &str) -> bool {
 }
 
 /// A name as SQL would have to write it.
-pub(crate) fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     if is_plain(name) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 

@@ -6,11 +6,11 @@ use springtide_catalog::{Catalog, Function, Name, Parameter, Relation, RelationK
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
     ArgMode, CreateFunction, CreateFunctionBody, DataType, DropBehavior, DropFunction, Expr,
-    FunctionCalledOnNull, FunctionDesc, FunctionReturnType, Ident, OperateFunctionArg, Statement, Value,
+    FunctionCalledOnNull, FunctionDesc, Ident, OperateFunctionArg, Statement, Value,
 };
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
-use super::{Context, ast};
+use super::{Context, ast, function_result};
 use crate::notice::Notice;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -61,7 +61,7 @@ fn replace(planner: &Planner, catalog: &mut Catalog, known: &Function, function:
 }
 
 fn check_replaceable(known: &Function, function: &Function) -> Result<()> {
-    let message = if known.returns != function.returns {
+    let message = if (known.returns, &known.rows) != (function.returns, &function.rows) {
         "cannot change return type of existing function".to_owned()
     } else {
         let mut pairs = known.parameters.iter().zip(&function.parameters);
@@ -94,14 +94,18 @@ fn refuse_maintained(function: &Function, dependents: &[&Relation]) -> Result<()
 
 fn declared(create: &CreateFunction, catalog: &Catalog) -> Result<Function> {
     refuse_unsupported(create)?;
+    let arguments = create.args.as_deref().unwrap_or_default();
     let name = springtide_sql::object_name(&create.name)?;
     let in_schema = catalog.schema_of_new(&name)?;
+    let (returns, rows) =
+        function_result::declared(create.return_type.as_ref(), arguments, catalog, &name.name)?;
     Ok(Function {
         id: catalog.next_function_id(),
         in_schema,
         name: name.name,
-        parameters: parameters(create.args.as_deref().unwrap_or_default(), catalog)?,
-        returns: return_type(create.return_type.as_ref(), catalog)?,
+        parameters: parameters(arguments, catalog)?,
+        returns,
+        rows,
         strict: matches!(
             create.called_on_null,
             Some(FunctionCalledOnNull::Strict | FunctionCalledOnNull::ReturnsNullOnNullInput)
@@ -134,7 +138,7 @@ fn refuse_unsupported(create: &CreateFunction) -> Result<()> {
 
 fn parameters(declared: &[OperateFunctionArg], catalog: &Catalog) -> Result<Vec<Parameter>> {
     let mut parameters = Vec::<Parameter>::new();
-    for argument in declared {
+    for argument in declared.iter().filter(|argument| argument.mode != Some(ArgMode::Out)) {
         check_mode(argument)?;
         if argument.default_expr.is_some() {
             return Err(SqlError::unsupported("a DEFAULT of a function parameter"));
@@ -152,13 +156,13 @@ fn parameters(declared: &[OperateFunctionArg], catalog: &Catalog) -> Result<Vec<
 
 fn check_mode(argument: &OperateFunctionArg) -> Result<()> {
     match &argument.mode {
-        None | Some(ArgMode::In) => Ok(()),
+        None | Some(ArgMode::In | ArgMode::InOut) => Ok(()),
         Some(other) => Err(SqlError::unsupported(format!("a function parameter that is {other}"))),
     }
 }
 
 /// The parser leaves the quotes on a quoted name.
-fn parameter_name(name: &Ident) -> String {
+pub(super) fn parameter_name(name: &Ident) -> String {
     match name.value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(quoted) => quoted.replace("\"\"", "\""),
         None => ast::fold(name),
@@ -166,27 +170,8 @@ fn parameter_name(name: &Ident) -> String {
 }
 
 /// Functions do not heed the length or precision of their parameters and results.
-fn unconstrained(declared: &DataType, catalog: &Catalog) -> Result<SqlType> {
+pub(super) fn unconstrained(declared: &DataType, catalog: &Catalog) -> Result<SqlType> {
     springtide_sql::sql_type(declared, catalog.types()).map(SqlType::unconstrained)
-}
-
-fn return_type(declared: Option<&FunctionReturnType>, catalog: &Catalog) -> Result<SqlType> {
-    match declared {
-        Some(FunctionReturnType::DataType(DataType::Table(_))) => {
-            Err(SqlError::unsupported("a function that RETURNS TABLE"))
-        }
-        Some(FunctionReturnType::SetOf(_)) => Err(SqlError::unsupported("a function that RETURNS SETOF")),
-        Some(FunctionReturnType::DataType(DataType::Custom(name, _)))
-            if ["void", "record", "trigger"].contains(&name.to_string().to_lowercase().as_str()) =>
-        {
-            Err(SqlError::unsupported(format!("a function that returns {name}")))
-        }
-        Some(FunctionReturnType::DataType(declared)) => unconstrained(declared, catalog),
-        None => {
-            let message = "function result type must be specified";
-            Err(SqlError::new(SqlState::INVALID_FUNCTION_DEFINITION, message))
-        }
-    }
 }
 
 /// The text of the query that the function is.

@@ -133,6 +133,7 @@ pub(super) fn drop(
             return Err(SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message));
         }
         match catalog.get_schema(&name) {
+            Ok(SchemaId::PUBLIC) => return Err(SqlError::unsupported("dropping the schema public")),
             Ok(id) => schemas.push(id),
             Err(error) if if_exists => {
                 context.notices.push(Notice::new(format!("{}, skipping", error.message)));
@@ -153,6 +154,9 @@ pub(super) fn rename(transaction: &mut Transaction, call: &Function) -> Result<R
     let mut catalog = transaction.catalog();
     let (id, current) = (catalog.get_schema(from)?, transaction.identity().current);
     must_own(&catalog, current, Securable::Schema(id))?;
+    if id == SchemaId::PUBLIC {
+        return Err(SqlError::unsupported("another name for the schema public"));
+    }
     if !catalog.has_privilege(current, Securable::Database, Privilege::Create) {
         return Err(denied(format!("permission denied for {}", described(&catalog, Securable::Database))));
     }

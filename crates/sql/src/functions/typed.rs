@@ -39,6 +39,8 @@ pub(super) enum Gives {
     Numeric(fn(&Shape) -> (u8, i8)),
     /// `text[]`
     Texts,
+    /// An array of `text[]`, which is made rows of at once.
+    TextArrays,
     /// PostgreSQL has the function, this database has not: what to call it.
     Refused(&'static str),
 }
@@ -52,6 +54,7 @@ impl Gives {
                 DataType::Decimal128(precision, scale)
             }
             Gives::Texts => DataType::new_list(DataType::Utf8, true),
+            Gives::TextArrays => DataType::new_list(DataType::new_list(DataType::Utf8, true), true),
             Gives::Refused(_) => DataType::Null,
         }
     }

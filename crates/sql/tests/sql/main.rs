@@ -124,6 +124,7 @@ impl Fixture {
             name: name.to_owned(),
             parameters: parameters.collect(),
             returns,
+            rows: None,
             strict: false,
             body: body.to_owned(),
         };

@@ -1,5 +1,6 @@
 //! Regular expressions, as PostgreSQL's functions and operators know them.
 
+mod backtrack;
 mod compile;
 mod matching;
 mod options;
@@ -25,6 +26,16 @@ const GROUP: &[Variant] = &[
 
 const MATCH: &[Variant] =
     &[Variant { parameters: &[Text, Text, Text], required: 2, gives: Gives::Texts, run: matching::first }];
+
+/// What `regexp_matches` gives rows of: the array of its results.
+pub(crate) const REGEXP_ROWS: &str = "regexp_matches array";
+
+const ROWS: &[Variant] = &[Variant {
+    parameters: &[Text, Text, Text],
+    required: 2,
+    gives: Gives::TextArrays,
+    run: matching::rows,
+}];
 
 const SPLIT: &[Variant] =
     &[Variant { parameters: &[Text, Text, Text], required: 2, gives: Gives::Texts, run: matching::split }];
@@ -80,6 +91,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         Typed::udf(REGEXP_GROUP, GROUP),
         Typed::udf("regexp_match", MATCH),
+        Typed::udf(REGEXP_ROWS, ROWS),
         Typed::udf("regexp_split_to_array", SPLIT),
         Typed::udf("regexp_like", LIKE),
         Typed::udf("regexp_count", COUNT),
