@@ -50,7 +50,13 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
     match call.name() {
         "guard" | "pg_typeof" | FORMAT_OF_ARRAY => Ok(call),
         // What only the binder itself writes, and what asks the catalogue.
-        name if name.starts_with('$') || is_function(name) || ENUM_FUNCTIONS.contains(&name) => Ok(call),
+        name if name.starts_with('$')
+            || name.starts_with("extract_")
+            || is_function(name)
+            || ENUM_FUNCTIONS.contains(&name) =>
+        {
+            Ok(call)
+        }
         "array_to_json" if matches!(types.as_slice(), [Some(SqlType::Array(_))]) => Ok(call),
         "to_json" | "to_jsonb" | "json_build_array" | "jsonb_build_array" | "json_build_object"
         | "jsonb_build_object" => Ok(call),

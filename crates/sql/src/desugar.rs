@@ -4,21 +4,23 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr,
-    ExtractSyntax, Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    GroupByExpr, Ident, Interval, LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript,
-    TableFactor, TableWithJoins, TrimWhereField, TypedString, UnaryOperator, Value, ValueWithSpan, Values,
-    VisitorMut, WindowFrameBound, WindowSpec, WindowType,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Fetch, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval,
+    LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
+    TableWithJoins, TrimWhereField, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
+    WindowFrameBound, WindowSpec, WindowType,
 };
 use springtide_catalog::Types;
 use springtide_types::{Result, SqlError, SqlState};
 
-use crate::convert::stands_apart;
+use crate::convert::{is_temporal, stands_apart};
 use crate::functions::{
     AVERAGE, BITWISE_NOT, FORMAT_OF_ARRAY, IS_NORMALIZED, LIKE_PATTERN, Quantifier, RANGE_BUCKET,
     REGEXP_GROUP, REGEXP_ROWS, SIMILAR, SLICE, SUBSCRIPT,
 };
+use crate::input_error::input_errors_in_lists;
+use crate::named_arguments::in_order;
 use crate::names::fold;
 use crate::operators::distinction;
 use crate::output_names::{UNNAMED_MARK, output_name};
@@ -27,6 +29,7 @@ use crate::scope::check_table_names;
 use crate::series::name_series;
 use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
+use crate::temporal_syntax::temporal_call;
 use crate::unnest::unnest_in_lists;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 use crate::with_ties;
@@ -83,6 +86,7 @@ impl VisitorMut for Desugar<'_> {
             return ControlFlow::Break(Stop::Failed(error));
         }
         unnest_in_lists(&mut select.from);
+        input_errors_in_lists(&mut select.from);
         name_series(&mut select.from);
         name_outputs(select);
         group_for_having(select);
@@ -126,6 +130,18 @@ impl VisitorMut for Desugar<'_> {
                 if let Some((number, data_type)) = typed_number(operand) {
                     let negative = Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(number.clone()) };
                     *expr = cast(negative, data_type.clone());
+                }
+            }
+            Expr::Interval(_) | Expr::AtTimeZone { .. } | Expr::Cast { .. } | Expr::TypedString(_)
+                if temporal_call(expr).is_some() =>
+            {
+                if let Some(call) = temporal_call(expr) {
+                    *expr = call;
+                }
+            }
+            Expr::BinaryOp { op: BinaryOperator::Overlaps, .. } => {
+                if let Some(call) = temporal_call(expr) {
+                    *expr = call;
                 }
             }
             Expr::UnaryOp { op, expr: operand } if prefix_function(*op).is_some() => {
@@ -279,7 +295,7 @@ fn typed_literal(literal: &Expr, digits: &str) -> Option<Expr> {
     (!is_plain).then(|| cast(text, exact))
 }
 
-fn cast(expr: Expr, data_type: DataType) -> Expr {
+pub(crate) fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::DoubleColon, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
@@ -373,7 +389,8 @@ fn spread_float_types(values: &mut Values) {
 fn spread_casts(values: &mut Values, types: &Types) {
     let apart = |expr: &Expr| match expr {
         Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
-            sql_type(data_type, types).is_ok_and(stands_apart).then(|| data_type.clone())
+            let apart = |sql_type| stands_apart(sql_type) || is_temporal(sql_type);
+            sql_type(data_type, types).is_ok_and(apart).then(|| data_type.clone())
         }
         _ => None,
     };
@@ -389,15 +406,15 @@ fn spread_casts(values: &mut Values, types: &Types) {
     }
 }
 
-/// `INTERVAL '1' DAY` says the same as `'1 day'::interval`, which PostgreSQL's input function reads.
+/// The text of an interval literal.
 pub(crate) fn interval_text(interval: &Interval) -> Option<String> {
     let Expr::Value(value) = interval.value.as_ref() else { return None };
     let text = match &value.value {
         Value::SingleQuotedString(text) | Value::Number(text, _) => text,
         _ => return None,
     };
-    Some(match &interval.leading_field {
-        Some(unit) if text.trim().parse::<f64>().is_ok() => format!("{text} {unit}").to_lowercase(),
+    Some(match (&interval.leading_field, &interval.last_field) {
+        (Some(unit), None) if text.trim().parse::<f64>().is_ok() => format!("{text} {unit}").to_lowercase(),
         _ => text.clone(),
     })
 }
@@ -515,7 +532,6 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
     match fold(part.as_ident()?).as_str() {
         "avg" => Some(average(function)),
         "count" => count_rows(function),
-        "date_part" => date_part(function),
         "mod" => modulo(function),
         "width_bucket" => {
             unnamed_arguments(function).filter(|args| args.len() == 4).map(|args| call(RANGE_BUCKET, args))
@@ -527,7 +543,7 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
         }
         "regexp_matches" => Some(call("unnest", vec![call(REGEXP_ROWS, unnamed_arguments(function)?)])),
         "concat" | "concat_ws" | "format" | "num_nulls" | "num_nonnulls" => variadic(function),
-        name => type_function(name, function),
+        name => in_order(name, function).or_else(|| type_function(name, function)),
     }
 }
 
@@ -750,25 +766,6 @@ fn modulo(function: &Function) -> Option<Expr> {
     };
     let (left, right) = (Box::new(left.clone()), Box::new(right.clone()));
     Some(Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Modulo, right })))
-}
-
-/// `date_part('year', x)` is `extract(year FROM x)` as a double.
-fn date_part(function: &Function) -> Option<Expr> {
-    let FunctionArguments::List(list) = &function.args else { return None };
-    let [
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(field))),
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(operand)),
-    ] = list.args.as_slice()
-    else {
-        return None;
-    };
-    let Value::SingleQuotedString(field) = &field.value else { return None };
-    let extract = Expr::Extract {
-        field: DateTimeField::Custom(Ident::new(field.clone())),
-        syntax: ExtractSyntax::From,
-        expr: Box::new(operand.clone()),
-    };
-    Some(cast(extract, DataType::DoublePrecision))
 }
 
 /// A call of a function by its plain name.
