@@ -91,7 +91,7 @@ mod with_ties;
 
 pub use analysis::{Analysis, AnalyzedNode};
 pub use assign::assign;
-pub use bound::BoundQuery;
+pub use bound::{BeyondRows, BoundQuery};
 pub use convert::format_text;
 pub use copy_options::{CopyOption, CopyValue};
 pub use datafusion::sql::sqlparser;
@@ -109,5 +109,6 @@ pub use sequences::{Overriding, is_next_number, name_sequences, next_number};
 pub use sql_types::sql_type;
 pub use time_travel::{printable, query_text};
 pub use walk::{
-    columns_named, put_arguments, put_for_calls, qualifiers_named, relations_named, rename_column,
+    any_query, columns_named, prefix_columns, put_arguments, put_for_calls, qualifiers_named,
+    relations_named, rename_column,
 };

@@ -11,7 +11,7 @@ use springtide_sql::sqlparser::ast::{
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
 use super::rules::{Declared, DeclaredKind, declare, key_columns, refuse_deferrable};
-use super::{Context, ast, sequence};
+use super::{Context, ast, generated, sequence};
 
 /// The name under which the parser hands on `LIKE table` among the columns.
 const LIKE: &str = "?like?";
@@ -80,6 +80,7 @@ pub(super) fn create(
     let (depends_on, functions, types) = (Vec::new(), Vec::new(), Vec::new());
     let mut table = Relation { id, in_schema, name, columns, kind, depends_on, functions, types, history };
     put_primary_key(catalog, &mut table, &constraints)?;
+    generated::check(planner, catalog, &mut table)?;
     catalog.create(table)?;
     let is_primary = |it: &&Declared| matches!(it.kind, DeclaredKind::PrimaryKey(_));
     for constraint in constraints.iter().filter(|it| !is_primary(it)) {
@@ -157,6 +158,8 @@ impl Declaration {
                 Column { default: None, nullable: source.is_nullable(position), ..column.clone() };
             if column.identity().is_some() && included.has("identity") {
                 self.copy_identity(catalog, table, column, &mut copied)?;
+            } else if column.generated().is_some() {
+                copied.default = column.default.clone().filter(|_| included.has("generated"));
             } else if included.has("defaults") {
                 copied.default = column.declared_default().cloned();
             }
@@ -200,7 +203,7 @@ impl Declaration {
         copied: &mut Column,
     ) -> Result<()> {
         let kind = column.identity().unwrap_or_default();
-        let sequence = generated(catalog, table, copied, kind, &[])?;
+        let sequence = numbered(catalog, table, copied, kind, &[])?;
         self.owned.push((sequence, self.columns.len(), true));
         Ok(())
     }
@@ -250,8 +253,7 @@ pub(super) fn column(
     let mut sequence = None;
     if serial.is_some() {
         column.nullable = false;
-        sequence =
-            Some((generated(catalog, (in_schema, table), &mut column, DefaultKind::Next, &[])?, false));
+        sequence = Some((numbered(catalog, (in_schema, table), &mut column, DefaultKind::Next, &[])?, false));
     }
     let mut is_null = false;
     for option in &definition.options {
@@ -259,6 +261,13 @@ pub(super) fn column(
             ColumnOption::Null => is_null = true,
             ColumnOption::NotNull => column.nullable = false,
             ColumnOption::Default(expr) => {
+                if column.generated().is_some() {
+                    let message = format!(
+                        "both default and generation expression specified for column \"{}\" of table \"{table}\"",
+                        column.name
+                    );
+                    return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
+                }
                 if column.default.is_some() {
                     return Err(twice("default values", &column.name, table));
                 }
@@ -281,7 +290,19 @@ pub(super) fn column(
                     return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
                 }
                 column.nullable = false;
-                sequence = Some((generated(catalog, (in_schema, table), &mut column, kind, options)?, true));
+                sequence = Some((numbered(catalog, (in_schema, table), &mut column, kind, options)?, true));
+            }
+            ColumnOption::Generated { generation_expr: Some(expr), .. } => {
+                if let Some(default) = &column.default {
+                    let what = if default.kind.is_identity() { "identity" } else { "default" };
+                    let message = format!(
+                        "both {what} and generation expression specified for column \"{}\" of table \"{table}\"",
+                        column.name
+                    );
+                    return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
+                }
+                let generation = Default::expression(expr.to_string());
+                column.default = Some(Default { kind: DefaultKind::Stored, ..generation });
             }
             _ => constraints.push(constraint(&definition.name, option)?),
         }
@@ -302,7 +323,7 @@ fn twice(what: &str, column: &str, table: &str) -> SqlError {
 }
 
 /// Makes a sequence whose numbers are the DEFAULT of a column.
-fn generated(
+fn numbered(
     catalog: &mut Catalog,
     (in_schema, table): (SchemaId, &str),
     column: &mut Column,
