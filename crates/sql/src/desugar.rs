@@ -188,6 +188,9 @@ impl VisitorMut for Desugar<'_> {
                 Ok(None) => {}
                 Err(error) => return ControlFlow::Break(Stop::Failed(error)),
             },
+            Expr::Case { .. } if !any_query(expr) && any_expr(expr, is_unnest) => {
+                return flow(Err(misplaced_rows("CASE")));
+            }
             Expr::IsDistinctFrom(left, right) => *expr = operation(left, distinction(false), right),
             Expr::IsNotDistinctFrom(left, right) => *expr = operation(left, distinction(true), right),
             Expr::AnyOp { left, compare_op, right, .. } if !is_query(right) => {
@@ -200,6 +203,13 @@ impl VisitorMut for Desugar<'_> {
             Expr::Function(function) => {
                 if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
                     keep_frame_numbers(spec);
+                }
+                let is_coalesce = |name: &ObjectName| name.to_string().eq_ignore_ascii_case("coalesce");
+                if is_coalesce(&function.name)
+                    && !any_query(&function.args)
+                    && any_expr(&function.args, is_unnest)
+                {
+                    return flow(Err(misplaced_rows("COALESCE")));
                 }
                 if let Some(rewritten) = rewrite_function(function) {
                     *expr = rewritten;
@@ -641,6 +651,16 @@ fn check_unnests(projection: &[SelectItem]) -> Result<()> {
         true => Err(SqlError::unsupported("unnest of several subqueries in one list")),
         false => Ok(()),
     }
+}
+
+fn is_unnest(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if function.name.to_string().trim_matches('"') == "unnest")
+}
+
+fn misplaced_rows(place: &str) -> SqlError {
+    let message = format!("set-returning functions are not allowed in {place}");
+    SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+        .with_hint("You might be able to move the set-returning function into a LATERAL FROM item.")
 }
 
 fn is_query(expr: &Expr) -> bool {

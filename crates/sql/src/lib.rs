@@ -65,6 +65,7 @@ mod relation_table;
 mod rename;
 mod renaming;
 mod roles;
+mod row_values;
 mod scan;
 mod schemas;
 mod scope;

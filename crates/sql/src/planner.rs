@@ -43,6 +43,7 @@ use crate::null_equality::{EliminateCrossJoinOfOneKind, ExtractEqualities};
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::push_down_filter::PushDownFilterBelowGroups;
+use crate::row_values::compare_columns;
 use crate::sql_types::declared_type;
 use crate::system;
 use crate::table_functions::expand_functions;
@@ -322,6 +323,7 @@ pub(crate) fn body_query(function: &Function) -> Result<ast::Query> {
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     let aggregates = &names.planner().functions().aggregate;
     expand_functions(&mut query, names)?;
+    compare_columns(&mut query)?;
     check_recursion(&mut query, &|name| aggregates.contains_key(name))?;
     let types = names.catalog().types();
     system::rewrite(&mut query, types, &|name| aggregates.contains_key(name))?;

@@ -124,6 +124,11 @@ impl Functions {
             }
             aggregate.insert(function.name().to_owned(), function);
         }
+        for (name, known) in [("every", "bool_and"), ("variance", "var_samp")] {
+            if let Some(function) = aggregate.get(known).cloned() {
+                aggregate.insert(name.to_owned(), function);
+            }
+        }
         let window = SessionStateDefaults::default_window_functions();
         let window = window.into_iter().map(|function| (function.name().to_owned(), function)).collect();
         Functions { scalar, aggregate, window }
