@@ -1,6 +1,6 @@
 //! ALTER DEFAULT PRIVILEGES: what is granted on what a role creates from now on.
 
-use springtide_catalog::{FutureKind, Revocation, denied};
+use springtide_catalog::{FutureKind, Revocation, SchemaId, denied};
 use springtide_sql::sqlparser::ast::Function;
 use springtide_types::{Result, SqlError};
 
@@ -34,7 +34,11 @@ pub(super) fn run(
     let (option, cascade) = (*option == "true", *cascade == "true");
     let change = if *verb == "grant" { Ok(option) } else { Err(Revocation { option_only: option, cascade }) };
     let (mut catalog, identity) = (transaction.catalog(), transaction.identity());
-    schemas.iter().try_for_each(|schema| schema_named(&catalog, schema).map(drop))?;
+    for schema in schemas {
+        if schema_named(&catalog, schema)? != SchemaId::PUBLIC {
+            return Err(SqlError::unsupported("a default privilege in a schema other than public"));
+        }
+    }
     let grantees = grantees(&catalog, identity, whom)?;
     if change == Ok(true) && grantees.contains(&None) {
         return Err(invalid("grant options can only be granted to roles"));
