@@ -65,7 +65,7 @@ pub(crate) use integers::BITWISE_NOT;
 pub(crate) use json::{delete_from_json, join_json, json_operator};
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
-pub(crate) use moments::OF_FIELDS;
+pub(crate) use moments::{OF_FIELDS, interval_length};
 pub(crate) use numeric::RANGE_BUCKET;
 pub(crate) use quoting::{FORMAT_OF_ARRAY, takes_texts};
 pub(crate) use regexp::{REGEXP_GROUP, REGEXP_ROWS, matches};
