@@ -33,6 +33,7 @@ mod errors;
 mod execute;
 mod flatten;
 mod functions;
+mod grouping_keys;
 mod inline;
 mod input;
 mod input_error;
