@@ -105,8 +105,11 @@ fn written(value: Expr, sql_type: Option<SqlType>) -> Expr {
 /// Refuses aggregates of bytea, uuid, JSON, enums and arrays, but for those that take any type, and the extremes of enums.
 pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
     let types = argument_types(args, schema);
-    let takes_any =
-        name == COLLECT || matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
+    let takes_any = name == COLLECT
+        || matches!(name, "any_value" | "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
+    if name == "count" && args.len() > 1 {
+        return Err(external(no_function(name, &types)));
+    }
     if name == "array_agg" && matches!(types.as_slice(), [Some(SqlType::Array(_))]) {
         return Err(external(several_dimensions()));
     }

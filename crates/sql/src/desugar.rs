@@ -188,6 +188,9 @@ impl VisitorMut for Desugar<'_> {
                 Ok(None) => {}
                 Err(error) => return ControlFlow::Break(Stop::Failed(error)),
             },
+            Expr::Case { .. } if !any_query(expr) && any_expr(expr, is_unnest) => {
+                return flow(Err(misplaced_rows("CASE")));
+            }
             Expr::IsDistinctFrom(left, right) => *expr = operation(left, distinction(false), right),
             Expr::IsNotDistinctFrom(left, right) => *expr = operation(left, distinction(true), right),
             Expr::AnyOp { left, compare_op, right, .. } if !is_query(right) => {
@@ -200,6 +203,13 @@ impl VisitorMut for Desugar<'_> {
             Expr::Function(function) => {
                 if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
                     keep_frame_numbers(spec);
+                }
+                let is_coalesce = |name: &ObjectName| name.to_string().eq_ignore_ascii_case("coalesce");
+                if is_coalesce(&function.name)
+                    && !any_query(&function.args)
+                    && any_expr(&function.args, is_unnest)
+                {
+                    return flow(Err(misplaced_rows("COALESCE")));
                 }
                 if let Some(rewritten) = rewrite_function(function) {
                     *expr = rewritten;
@@ -559,8 +569,12 @@ fn normalize(function: &Function) -> Option<Expr> {
 fn variadic(function: &Function) -> Option<Expr> {
     let name = fold(function.name.0.last()?.as_ident()?);
     let mut args = unnamed_arguments(function)?;
-    let Some(Expr::UnaryOp { op: UnaryOperator::PGPrefixFactorial, expr: array }) = args.pop() else {
-        return None;
+    let array = match args.pop() {
+        Some(Expr::UnaryOp { op: UnaryOperator::PGPrefixFactorial, expr: array }) => array,
+        Some(last) if name.starts_with("num_") => {
+            return Some(counted(&name, args.into_iter().chain([last])));
+        }
+        _ => return None,
     };
     let null = || Expr::value(Value::Null);
     let text = |text: &str| Expr::value(Value::SingleQuotedString(text.to_owned()));
@@ -577,6 +591,21 @@ fn variadic(function: &Function) -> Option<Expr> {
         ("num_nonnulls", []) => Some(call("cardinality", vec![call("array_remove", vec![array, null()])])),
         _ => None,
     }
+}
+
+/// `num_nulls(a, b)` is `(a IS NULL)::int + (b IS NULL)::int`.
+fn counted(name: &str, args: impl Iterator<Item = Expr>) -> Expr {
+    let is_counted = |arg: Expr| {
+        let arg = Box::new(Expr::Nested(Box::new(arg)));
+        let test = if name == "num_nulls" { Expr::IsNull(arg) } else { Expr::IsNotNull(arg) };
+        cast(Expr::Nested(Box::new(test)), DataType::Int(None))
+    };
+    let sum = args.map(is_counted).reduce(|left, right| Expr::BinaryOp {
+        left: Box::new(left),
+        op: BinaryOperator::Plus,
+        right: Box::new(right),
+    });
+    Expr::Nested(Box::new(sum.unwrap_or_else(|| Expr::value(Value::Null))))
 }
 
 /// `float8(x)` is a cast, where a type goes by the name that functions go by.
@@ -641,6 +670,16 @@ fn check_unnests(projection: &[SelectItem]) -> Result<()> {
         true => Err(SqlError::unsupported("unnest of several subqueries in one list")),
         false => Ok(()),
     }
+}
+
+fn is_unnest(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if function.name.to_string().trim_matches('"') == "unnest")
+}
+
+fn misplaced_rows(place: &str) -> SqlError {
+    let message = format!("set-returning functions are not allowed in {place}");
+    SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+        .with_hint("You might be able to move the set-returning function into a LATERAL FROM item.")
 }
 
 fn is_query(expr: &Expr) -> bool {

@@ -16,8 +16,8 @@ use crate::convert::{Family, family};
 use crate::errors::external;
 use crate::functions::{
     ArithmeticOp, Quantifier, append, arithmetic, arithmetic_op, cast_function, concat_arrays, contains,
-    decide, delete_from_json, extract, guard, join_json, json_operator, matches, order_of, overlaps,
-    power_function, prepend, quantified, several_dimensions, substring,
+    decide, delete_from_json, extract, guard, interval_length, join_json, json_operator, matches, order_of,
+    overlaps, power_function, prepend, quantified, several_dimensions, substring,
 };
 use crate::inline::conditional_call;
 use crate::input::{parse_text, written_numeric};
@@ -446,6 +446,9 @@ pub(crate) fn plan_comparison(op: Operator, left: Expr, right: Expr, schema: &DF
 
 /// `left op right` of operands that are [`comparable`]. DataFusion has its own order of arrays, and tells 0 from -0 in them.
 pub(crate) fn compare(op: Operator, left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
+    if known_type(&left, schema)? == Some(SqlType::Interval) {
+        return Ok(binary(interval_length(left), op, interval_length(right)));
+    }
     let Some(element) = known_type(&left, schema)?.and_then(SqlType::element) else {
         return Ok(binary(left, op, right));
     };

@@ -33,6 +33,7 @@ use crate::distinct_on::DistinctOnAsRowNumber;
 use crate::errors::plan_error;
 use crate::flatten::flatten;
 use crate::functions::Functions;
+use crate::grouping_keys;
 use crate::inline::{inline_calls, value_of};
 use crate::lateral_unnest::unnest_left_sides;
 use crate::merge_join::MergeOrderedInputs;
@@ -43,6 +44,7 @@ use crate::null_equality::{EliminateCrossJoinOfOneKind, ExtractEqualities};
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::push_down_filter::PushDownFilterBelowGroups;
+use crate::row_values::compare_columns;
 use crate::sql_types::declared_type;
 use crate::system;
 use crate::table_functions::expand_functions;
@@ -185,7 +187,7 @@ impl Planner {
         // Views and functions inside each other come back here.
         let plan = stacker::maybe_grow(LEAST_STACK, MORE_STACK, || {
             let plan = binder.sql_statement_to_plan_with_context(statement, context)?;
-            unnest_left_sides(inline_calls(with_ties::as_ranks(plan)?, names)?)
+            unnest_left_sides(inline_calls(with_ties::as_ranks(grouping_keys::as_columns(plan)?)?, names)?)
         });
         plan.map_err(|error| plan_error(&error))
     }
@@ -322,6 +324,7 @@ pub(crate) fn body_query(function: &Function) -> Result<ast::Query> {
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     let aggregates = &names.planner().functions().aggregate;
     expand_functions(&mut query, names)?;
+    compare_columns(&mut query)?;
     check_recursion(&mut query, &|name| aggregates.contains_key(name))?;
     let types = names.catalog().types();
     system::rewrite(&mut query, types, &|name| aggregates.contains_key(name))?;

@@ -65,7 +65,7 @@ pub(crate) use integers::BITWISE_NOT;
 pub(crate) use json::{delete_from_json, join_json, json_operator};
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
-pub(crate) use moments::OF_FIELDS;
+pub(crate) use moments::{OF_FIELDS, interval_length};
 pub(crate) use numeric::RANGE_BUCKET;
 pub(crate) use quoting::{FORMAT_OF_ARRAY, takes_texts};
 pub(crate) use regexp::{REGEXP_GROUP, REGEXP_ROWS, matches};
@@ -123,6 +123,11 @@ impl Functions {
                 aggregate.insert(alias.clone(), function.clone());
             }
             aggregate.insert(function.name().to_owned(), function);
+        }
+        for (name, known) in [("every", "bool_and"), ("variance", "var_samp")] {
+            if let Some(function) = aggregate.get(known).cloned() {
+                aggregate.insert(name.to_owned(), function);
+            }
         }
         let window = SessionStateDefaults::default_window_functions();
         let window = window.into_iter().map(|function| (function.name().to_owned(), function)).collect();

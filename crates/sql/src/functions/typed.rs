@@ -144,6 +144,15 @@ impl Typed {
         Arc::new(ScalarUDF::from(Typed::new(name, variants, None)))
     }
 
+    /// A function of one variant, for what the binder calls with arguments of its types.
+    pub(super) fn of_one(
+        name: &'static str,
+        variants: &'static [Variant; 1],
+        gives: DataType,
+    ) -> Arc<ScalarUDF> {
+        Arc::new(ScalarUDF::from(Typed::new(name, variants, Some((&variants[0], gives)))))
+    }
+
     fn new(
         name: &'static str,
         variants: &'static [Variant],
