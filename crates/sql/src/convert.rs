@@ -48,6 +48,7 @@ pub(crate) enum Family {
     Time,
     Uuid,
     Json,
+    Jsonpath,
     Array,
 }
 
@@ -64,13 +65,14 @@ pub(crate) fn family(sql_type: SqlType) -> Family {
         SqlType::Time => Family::Time,
         SqlType::Uuid => Family::Uuid,
         SqlType::Json | SqlType::Jsonb => Family::Json,
+        SqlType::Jsonpath => Family::Jsonpath,
         SqlType::Array(_) => Family::Array,
     }
 }
 
 /// Whether values are bytes, texts or lists to DataFusion, whose functions of these are not those of SQL.
 pub(crate) fn is_disguised(sql_type: SqlType) -> bool {
-    matches!(family(sql_type), Family::Bytes | Family::Uuid | Family::Json | Family::Array)
+    matches!(family(sql_type), Family::Bytes | Family::Uuid | Family::Json | Family::Jsonpath | Family::Array)
 }
 
 /// Whether DataFusion finds no type that values and a string literal have in common.
@@ -336,9 +338,10 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
             let intervals = array.as_primitive::<IntervalMonthDayNanoType>();
             intervals.iter().map(|interval| interval.map(format_interval)).collect()
         }
-        DataType::Binary | DataType::BinaryView => {
-            let bytes = kernel(array, &DataType::Binary)?;
-            bytes.as_binary::<i32>().iter().map(|bytes| bytes.map(bytea_text)).collect()
+        DataType::Binary => array.as_binary::<i32>().iter().map(|bytes| bytes.map(bytea_text)).collect(),
+        DataType::BinaryView => {
+            let paths = array.as_binary_view().iter();
+            paths.map(|path| path.map(|path| str::from_utf8(path).expect("a jsonpath is a text"))).collect()
         }
         _ => return kernel(array, &DataType::Utf8),
     };

@@ -21,6 +21,7 @@ use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::scan::Time;
 use crate::scope::check_table_names;
 use crate::series::name_series;
+use crate::set_returning;
 use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
 use crate::unnest::unnest_in_lists;
@@ -433,7 +434,7 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
         "count" => count_rows(function),
         "date_part" => date_part(function),
         "mod" => modulo(function),
-        _ => None,
+        name => set_returning::in_list(name, function),
     }
 }
 

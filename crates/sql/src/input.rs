@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
     FixedSizeBinaryBuilder, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
     IntervalMonthDayNanoArray, LargeBinaryArray, LargeStringArray, ListBuilder, StringArray, StringBuilder,
     Time64MicrosecondArray, TimestampMicrosecondArray,
@@ -15,6 +15,7 @@ use crate::bytea::parse_bytea;
 use crate::datetime::{parse_date, parse_time_of_day, parse_timestamp, parse_timestamptz};
 use crate::interval::parse_interval;
 use crate::json;
+use crate::jsonpath::JsonPath;
 use crate::lists::with_elements;
 
 /// The values that these texts stand for in a column of this type, as COPY and text parameters give
@@ -63,6 +64,10 @@ pub fn parse_text(values: &StringArray, sql_type: SqlType) -> Result<ArrayRef> {
             Ok(Arc::new(LargeBinaryArray::from_iter(values.iter())))
         }
         SqlType::Jsonb => each::<String, LargeStringArray>(values, json::canonical),
+        SqlType::Jsonpath => {
+            let path = |text: &str| JsonPath::parse(text).map(|path| path.to_string().into_bytes());
+            each::<Vec<u8>, BinaryViewArray>(values, path)
+        }
         SqlType::Array(element) => parse_arrays(values, element.sql_type()),
     }
 }
@@ -116,7 +121,7 @@ fn range(text: &str, sql_type: SqlType) -> SqlError {
     SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
 }
 
-fn parse_boolean(text: &str) -> Result<bool> {
+pub(crate) fn parse_boolean(text: &str) -> Result<bool> {
     let word = text.trim().to_lowercase();
     let is_prefix = |full: &str| !word.is_empty() && full.starts_with(&word);
     if is_prefix("true") || is_prefix("yes") || word == "on" || word == "1" {
@@ -139,7 +144,7 @@ fn parse_integer<T: TryFrom<i128>>(text: &str, sql_type: SqlType) -> Result<T> {
 }
 
 /// The number in a text, and whether digits were lost to range.
-fn parse_float8(text: &str) -> Result<f64> {
+pub(crate) fn parse_float8(text: &str) -> Result<f64> {
     let word = text.trim();
     if let Some(value) = special_float(word) {
         return Ok(value);

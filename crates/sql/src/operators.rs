@@ -170,6 +170,7 @@ fn plan_json(function: Arc<ScalarUDF>, left: Expr, right: Expr, schema: &DFSchem
     let open = match function.name() {
         "@>" | "<@" => SqlType::Jsonb,
         "->" | "->>" | "?" => SqlType::Text,
+        "@?" | "@@" => SqlType::Jsonpath,
         _ => SqlType::TEXT_ARRAY,
     };
     let fits = |given: Option<SqlType>| given.is_none_or(|given| family(given) == Family::Json);
@@ -281,7 +282,8 @@ pub(crate) fn result_type(one: SqlType, other: SqlType) -> Option<SqlType> {
             | Family::Bytes
             | Family::Time
             | Family::Uuid
-            | Family::Json => one,
+            | Family::Json
+            | Family::Jsonpath => one,
         },
     })
 }

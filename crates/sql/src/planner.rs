@@ -38,6 +38,7 @@ use crate::lateral_unnest::unnest_left_sides;
 use crate::merge_join::MergeOrderedInputs;
 use crate::moments;
 use crate::multisets;
+use crate::named_arguments::position_arguments;
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::push_down_filter::PushDownFilterBelowGroups;
@@ -297,6 +298,7 @@ fn body_query(function: &Function) -> Result<ast::Query> {
 
 /// The query in the SQL that DataFusion understands as PostgreSQL would.
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
+    position_arguments(&mut query)?;
     let aggregates = &names.planner().functions().aggregate;
     system::rewrite(&mut query, &|name| aggregates.contains_key(name))?;
     expand_windows(&mut query)?;

@@ -52,6 +52,7 @@ pub fn sql_type(declared: &DataType) -> Result<SqlType> {
             sql_type(&element)?.array().ok_or_else(|| unknown_type(declared))?
         }
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("bpchar") => SqlType::Text,
+        DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("jsonpath") => SqlType::Jsonpath,
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("name") => SqlType::Text,
         other => return Err(unknown_type(other)),
     })
@@ -67,7 +68,7 @@ fn unknown_type(declared: &DataType) -> SqlError {
     let name = declared.to_string().to_lowercase();
     SqlError::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist")).with_hint(
         "The types are boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, \
-         date, time, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, and arrays of these.",
+         date, time, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, jsonpath, and arrays of these.",
     )
 }
 

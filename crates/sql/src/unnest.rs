@@ -14,6 +14,7 @@ use crate::desugar::call;
 use crate::functions::SUBSCRIPTS;
 use crate::names::{alias, object_name};
 use crate::output_names::UNNAMED_MARK;
+use crate::set_returning;
 use crate::walk::any_expr;
 
 const UNNEST: &str = "unnest";
@@ -39,6 +40,8 @@ pub(crate) fn unnest_in_lists(from: &mut [TableWithJoins]) {
 /// What makes rows of arrays.
 struct Rows {
     name: &'static str,
+    /// The names of the columns, if there are several or they are not that of the function.
+    columns: &'static [&'static str],
     arrays: Vec<Expr>,
     with_ordinality: bool,
     alias: Option<TableAlias>,
@@ -49,7 +52,7 @@ impl Rows {
         let (name, args, with_ordinality, alias) = match factor {
             TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_ordinality, .. } => {
                 let (arrays, with_ordinality, alias) = (array_exprs.clone(), *with_ordinality, alias.clone());
-                return Some(Rows { name: UNNEST, arrays, with_ordinality, alias });
+                return Some(Rows { name: UNNEST, columns: &[], arrays, with_ordinality, alias });
             }
             TableFactor::Table { name, args: Some(args), alias, with_ordinality, .. } => {
                 (name, &args.args, *with_ordinality, alias)
@@ -68,14 +71,19 @@ impl Rows {
             UNNEST => (UNNEST, args),
             STRING_TO_TABLE => (STRING_TO_TABLE, vec![call("string_to_array", args)]),
             GENERATE_SUBSCRIPTS => (GENERATE_SUBSCRIPTS, vec![call(SUBSCRIPTS, args)]),
-            _ => return None,
+            other => {
+                let function = set_returning::find(other)?;
+                let (name, columns) = (function.name, function.columns);
+                let arrays = function.lists.iter().map(|list| call(list, args.clone())).collect();
+                return Some(Rows { name, columns, arrays, with_ordinality, alias: alias.clone() });
+            }
         };
-        Some(Rows { name, arrays, with_ordinality, alias: alias.clone() })
+        Some(Rows { name, columns: &[], arrays, with_ordinality, alias: alias.clone() })
     }
 
     /// The subquery. It sees the tables before it, of which the first of FROM has none.
     fn derived(self, is_first: bool) -> Option<TableFactor> {
-        if self.with_ordinality && self.arrays.len() != 1 {
+        if self.with_ordinality && self.arrays.len() != 1 && self.columns.is_empty() {
             return None;
         }
         let mut columns = self.arrays.clone();
@@ -103,6 +111,8 @@ impl Rows {
         }
         match &self.alias {
             _ if position == self.arrays.len() => Ident::new("ordinality"),
+            _ if self.columns.len() > 1 => Ident::new(self.columns[position]),
+            None if self.columns.len() == 1 => Ident::new(self.columns[0]),
             Some(alias) if self.arrays.len() == 1 => alias.name.clone(),
             _ if self.arrays.len() == 1 => Ident::new(self.name),
             _ => Ident::with_quote('"', format!("{}{UNNAMED_MARK}{position}", self.name)),

@@ -6,7 +6,7 @@ use crate::{SqlType, UNCONSTRAINED_NUMERIC};
 const VARHDRSZ: i32 = 4;
 
 /// The OIDs of types, each with that of its arrays.
-const ARRAYS: [(u32, u32); 18] = [
+const ARRAYS: [(u32, u32); 19] = [
     (16, 1000),
     (17, 1001),
     (20, 1016),
@@ -25,6 +25,7 @@ const ARRAYS: [(u32, u32); 18] = [
     (1700, 1231),
     (2950, 2951),
     (3802, 3807),
+    (4072, 4073),
 ];
 
 /// The modifier that stands for a precision and a scale.
@@ -54,6 +55,7 @@ impl SqlType {
             SqlType::Numeric(..) => 1700,
             SqlType::Uuid => 2950,
             SqlType::Jsonb => 3802,
+            SqlType::Jsonpath => 4072,
             SqlType::Array(element) => {
                 let element = element.sql_type().oid();
                 ARRAYS.iter().find(|(of, _)| *of == element).map_or(0, |(_, array)| *array)
@@ -70,7 +72,7 @@ impl SqlType {
             SqlType::Int8 | SqlType::Float8 | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz => 8,
             SqlType::Interval | SqlType::Uuid => 16,
             SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) | SqlType::Bytea => -1,
-            SqlType::Json | SqlType::Jsonb | SqlType::Array(_) => -1,
+            SqlType::Json | SqlType::Jsonb | SqlType::Jsonpath | SqlType::Array(_) => -1,
         }
     }
 
@@ -116,6 +118,7 @@ impl SqlType {
             },
             2950 => SqlType::Uuid,
             3802 => SqlType::Jsonb,
+            4072 => SqlType::Jsonpath,
             _ => return None,
         })
     }
@@ -158,6 +161,7 @@ mod tests {
             SqlType::Uuid,
             SqlType::Json,
             SqlType::Jsonb,
+            SqlType::Jsonpath,
         ] {
             assert_eq!(SqlType::from_oid(sql_type.oid(), sql_type.modifier()), Some(sql_type));
             let array = sql_type.array().unwrap();

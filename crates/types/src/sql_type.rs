@@ -49,6 +49,8 @@ pub enum SqlType {
     Json,
     /// `jsonb`, as PostgreSQL writes it
     Jsonb,
+    /// `jsonpath`, as PostgreSQL writes it
+    Jsonpath,
     /// `element[]`, of one dimension, counted from 1
     Array(ElementType),
 }
@@ -81,6 +83,7 @@ impl SqlType {
             // Texts, in forms that no other type has.
             SqlType::Json => DataType::LargeBinary,
             SqlType::Jsonb => DataType::LargeUtf8,
+            SqlType::Jsonpath => DataType::BinaryView,
             SqlType::Array(element) => {
                 DataType::List(Arc::new(Field::new_list_field(element.sql_type().arrow(), true)))
             }
@@ -107,13 +110,14 @@ impl SqlType {
             DataType::Null | DataType::Utf8 | DataType::Utf8View => SqlType::Text,
             DataType::LargeUtf8 => SqlType::Jsonb,
             DataType::LargeBinary => SqlType::Json,
+            DataType::BinaryView => SqlType::Jsonpath,
             DataType::Date32 | DataType::Date64 => SqlType::Date,
             DataType::Timestamp(_, None) => SqlType::Timestamp,
             DataType::Timestamp(_, Some(_)) => SqlType::Timestamptz,
             DataType::Interval(_) | DataType::Duration(_) => SqlType::Interval,
             DataType::Time32(_) | DataType::Time64(_) => SqlType::Time,
             DataType::FixedSizeBinary(UUID_BYTES) => SqlType::Uuid,
-            DataType::Binary | DataType::BinaryView | DataType::FixedSizeBinary(_) => SqlType::Bytea,
+            DataType::Binary | DataType::FixedSizeBinary(_) => SqlType::Bytea,
             DataType::Dictionary(_, values) => return SqlType::from_arrow(values),
             DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
                 return SqlType::from_arrow(item.data_type())?.array();
@@ -170,6 +174,7 @@ impl fmt::Display for SqlType {
             SqlType::Uuid => "uuid",
             SqlType::Json => "json",
             SqlType::Jsonb => "jsonb",
+            SqlType::Jsonpath => "jsonpath",
             SqlType::Array(element) => return write!(f, "{}[]", element.sql_type()),
         })
     }

@@ -244,7 +244,12 @@ fn typed(row: Row, sql_type: SqlType) -> Row {
         SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval => {
             row.set("datetime_precision", 6)
         }
-        SqlType::Boolean | SqlType::Bytea | SqlType::Uuid | SqlType::Json | SqlType::Jsonb => row,
+        SqlType::Boolean
+        | SqlType::Bytea
+        | SqlType::Uuid
+        | SqlType::Json
+        | SqlType::Jsonb
+        | SqlType::Jsonpath => row,
         SqlType::Array(_) => row,
     }
 }

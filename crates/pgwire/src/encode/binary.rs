@@ -30,6 +30,10 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
             out.put_u8(JSONB_VERSION);
             out.put_slice(array.value(row).as_bytes());
         }
+        Values::Jsonpath(array) => {
+            out.put_u8(JSONB_VERSION);
+            out.put_slice(array.value(row));
+        }
         Values::Date(array) => out.put_i32(array.value(row).wrapping_sub(POSTGRES_EPOCH_DAYS)),
         Values::Timestamp(array) | Values::Timestamptz(array) => {
             out.put_i64(array.value(row).wrapping_sub(POSTGRES_EPOCH_MICROS));

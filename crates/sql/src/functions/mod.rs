@@ -48,7 +48,7 @@ pub(crate) use guard::guard;
 pub(crate) use json::{delete_from_json, join_json, json_operator};
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
-pub(crate) use regexp::{REGEXP_GROUP, matches};
+pub(crate) use regexp::{REGEXP_GROUP, compiled_pattern, matches};
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
 

@@ -36,6 +36,8 @@ pub(super) enum Gives {
     One(SqlType),
     /// `text[]`
     Texts,
+    /// An array of this type.
+    Array(SqlType),
     /// PostgreSQL has the function, this database has not: what to call it.
     Refused(&'static str),
 }
@@ -45,6 +47,7 @@ impl Gives {
         match self {
             Gives::One(sql_type) => sql_type.arrow(),
             Gives::Texts => DataType::new_list(DataType::Utf8, true),
+            Gives::Array(element) => DataType::new_list(element.arrow(), true),
             Gives::Refused(_) => DataType::Null,
         }
     }

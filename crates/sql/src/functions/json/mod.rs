@@ -4,6 +4,7 @@ mod access;
 mod build;
 mod contains;
 mod modify;
+mod path;
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,9 +13,9 @@ use arrow::datatypes::DataType;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
-use springtide_types::SqlType::{Boolean, Int4, Json, Jsonb, Text};
+use springtide_types::SqlType::{Boolean, Int4, Json, Jsonb, Jsonpath, Text};
 
-use super::typed::{Gives, Typed, Variant, variant};
+use super::typed::{Args, Gives, Typed, Variant, variant};
 
 /// The type of paths.
 const TEXTS: springtide_types::SqlType = springtide_types::SqlType::TEXT_ARRAY;
@@ -73,8 +74,40 @@ const PRETTY: &[Variant] = &[variant(&[Jsonb], TEXT, modify::pretty)];
 const SET: &[Variant] =
     &[Variant { parameters: &[Jsonb, TEXTS, Jsonb, Boolean], required: 3, gives: JSONB, run: modify::set }];
 
+const PATH_ARGUMENTS: [springtide_types::SqlType; 4] = [Jsonb, Jsonpath, Jsonb, Boolean];
+
+const fn by_path(gives: Gives, run: fn(&Args<'_>) -> springtide_types::Result<ArrayRef>) -> [Variant; 1] {
+    [Variant { parameters: &PATH_ARGUMENTS, required: 2, gives, run }]
+}
+
+const JSONBS: Gives = Gives::Array(Jsonb);
+const PATH_EXISTS: &[Variant] = &by_path(BOOLEAN, path::exists);
+const PATH_EXISTS_TZ: &[Variant] = &by_path(BOOLEAN, path::exists_tz);
+const PATH_MATCH: &[Variant] = &by_path(BOOLEAN, path::matches);
+const PATH_MATCH_TZ: &[Variant] = &by_path(BOOLEAN, path::matches_tz);
+const PATH_QUERY: &[Variant] = &by_path(JSONBS, path::all);
+const PATH_QUERY_TZ: &[Variant] = &by_path(JSONBS, path::all_tz);
+const PATH_QUERY_ARRAY: &[Variant] = &by_path(JSONB, path::array);
+const PATH_QUERY_ARRAY_TZ: &[Variant] = &by_path(JSONB, path::array_tz);
+const PATH_QUERY_FIRST: &[Variant] = &by_path(JSONB, path::first);
+const PATH_QUERY_FIRST_TZ: &[Variant] = &by_path(JSONB, path::first_tz);
+const PATH_FOUND: &[Variant] = &[variant(&[Jsonb, Jsonpath], BOOLEAN, path::exists_silently)];
+const PATH_HOLDS: &[Variant] = &[variant(&[Jsonb, Jsonpath], BOOLEAN, path::matches_silently)];
+
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     let typed = vec![
+        Typed::udf("jsonb_path_exists", PATH_EXISTS),
+        Typed::udf("jsonb_path_exists_tz", PATH_EXISTS_TZ),
+        Typed::udf("jsonb_path_exists_opr", PATH_FOUND),
+        Typed::udf("jsonb_path_match", PATH_MATCH),
+        Typed::udf("jsonb_path_match_tz", PATH_MATCH_TZ),
+        Typed::udf("jsonb_path_match_opr", PATH_HOLDS),
+        Typed::udf("$jsonb_path_query", PATH_QUERY),
+        Typed::udf("$jsonb_path_query_tz", PATH_QUERY_TZ),
+        Typed::udf("jsonb_path_query_array", PATH_QUERY_ARRAY),
+        Typed::udf("jsonb_path_query_array_tz", PATH_QUERY_ARRAY_TZ),
+        Typed::udf("jsonb_path_query_first", PATH_QUERY_FIRST),
+        Typed::udf("jsonb_path_query_first_tz", PATH_QUERY_FIRST_TZ),
         Typed::udf("jsonb_extract_path", EXTRACT),
         Typed::udf("jsonb_extract_path_text", EXTRACT_TEXT),
         Typed::udf("json_extract_path", EXTRACT_JSON),
@@ -92,7 +125,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 
 /// The function that an operator calls, if it is one of JSON alone.
 pub(crate) fn json_operator(op: &BinaryOperator) -> Option<Arc<ScalarUDF>> {
-    static OPERATORS: LazyLock<[Arc<ScalarUDF>; 10]> = LazyLock::new(|| {
+    static OPERATORS: LazyLock<[Arc<ScalarUDF>; 12]> = LazyLock::new(|| {
         [
             Typed::udf("->", GET),
             Typed::udf("->>", GET_TEXT),
@@ -104,6 +137,8 @@ pub(crate) fn json_operator(op: &BinaryOperator) -> Option<Arc<ScalarUDF>> {
             Typed::udf("?|", HAS_ANY),
             Typed::udf("?&", HAS_ALL),
             Typed::udf("#-", DELETE_PATH),
+            Typed::udf("@?", PATH_FOUND),
+            Typed::udf("@@", PATH_HOLDS),
         ]
     });
     use BinaryOperator::*;
@@ -118,6 +153,8 @@ pub(crate) fn json_operator(op: &BinaryOperator) -> Option<Arc<ScalarUDF>> {
         QuestionPipe,
         QuestionAnd,
         HashMinus,
+        AtQuestion,
+        AtAt,
     ];
     all.iter().position(|known| known == op).map(|position| OPERATORS[position].clone())
 }

@@ -11,6 +11,8 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ScalarUDF, lit};
+use regex::Regex;
+use springtide_types::Result;
 use springtide_types::SqlType::{Boolean, Int4, Text};
 
 use super::typed::{Gives, Typed, Variant, variant};
@@ -94,6 +96,11 @@ pub(crate) fn matches(text: Expr, pattern: Expr, ignore_case: bool) -> Expr {
     static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Typed::udf("$regexp_matches", MATCHES));
     let flags = lit(if ignore_case { "i" } else { "" });
     Expr::ScalarFunction(ScalarFunction::new_udf(FUNCTION.clone(), vec![text, pattern, flags]))
+}
+
+/// A pattern under flags of these functions, compiled.
+pub(crate) fn compiled_pattern(pattern: &str, flags: &str) -> Result<Regex> {
+    compile::compile(pattern, flags).map(|program| program.regex.clone())
 }
 
 /// The function of `substring(text FROM pattern)`.
