@@ -49,6 +49,11 @@ impl Catalog {
         RelationId(self.next_id)
     }
 
+    /// Gives out no identity before this one any more.
+    pub fn skip_to(&mut self, id: RelationId) {
+        self.next_id = self.next_id.max(id.0);
+    }
+
     /// Adds a relation under [`Catalog::next_id`]. Fails with `42P07` if the name is taken.
     pub fn create(&mut self, relation: Relation) -> Result<Arc<Relation>> {
         assert_eq!(relation.id, self.next_id(), "identities are given out in order");

@@ -50,8 +50,8 @@ pub enum Beginning {
 pub(crate) enum Command {
     /// Begins to maintain a view.
     CreateView(Arc<Blueprint>),
-    /// Stops maintaining a view.
-    DropView(RelationId),
+    /// Stops maintaining a view once it is complete up to an epoch.
+    DropView(RelationId, Epoch),
     /// Wakes the operators of a view that a cut waits for.
     Wake(RelationId),
     /// Changes to tables, this worker's part of them, which complete an epoch.

@@ -1,7 +1,9 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
+use springtide_state::Relation;
 use springtide_types::{Epoch, RelationId};
 use timely::scheduling::Activator;
 use timely::worker::Worker as TimelyWorker;
@@ -20,11 +22,14 @@ pub(crate) struct Worker<'a> {
     on_progress: OnProgress,
     hubs: Hubs,
     dataflows: HashMap<RelationId, Dataflow>,
+    /// The views that are dropped once they are complete up to an epoch.
+    ending: Vec<(RelationId, Epoch)>,
 }
 
 /// A view that is being maintained.
 struct Dataflow {
     index: usize,
+    contents: Arc<Relation>,
     /// Wake the operators that keep state.
     operators: Vec<Activator>,
 }
@@ -32,7 +37,7 @@ struct Dataflow {
 impl<'a> Worker<'a> {
     /// A worker without views.
     pub(crate) fn new(timely: &'a mut TimelyWorker, on_progress: OnProgress) -> Worker<'a> {
-        Worker { timely, on_progress, hubs: Hubs::default(), dataflows: HashMap::new() }
+        Worker { timely, on_progress, hubs: Hubs::default(), dataflows: HashMap::new(), ending: Vec::new() }
     }
 
     /// Works until the other end of `commands` is dropped. Whoever sends a command unparks this thread, so
@@ -44,6 +49,7 @@ impl<'a> Worker<'a> {
                 Err(TryRecvError::Empty) => None,
                 Err(TryRecvError::Disconnected) => break,
             };
+            self.end_views();
             self.timely.step_or_park(park);
         }
         let views = self.dataflows.keys().copied().collect::<Vec<_>>();
@@ -61,7 +67,7 @@ impl<'a> Worker<'a> {
     fn obey(&mut self, command: Command) {
         match command {
             Command::CreateView(view) => self.create_view(&view),
-            Command::DropView(view) => self.drop_view(view),
+            Command::DropView(view, until) => self.ending.push((view, until)),
             Command::Wake(view) => {
                 let dataflow = self.dataflows.get(&view);
                 dataflow.into_iter().flat_map(|dataflow| &dataflow.operators).for_each(Activator::activate);
@@ -76,7 +82,19 @@ impl<'a> Worker<'a> {
         let operators = self.timely.dataflow_named::<Epoch, _, _>(&view.view.to_string(), |scope| {
             render(scope, view, hubs, on_progress)
         });
-        self.dataflows.insert(view.view, Dataflow { index, operators });
+        let contents = view.contents.clone();
+        self.dataflows.insert(view.view, Dataflow { index, contents, operators });
+    }
+
+    /// Drops the views that nobody waits for any more. What this worker has completed needs no other one.
+    fn end_views(&mut self) {
+        let shard = self.timely.index();
+        let (ended, ending) = std::mem::take(&mut self.ending).into_iter().partition(|(view, until)| {
+            self.dataflows.get(view).is_none_or(|dataflow| dataflow.contents.shard_frontier(shard) >= *until)
+        });
+        self.ending = ending;
+        let ended: Vec<(RelationId, Epoch)> = ended;
+        ended.into_iter().for_each(|(view, _)| self.drop_view(view));
     }
 
     fn drop_view(&mut self, view: RelationId) {

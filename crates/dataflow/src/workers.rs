@@ -61,11 +61,12 @@ impl Workers {
         self.send(|_| Command::CreateView(blueprint.clone()));
     }
 
-    /// Stops maintaining a view and frees what its dataflow holds. No view may depend on it any more.
-    pub fn drop_view(&self, view: RelationId) {
+    /// Stops maintaining a view once it is complete before an epoch, and frees what its dataflow holds. No view that goes on
+    /// longer may depend on it.
+    pub fn drop_view(&self, view: RelationId, until: Epoch) {
         self.views.lock().remove(&view);
         self.meters.remove(view);
-        self.send(|_| Command::DropView(view));
+        self.send(|_| Command::DropView(view, until));
     }
 
     /// Sends the changes of one commit, which completes `epoch`. Called for each epoch in ascending order,

@@ -16,6 +16,7 @@ use crate::live::Live;
 use crate::location::Location;
 use crate::reads::Reads;
 use crate::recovery::{Recovered, recover};
+use crate::replacing::Replacing;
 use crate::sequencer::Sequencer;
 use crate::session::Session;
 use crate::sources::Sources;
@@ -250,7 +251,8 @@ impl Shared {
         turn: &Turn<'_>,
         acknowledged: Acknowledged,
     ) -> Result<Option<Epoch>, CommitError> {
-        let Some(commit) = transaction.into_commit(acknowledged) else { return Ok(None) };
+        let Some(mut commit) = transaction.into_commit(acknowledged) else { return Ok(None) };
+        let _replacing = Replacing::build(&self.sequencer, &self.reads, &mut commit).await?;
         let _entered = turn.enter().await;
         self.sequencer.commit(commit).await.map(Some)
     }

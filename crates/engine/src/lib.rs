@@ -31,6 +31,7 @@ mod prepared;
 mod reads;
 mod recent;
 mod recovery;
+mod replacing;
 mod response;
 mod restore;
 mod row_index;

@@ -41,20 +41,30 @@ impl Objects {
         let mut created = catalog.relations().filter(missing).cloned().collect::<Vec<_>>();
         created.sort_by_key(|relation| relation.id);
         for relation in &created {
-            let frontiers = match relation.kind {
+            match relation.kind {
                 RelationKind::Table { .. } | RelationKind::Sequence { .. } | RelationKind::Source(_) => {
-                    vec![table_frontier.clone()]
+                    self.put_contents(relation, vec![table_frontier.clone()])
                 }
-                _ => (0..workers).map(|_| Arc::default()).collect(),
+                _ => self.create_view_contents(relation, workers),
             };
-            self.contents.insert(relation.id, new_contents(relation, frontiers));
-            if let Some(key) = relation.lookup_key() {
-                self.primary.insert(relation.id, key);
-            }
         }
         let is_sequence = |relation: &&Arc<Relation>| matches!(relation.kind, RelationKind::Sequence { .. });
         self.sequences = catalog.relations().filter(is_sequence).cloned().collect();
         created
+    }
+
+    /// Gives a view its contents, of a shard for each worker.
+    pub(crate) fn create_view_contents(&mut self, view: &Relation, workers: usize) -> Arc<state::Relation> {
+        self.put_contents(view, (0..workers).map(|_| Arc::default()).collect())
+    }
+
+    fn put_contents(&mut self, relation: &Relation, frontiers: Vec<Arc<AtomicU64>>) -> Arc<state::Relation> {
+        let contents = new_contents(relation, frontiers);
+        self.contents.insert(relation.id, contents.clone());
+        if let Some(key) = relation.lookup_key() {
+            self.primary.insert(relation.id, key);
+        }
+        contents
     }
 
     /// Gives the tables the indexes that they need and have not, filled with what they hold at an epoch, and takes away

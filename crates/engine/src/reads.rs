@@ -60,7 +60,7 @@ impl Reads {
         }
     }
 
-    /// Puts objects in the place of those that were shown, before anybody has seen them.
+    /// Puts objects in the place of those that are shown, in which nothing differs that anybody can have seen.
     pub(crate) fn replace_objects(&self, objects: Arc<Objects>) {
         self.current.lock().objects = objects;
     }
@@ -95,6 +95,19 @@ impl Reads {
     pub(crate) fn since(&self) -> Epoch {
         let current = self.current.lock();
         current.holds.keys().next().copied().unwrap_or(current.committed)
+    }
+
+    /// Waits until something holds that a view makes true by going on.
+    pub(crate) async fn wait_until(&self, holds: impl Fn() -> bool) {
+        while !holds() {
+            let notified = self.progress.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            if holds() {
+                return;
+            }
+            notified.await;
+        }
     }
 
     /// Wakes the readers that wait for a view.
@@ -201,7 +214,7 @@ impl ReadPoint {
             if contents.frontier() > epoch {
                 break;
             }
-            if !reads.objects().contents.contains_key(&relation) {
+            if !contents.reaches(epoch) {
                 return Err(dropped());
             }
             notified.await;

@@ -31,6 +31,10 @@ use crate::reads::{ReadPoint, Reads};
 use crate::recovery::{Durable, Happened, Tail};
 use crate::sequence_rows;
 
+mod build;
+
+pub(crate) use build::{Built, ToBuild};
+
 /// Commits in one group, at most.
 const MAX_GROUP: usize = 1024;
 /// Epochs sent to the workers and not yet complete in every view, at most. Timely's channels are
@@ -54,6 +58,10 @@ pub(crate) enum Request {
     Divide(Vec<RelationId>, oneshot::Sender<Result<(ReadPoint, Freezes), SqlError>>),
     /// Drop the parts of the log that hold nothing later than an epoch.
     Forget(Epoch, oneshot::Sender<Result<(), SqlError>>),
+    /// Begin to maintain views that no catalog has yet.
+    Build(ToBuild, oneshot::Sender<Result<Built, CommitError>>),
+    /// Stop maintaining those of these views that no catalog has.
+    Discard(Vec<RelationId>),
     Shutdown,
 }
 
@@ -289,7 +297,7 @@ impl State {
         }
         self.apply(happened.writes, &mut group);
         if ddl.is_some() {
-            self.drop_missing(&before);
+            self.drop_missing(&before, happened.epoch);
         }
         self.send(group.epoch, group.take_deltas());
         self.publish(group.epoch, ddl.is_some().then(|| Arc::new(self.objects.clone())));
@@ -334,6 +342,13 @@ impl State {
                         let _ = reply.send(divided.map(|()| self.cut(views)));
                         group = self.begin_group();
                     }
+                    Request::Build(views, reply) => {
+                        self.finish_group(group);
+                        // Whoever has gone away discards what was begun for it.
+                        let _ = reply.send(self.build(views));
+                        group = self.begin_group();
+                    }
+                    Request::Discard(views) => self.discard(&views),
                     Request::Forget(epoch, reply) => {
                         let _ = reply.send(self.log.as_mut().map_or(Ok(()), |log| log.forget(epoch)));
                     }
@@ -617,17 +632,25 @@ impl State {
         }
     }
 
-    fn drop_missing(&mut self, before: &Catalog) {
-        for relation in
-            before.relations().filter(|relation| self.objects.catalog.by_id(relation.id).is_none())
-        {
-            self.objects.contents.remove(&relation.id);
+    /// Ends what a catalog has no more. Whoever reads a view at an earlier epoch finds it complete, if it has been up to date.
+    fn drop_missing(&mut self, before: &Catalog, epoch: Epoch) {
+        let after = self.objects.catalog.clone();
+        for relation in before.relations().filter(|relation| after.by_id(relation.id).is_none()) {
             self.objects.indexes.remove(&relation.id);
-            self.objects.primary.remove(&relation.id);
             self.last_change.remove(&relation.id);
-            if self.views.remove(&relation.id).is_some() {
-                self.workers.drop_view(relation.id);
-            }
+            let frontier = self.objects.contents.get(&relation.id).map_or(0, |contents| contents.frontier());
+            let was_complete = self.views.get(&relation.id).is_some_and(|as_of| frontier > *as_of);
+            self.end_contents(relation.id, if was_complete { epoch } else { 0 });
+        }
+    }
+
+    /// Keeps the contents of a relation up to date until they are complete before an epoch, and no longer.
+    fn end_contents(&mut self, relation: RelationId, end: Epoch) {
+        self.objects.primary.remove(&relation);
+        let contents = self.objects.contents.remove(&relation);
+        if self.views.remove(&relation).is_some() {
+            contents.into_iter().for_each(|contents| contents.set_end(end));
+            self.workers.drop_view(relation, end);
         }
     }
 
@@ -640,7 +663,7 @@ impl State {
             return answer(reply, Err(CommitError::Failed(error)));
         }
         noted.iter().for_each(|counter| counter.keep());
-        self.drop_missing(&ddl.before.catalog);
+        self.drop_missing(&ddl.before.catalog, group.epoch);
         self.note_catalog_change(group.epoch, &ddl.change);
         self.send(group.epoch, deltas);
         let objects = Arc::new(self.objects.clone());

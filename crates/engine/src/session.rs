@@ -121,7 +121,7 @@ impl Session {
         }
         let explained = self.explained(statement)?;
         let statement = explained.as_ref().unwrap_or(statement);
-        let catalog = self.query_catalog();
+        let (catalog, catalog_version) = self.visible();
         let bound = statement::bind(&self.planner(), &catalog, statement, parameter_types)?;
         let columns = || self.columns_of(&statement.ast, control.as_ref());
         Ok(Prepared {
@@ -129,23 +129,26 @@ impl Session {
             columns: bound.columns().or_else(columns),
             statement: Arc::new(statement.clone()),
             bound: Arc::new(bound),
-            catalog_version: self.shared_catalog_version(),
+            catalog_version,
             identity: self.identity(),
         })
     }
 
     /// What exists, as the next statement sees it, and to be bound under.
     fn query_catalog(&self) -> Arc<Catalog> {
-        match &self.state {
-            State::Open(block) => block.transaction.query_catalog(),
-            _ => self.shared.reads.objects().catalog.clone(),
-        }
+        self.visible().0
     }
 
-    fn shared_catalog_version(&self) -> Option<u64> {
+    /// What exists, and the version that plans may be kept for.
+    fn visible(&self) -> (Arc<Catalog>, Option<u64>) {
         match &self.state {
-            State::Open(block) => block.transaction.shared_catalog_version(),
-            _ => Some(self.shared.reads.objects().version),
+            State::Open(block) => {
+                (block.transaction.query_catalog(), block.transaction.shared_catalog_version())
+            }
+            _ => {
+                let objects = self.shared.reads.objects();
+                (objects.catalog.clone(), Some(objects.version))
+            }
         }
     }
 

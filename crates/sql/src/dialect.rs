@@ -91,8 +91,9 @@ impl Dialect for Postgres {
         PostgreSqlDialect {}.is_identifier_part(ch)
     }
 
+    // Read with their UESCAPE, which sqlparser does not know.
     fn supports_unicode_string_literal(&self) -> bool {
-        PostgreSqlDialect {}.supports_unicode_string_literal()
+        false
     }
 
     fn is_reserved_for_identifier(&self, kw: Keyword) -> bool {

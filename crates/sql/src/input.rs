@@ -17,6 +17,7 @@ use crate::interval::parse_interval;
 use crate::json;
 use crate::jsonpath::JsonPath;
 use crate::lists::with_elements;
+use crate::literals::integer_literal;
 
 /// The values that these texts stand for in a column of this type, as COPY and text parameters give
 /// them. A text that is too long for its type is refused, as an assignment is.
@@ -134,13 +135,23 @@ pub(crate) fn parse_boolean(text: &str) -> Result<bool> {
 }
 
 fn parse_integer<T: TryFrom<i128>>(text: &str, sql_type: SqlType) -> Result<T> {
-    let digits = text.trim();
-    let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
-    if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(syntax(text, sql_type));
-    }
-    let value = digits.parse::<i128>().map_err(|_| range(text, sql_type))?;
-    T::try_from(value).map_err(|_| range(text, sql_type))
+    let word = text.trim_matches(is_space);
+    let (negative, unsigned) = match word.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, word.strip_prefix('+').unwrap_or(word)),
+    };
+    let magnitude = match unsigned.bytes().all(|byte| byte.is_ascii_digit()) && !unsigned.is_empty() {
+        true => unsigned.parse::<u128>().ok(),
+        false => integer_literal(unsigned).ok_or_else(|| syntax(text, sql_type))?,
+    };
+    let value = magnitude.and_then(|magnitude| i128::try_from(magnitude).ok());
+    let value = value.map(|value| if negative { -value } else { value });
+    value.and_then(|value| T::try_from(value).ok()).ok_or_else(|| range(text, sql_type))
+}
+
+/// What C takes for space.
+fn is_space(c: char) -> bool {
+    c == ' ' || ('\t'..='\r').contains(&c)
 }
 
 /// The number in a text, and whether digits were lost to range.

@@ -7,6 +7,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use crate::asof::with_match_conditions;
 use crate::copy_options::{CopyOption, cut_off};
 use crate::dialect::Postgres;
+use crate::literals::with_literals;
 use crate::procedures::{as_calls, is, literal};
 use crate::sequences::{Overriding, with_ordered_options, without_overriding};
 use crate::windows::with_keys_last;
@@ -48,7 +49,7 @@ pub fn parser(sql: &str) -> Result<Parser<'static>> {
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
     let tokens = Tokenizer::new(&Postgres, sql).tokenize_with_location();
-    tokens.map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.message))
+    with_literals(tokens.map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.message))?)
 }
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {

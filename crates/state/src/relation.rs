@@ -22,6 +22,8 @@ pub struct Relation {
     append_only: bool,
     shards: Vec<RwLock<Shard>>,
     frontiers: Vec<Arc<AtomicU64>>,
+    /// No frontier is sure to pass this epoch.
+    end: AtomicU64,
 }
 
 /// The rows found by [`Relation::lookup`].
@@ -62,7 +64,7 @@ impl Relation {
         };
         let shard = |_| RwLock::new(Shard::new(schema.clone(), access.clone()));
         let shards = frontiers.iter().map(shard).collect();
-        Relation { schema, append_only, shards, frontiers }
+        Relation { schema, append_only, shards, frontiers, end: AtomicU64::new(Epoch::MAX) }
     }
 
     /// The schema of the rows.
@@ -140,6 +142,21 @@ impl Relation {
     pub fn frontier(&self) -> Epoch {
         let frontiers = self.frontiers.iter().map(|frontier| frontier.load(Ordering::Acquire));
         frontiers.min().unwrap_or(Epoch::MAX)
+    }
+
+    /// The first epoch that may not be complete in a shard.
+    pub fn shard_frontier(&self, shard: usize) -> Epoch {
+        self.frontiers[shard].load(Ordering::Acquire)
+    }
+
+    /// Declares that it is kept up to date until its frontier is `end`, and no longer.
+    pub fn set_end(&self, end: Epoch) {
+        self.end.store(end, Ordering::Release);
+    }
+
+    /// Whether it is complete as of an epoch, or will be.
+    pub fn reaches(&self, epoch: Epoch) -> bool {
+        epoch < self.end.load(Ordering::Acquire) || epoch < self.frontier()
     }
 
     /// The rows of positive weight exactly as of `epoch`, which the caller knows to be complete, or the

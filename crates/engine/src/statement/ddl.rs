@@ -70,15 +70,15 @@ pub(super) fn create_view(
         context.notices.push(skipping_existing(&name));
         return Ok(Response::complete(tag));
     }
-    if create.or_alter || (create.or_replace && create.materialized) {
-        let what = "CREATE OR REPLACE MATERIALIZED VIEW";
-        return Err(SqlError::unsupported(what).with_hint("DROP the view first."));
+    if create.or_alter {
+        return Err(SqlError::unsupported("CREATE OR ALTER VIEW"));
     }
     if create.temporary {
         return Err(SqlError::unsupported("CREATE TEMPORARY VIEW"));
     }
     if let Some(known) = catalog.find(&name).filter(|_| create.or_replace).cloned() {
-        let new = view(context, &catalog, name, create)?;
+        let mut new = view(context, &catalog, name, create)?;
+        new.history = view_options(create)?.history.unwrap_or(known.history);
         replace_view::replace(context.planner, &mut catalog, &known, new)?;
         transaction.set_catalog(catalog);
         return Ok(Response::complete(tag));

@@ -31,6 +31,7 @@ mod rules;
 mod sequence;
 mod source;
 mod storage_options;
+mod substitute;
 mod target;
 mod upsert;
 

@@ -1,4 +1,4 @@
-//! CREATE OR REPLACE VIEW, of plain views.
+//! CREATE OR REPLACE VIEW and MATERIALIZED VIEW.
 
 use std::sync::Arc;
 
@@ -7,29 +7,88 @@ use springtide_sql::Planner;
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::alter::check_unchanged;
+use super::substitute::substitute;
 
-/// Puts a new definition in the place of a view. The plain views on it follow; materialized ones hold results of the
-/// old definition.
+/// Puts a view in the place of another of its kind.
 pub(super) fn replace(
     planner: &Planner,
     catalog: &mut Catalog,
     known: &Arc<Relation>,
     new: Relation,
 ) -> Result<()> {
-    let (RelationKind::View { query: old_query }, RelationKind::View { query: new_query }) =
-        (&known.kind, &new.kind)
-    else {
-        let message = format!("\"{}\" is not a view", known.name);
-        return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+    match (&known.kind, &new.kind) {
+        (RelationKind::View { query: old }, RelationKind::View { query }) => {
+            let is_other_query = old != query;
+            replace_plain(planner, catalog, known, new, is_other_query)
+        }
+        (RelationKind::MaterializedView { .. }, RelationKind::MaterializedView { .. }) => {
+            replace_materialized(planner, catalog, known, new)
+        }
+        (_, kind) => {
+            let what = if matches!(kind, RelationKind::View { .. }) { "view" } else { "materialized view" };
+            let message = format!("\"{}\" is not a {what}", known.name);
+            Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message))
+        }
+    }
+}
+
+/// Puts a new version in the place of a materialized view, and of the views on it. Columns may change as long as those views
+/// go on giving what they gave.
+fn replace_materialized(
+    planner: &Planner,
+    catalog: &mut Catalog,
+    known: &Relation,
+    new: Relation,
+) -> Result<()> {
+    refuse_recursion(catalog, known, &new)?;
+    if is_the_same(known, &new) {
+        return Ok(());
+    }
+    let columns = new.columns.clone();
+    let place = |column: usize| columns.iter().position(|other| other.name == known.columns[column].name);
+    substitute(planner, catalog, known, new, place, &format!("cannot replace {}", known.description()))
+}
+
+/// Whether the one definition means what the other does.
+fn is_the_same(known: &Relation, new: &Relation) -> bool {
+    let query = |relation: &Relation| match &relation.kind {
+        RelationKind::MaterializedView { query, .. } => Some(query.clone()),
+        _ => None,
     };
+    let meaning = |relation: &Relation| {
+        let (depends_on, functions) = (relation.depends_on.clone(), relation.functions.clone());
+        (query(relation), relation.history, depends_on, functions)
+    };
+    meaning(known) == meaning(new)
+}
+
+/// A view can't read itself, nor what reads it.
+fn refuse_recursion(catalog: &Catalog, known: &Relation, new: &Relation) -> Result<()> {
     let dependents = catalog.dependents(known.id);
-    check_columns(&known.columns, &new.columns)?;
     if new.depends_on.iter().any(|id| *id == known.id || dependents.iter().any(|other| other.id == *id)) {
         let message = format!("infinite recursion detected in rules for relation \"{}\"", known.name);
         return Err(SqlError::new(SqlState::INVALID_OBJECT_DEFINITION, message));
     }
-    if old_query != new_query {
-        refuse_maintained(known, &dependents)?;
+    Ok(())
+}
+
+/// Puts a new definition in the place of a plain view. The plain views on it follow; materialized ones hold results of the
+/// old definition, and are made again.
+fn replace_plain(
+    planner: &Planner,
+    catalog: &mut Catalog,
+    known: &Arc<Relation>,
+    new: Relation,
+    is_other_query: bool,
+) -> Result<()> {
+    check_columns(&known.columns, &new.columns)?;
+    refuse_recursion(catalog, known, &new)?;
+    let dependents = catalog.dependents(known.id);
+    let is_maintained = |view: &Arc<Relation>| matches!(view.kind, RelationKind::MaterializedView { .. });
+    if is_other_query && dependents.iter().any(is_maintained) {
+        let what = format!("cannot replace {}", known.description());
+        let new = Relation { id: catalog.next_id(), history: known.history, ..new };
+        return substitute(planner, catalog, known, new, Some, &what);
     }
     catalog.replace(Relation { id: known.id, history: known.history, ..new });
     for dependent in dependents.iter().rev() {
@@ -65,17 +124,4 @@ fn check_columns(old: &[Column], new: &[Column]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn refuse_maintained(view: &Relation, dependents: &[Arc<Relation>]) -> Result<()> {
-    let maintained = dependents.iter().filter(|it| matches!(it.kind, RelationKind::MaterializedView { .. }));
-    let lines = maintained.map(|it| format!("{} depends on {}", it.description(), view.description()));
-    let lines = lines.collect::<Vec<_>>();
-    if lines.is_empty() {
-        return Ok(());
-    }
-    let message = format!("cannot replace {} because materialized views use it", view.description());
-    Err(SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
-        .with_detail(lines.join("\n"))
-        .with_hint("Drop the materialized views first."))
 }

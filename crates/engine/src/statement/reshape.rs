@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use futures::TryStreamExt;
-use springtide_catalog::{
-    Catalog, Column, Commented, DefaultKind, Relation, RelationKind, Rules, Securable, SequenceOwner,
-};
+use springtide_catalog::{Catalog, Column, DefaultKind, Relation, RelationKind, Rules, SequenceOwner};
 use springtide_sql::sqlparser::ast::{ColumnDef, DataType, Expr, Ident, SelectItem};
 use springtide_sql::{Planner, Scan};
 use springtide_types::{RelationId, Result, SqlError, SqlState, ZBatch};
 use std::collections::HashMap;
 
 use super::rules::{self, table_of};
+use super::substitute::{same_columns, substitute};
 use super::target::Target;
 use super::{Context, ast, column_position, declaration, insert, internal};
 use crate::notice::Notice;
@@ -164,13 +163,6 @@ fn is_the_same(planner: &Planner, catalog: &Catalog, view: &Relation) -> bool {
     };
     let bound = ast::parse_query(query).and_then(|query| planner.bind(&query, catalog, &[]));
     bound.is_ok_and(|bound| same_columns(&bound.columns(), &view.columns))
-}
-
-fn same_columns(one: &[Column], other: &[Column]) -> bool {
-    let shape = |columns: &[Column]| {
-        columns.iter().map(|column| (column.name.clone(), column.sql_type)).collect::<Vec<_>>()
-    };
-    shape(one) == shape(other)
 }
 
 /// ALTER COLUMN TYPE, with the values that USING gives or else those of an assignment.
@@ -348,50 +340,13 @@ fn converted(values: &ArrayRef, column: &Column, is_using: bool) -> Result<Array
 
 /// Puts the definition of the table in its new shape in the place of the old one, and makes the views on it again.
 fn replace(planner: &Planner, catalog: &mut Catalog, table: &Relation, shape: &Shape) -> Result<RelationId> {
-    let views = catalog.dependents(table.id);
-    let mut replaced = views.iter().map(|view| view.id).collect::<Vec<_>>();
-    replaced.push(table.id);
     let id = catalog.next_id();
-    let comments = comments_on(catalog, &replaced);
-    let access = |id: &RelationId| (*id, catalog.access(Securable::Relation(*id)).clone());
-    let accesses = replaced.iter().map(access).collect::<Vec<_>>();
-    catalog.take_out(&replaced);
     let kind = reshaped(table, shape, id);
-    catalog.create(Relation { id, columns: shape.columns.clone(), kind, ..table.clone() })?;
-    let mut identities = HashMap::from([(table.id, id)]);
-    for view in views.iter().rev() {
-        let again = catalog.next_id();
-        let made = made_again(planner, catalog, table, view)?;
-        catalog.create(Relation { id: again, ..made })?;
-        identities.insert(view.id, again);
-    }
+    let new = Relation { id, columns: shape.columns.clone(), kind, ..table.clone() };
+    let what = format!("cannot change the columns of {}", table.description());
+    substitute(planner, catalog, table, new, |column| shape.place(column), &what)?;
     move_references(catalog, table.id, id, shape);
-    for (of, access) in accesses {
-        catalog.set_access(Securable::Relation(identities[&of]), access);
-    }
-    for (on, text) in comments {
-        let moved = |id: RelationId| identities.get(&id).copied().unwrap_or(id);
-        let on = match on {
-            Commented::Relation(of) => Some(Commented::Relation(moved(of))),
-            Commented::Column(of, column) if of == table.id => {
-                shape.place(column).map(|column| Commented::Column(moved(of), column))
-            }
-            Commented::Column(of, column) => Some(Commented::Column(moved(of), column)),
-            other => Some(other),
-        };
-        if let Some(on) = on {
-            catalog.set_comment(on, Some(&text));
-        }
-    }
     Ok(id)
-}
-
-fn comments_on(catalog: &Catalog, relations: &[RelationId]) -> Vec<(Commented, String)> {
-    let comments = catalog.comments().filter(|(on, _)| match on {
-        Commented::Relation(id) | Commented::Column(id, _) => relations.contains(id),
-        _ => false,
-    });
-    comments.map(|(on, text)| (on, text.to_owned())).collect()
 }
 
 /// What a table in its new shape is, without the constraints and indexes over columns that are gone.
@@ -444,36 +399,4 @@ fn move_references(catalog: &mut Catalog, old: RelationId, new: RelationId, shap
         }
         catalog.replace(moved);
     }
-}
-
-/// A view whose query is bound anew. It must give the columns that it gave.
-fn made_again(planner: &Planner, catalog: &Catalog, table: &Relation, view: &Relation) -> Result<Relation> {
-    let (RelationKind::View { query } | RelationKind::MaterializedView { query, .. }) = &view.kind else {
-        return Err(SqlError::internal("views alone depend on tables"));
-    };
-    let would_change = |detail: String| {
-        let message = format!(
-            "cannot change the columns of {} because {} would change",
-            table.description(),
-            view.description()
-        );
-        SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_detail(detail).with_hint(format!(
-            "Drop {} first, or name the columns that it reads instead of all (*).",
-            view.description()
-        ))
-    };
-    let bound = planner.bind(&ast::parse_query(query)?, catalog, &[]);
-    let bound = bound.map_err(|error| would_change(error.message))?;
-    if !same_columns(&bound.columns(), &view.columns) {
-        return Err(would_change("Its query would give other columns.".to_owned()));
-    }
-    let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
-    let kind = match &view.kind {
-        RelationKind::MaterializedView { query, .. } => {
-            let plan = Arc::new(planner.lower(&bound, catalog)?);
-            RelationKind::MaterializedView { query: query.clone(), plan }
-        }
-        kind => kind.clone(),
-    };
-    Ok(Relation { columns: bound.columns(), kind, depends_on, functions, ..view.clone() })
 }

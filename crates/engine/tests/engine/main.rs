@@ -5,6 +5,7 @@ mod common;
 mod durability;
 mod operators;
 mod past_model;
+mod replacing;
 mod rules;
 mod session_windows;
 mod sessions;

@@ -10,6 +10,8 @@ use datafusion::logical_expr::ScalarUDF;
 use springtide_types::SqlType::{Int4, Text};
 use springtide_types::{Result, SqlError, SqlState};
 
+use crate::unicode_escapes;
+
 use super::typed::{Args, Gives, Typed, Variant, variant};
 
 const TEXT: Gives = Gives::One(Text);
@@ -22,6 +24,7 @@ const LPAD: &[Variant] = &[Variant { parameters: &[Text, Int4, Text], required: 
 const RPAD: &[Variant] = &[Variant { parameters: &[Text, Int4, Text], required: 2, gives: TEXT, run: rpad }];
 const SUBSTR: &[Variant] =
     &[Variant { parameters: &[Text, Int4, Int4], required: 2, gives: TEXT, run: substr }];
+const UNISTR: &[Variant] = &[variant(&[Text], TEXT, unistr)];
 const CHR: &[Variant] = &[variant(&[Int4], TEXT, chr)];
 const STRPOS: &[Variant] = &[variant(&[Text, Text], Gives::One(Int4), strpos)];
 
@@ -34,6 +37,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         Typed::udf("lpad", LPAD),
         Typed::udf("rpad", RPAD),
         Typed::udf("chr", CHR),
+        Typed::udf("unistr", UNISTR),
         Typed::udf("strpos", STRPOS),
     ]
 }
@@ -256,6 +260,12 @@ fn chr(args: &Args<'_>) -> Result<ArrayRef> {
         }
     }
     Ok(Arc::new(out.finish()))
+}
+
+fn unistr(args: &Args<'_>) -> Result<ArrayRef> {
+    let values = args.text(0);
+    let read = (0..args.rows).map(|row| values.get(row).map(unicode_escapes::unistr).transpose());
+    Ok(Arc::new(read.collect::<Result<StringArray>>()?))
 }
 
 fn character(code: i32) -> Result<char> {

@@ -166,7 +166,7 @@ impl Harness {
     }
 
     pub fn drop_view(&mut self, view: RelationId) -> Arc<Relation> {
-        self.workers.drop_view(view);
+        self.workers.drop_view(view, 0);
         self.views.remove(&view).expect("a view").1
     }
 
