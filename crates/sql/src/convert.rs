@@ -193,14 +193,15 @@ fn scalars(values: &LargeStringArray, to: SqlType) -> Result<ArrayRef> {
         Some(b't' | b'f') if wanted == Family::Boolean => Ok(()),
         Some(b'-' | b'0'..=b'9') if wanted == Family::Number => Ok(()),
         Some(b't' | b'f') => refuse("boolean"),
-        Some(b'n') => refuse("null"),
+        Some(b'n') => Ok(()),
         Some(b'"') => refuse("string"),
         Some(b'[') => refuse("array"),
         Some(b'{') => refuse("object"),
         _ => refuse("numeric"),
     };
     values.iter().flatten().try_for_each(scalar)?;
-    let texts = values.iter().collect::<StringArray>();
+    // The null of JSON is that of SQL.
+    let texts = values.iter().map(|text| text.filter(|text| *text != "null")).collect::<StringArray>();
     match to {
         // Rounded, where the text of an integer has no fraction.
         SqlType::Int2 | SqlType::Int4 | SqlType::Int8 => {

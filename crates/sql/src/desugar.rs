@@ -14,7 +14,10 @@ use datafusion::sql::sqlparser::ast::{
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::convert::stands_apart;
-use crate::functions::{AVERAGE, LIKE_PATTERN, Quantifier, REGEXP_GROUP, SLICE, SUBSCRIPT};
+use crate::dialect::VARIADIC;
+use crate::functions::{AVERAGE, LIKE_PATTERN, PRETTY_ARRAY, Quantifier, REGEXP_GROUP, SLICE, SUBSCRIPT};
+use crate::json_aggregates;
+use crate::json_records::records_in_from;
 use crate::names::fold;
 use crate::operators::distinction;
 use crate::output_names::{UNNAMED_MARK, output_name};
@@ -22,6 +25,7 @@ use crate::scan::Time;
 use crate::scope::check_table_names;
 use crate::series::name_series;
 use crate::set_returning;
+use crate::sql_json::{check_defaults, rewritten_aggregate};
 use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
 use crate::unnest::unnest_in_lists;
@@ -76,6 +80,7 @@ impl VisitorMut for Desugar {
         if let Err(error) = check_table_names(&select.from) {
             return ControlFlow::Break(Stop::Failed(error));
         }
+        records_in_from(&mut select.from);
         unnest_in_lists(&mut select.from);
         name_series(&mut select.from);
         name_outputs(select);
@@ -157,6 +162,12 @@ impl VisitorMut for Desugar {
                 if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
                     keep_frame_numbers(spec);
                 }
+                if let [name] = function.name.0.as_slice()
+                    && let Some(name) = name.as_ident()
+                    && let Err(error) = check_defaults(&name.value, function)
+                {
+                    return ControlFlow::Break(Stop::Failed(error));
+                }
                 if let Some(rewritten) = rewrite_function(function) {
                     *expr = rewritten;
                 }
@@ -199,7 +210,7 @@ fn typed_literal(literal: &Expr, digits: &str) -> Option<Expr> {
     (!is_plain).then(|| cast(text, exact))
 }
 
-fn cast(expr: Expr, data_type: DataType) -> Expr {
+pub(crate) fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::DoubleColon, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
@@ -434,7 +445,10 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
         "count" => count_rows(function),
         "date_part" => date_part(function),
         "mod" => modulo(function),
-        name => set_returning::in_list(name, function),
+        name => set_returning::in_list(name, function)
+            .or_else(|| json_aggregates::rewritten(name, function))
+            .or_else(|| rewritten_aggregate(name, function))
+            .or_else(|| variadic(name, function)),
     }
 }
 
@@ -455,6 +469,28 @@ fn average(function: &Function) -> Expr {
         Expr::Function(Function { name, ..function.clone() })
     };
     call(AVERAGE, vec![part("sum"), part("count")])
+}
+
+/// `f(VARIADIC array)` of the functions that build JSON, and `array_to_json(array, true)`.
+fn variadic(name: &str, function: &Function) -> Option<Expr> {
+    const BUILD: [&str; 4] =
+        ["json_build_array", "jsonb_build_array", "json_build_object", "jsonb_build_object"];
+    let args = unnamed_arguments(function)?;
+    match args.as_slice() {
+        [Expr::Function(spread)] if BUILD.contains(&name) && is_variadic(spread) => {
+            Some(call(&format!("${name}_variadic"), unnamed_arguments(spread)?))
+        }
+        [array, Expr::Value(pretty)] if name == "array_to_json" => match pretty.value {
+            Value::Boolean(true) => Some(call(PRETTY_ARRAY, vec![array.clone()])),
+            Value::Boolean(false) => Some(call(name, vec![array.clone()])),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_variadic(function: &Function) -> bool {
+    matches!(function.name.0.as_slice(), [name] if name.as_ident().is_some_and(|name| name.value == VARIADIC))
 }
 
 /// `count(1)` is `count(*)`, and DataFusion gives both one name.

@@ -8,6 +8,12 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use crate::desugar::call;
+use crate::sql_json::{parse_call, parse_is_json};
+
+/// The function that stands for VARIADIC before an argument.
+pub(crate) const VARIADIC: &str = "$variadic";
+
 /// Reserved words, which sqlparser would take for the names of columns.
 const STARTS_NO_EXPRESSION: &[Keyword] = &[
     Keyword::AND,
@@ -54,6 +60,9 @@ impl Dialect for Postgres {
         expr: &Expr,
         _precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
+        if let Some(test) = parse_is_json(parser, expr) {
+            return Some(Ok(test));
+        }
         let negated = if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) {
             false
         } else if parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) {
@@ -69,7 +78,15 @@ impl Dialect for Postgres {
     }
 
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        if let Some(call) = parse_call(parser) {
+            return Some(call);
+        }
         let token = parser.peek_token();
+        if matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("variadic"))
+        {
+            parser.next_token();
+            return Some(parser.parse_expr().map(|array| call(VARIADIC, vec![array])));
+        }
         let reserved =
             matches!(&token.token, Token::Word(word) if STARTS_NO_EXPRESSION.contains(&word.keyword));
         reserved.then(|| parser.expected("an expression", token))

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, TableFactor,
-    VisitorMut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArguments,
+    ObjectName, Query, TableFactor, VisitorMut,
 };
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -103,7 +103,17 @@ fn parts(arg: &FunctionArg) -> (Option<String>, &FunctionArgExpr) {
     }
 }
 
+/// `name := value` is an operation to the parser.
+fn assigned_as_named(arg: &mut FunctionArg) {
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp { left, op, right })) = arg else { return };
+    if let (Expr::Identifier(name), BinaryOperator::Assignment) = (left.as_ref(), &*op) {
+        let (name, value) = (name.clone(), FunctionArgExpr::Expr(right.as_ref().clone()));
+        *arg = FunctionArg::Named { name, arg: value, operator: FunctionArgOperator::Assignment };
+    }
+}
+
 fn position(function: &ObjectName, args: &mut Vec<FunctionArg>) -> Result<()> {
+    args.iter_mut().for_each(assigned_as_named);
     if args.iter().all(|arg| parts(arg).0.is_none()) {
         return Ok(());
     }

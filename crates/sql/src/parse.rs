@@ -7,6 +7,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use crate::asof::with_match_conditions;
 use crate::copy_options::{CopyOption, cut_off};
 use crate::dialect::Postgres;
+use crate::json_tokens::{with_records_named, with_subscripts_assigned, with_tables_of_json};
 use crate::literals::with_literals;
 use crate::procedures::{as_calls, is, literal};
 use crate::sequences::{Overriding, with_ordered_options, without_overriding};
@@ -56,6 +57,7 @@ fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
     let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
     let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
+    let tokens = with_subscripts_assigned(with_records_named(with_tables_of_json(tokens)));
     let tokens = with_match_conditions(tokens)?;
     let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error))?;
@@ -127,6 +129,11 @@ fn with_brackets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         ]
     };
     let is_type = |token: &Token| matches!(token, Token::Word(word) if TYPES.contains(&word.keyword));
+    // IS JSON ARRAY names no type.
+    let is_test = |before: &[Token]| {
+        let word = before.len().checked_sub(2).map(|at| &before[at]);
+        word.is_some_and(|word| is_word(word, Keyword::IS) || is_word(word, Keyword::NOT))
+    };
     // What came before, without what stands in parentheses.
     let (mut written, mut before) = (Vec::<TokenWithSpan>::with_capacity(tokens.len()), Vec::<Token>::new());
     let mut rest = tokens.into_iter().peekable();
@@ -134,7 +141,11 @@ fn with_brackets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         match &token.token {
             Token::Whitespace(_) => {}
             Token::RParen => while before.pop().is_some_and(|open| open != Token::LParen) {},
-            array if is_word(array, Keyword::ARRAY) && before.last().is_some_and(is_type) => {
+            array
+                if is_word(array, Keyword::ARRAY)
+                    && before.last().is_some_and(is_type)
+                    && !is_test(&before) =>
+            {
                 if rest.peek().is_none_or(|next| next.token != Token::LBracket) {
                     let brackets = [Token::LBracket, Token::RBracket];
                     written.extend(brackets.map(|bracket| TokenWithSpan::new(bracket, token.span)));

@@ -34,6 +34,7 @@ use crate::errors::plan_error;
 use crate::flatten::flatten;
 use crate::functions::Functions;
 use crate::inline::{inline_calls, value_of};
+use crate::json_records::name_record_columns;
 use crate::lateral_unnest::unnest_left_sides;
 use crate::merge_join::MergeOrderedInputs;
 use crate::moments;
@@ -48,6 +49,7 @@ use crate::three_valued_in::ThreeValuedIn;
 use crate::time_travel::name_times;
 use crate::total_order::TotalOrder;
 use crate::using::merge_columns;
+use crate::whole_rows::spell_out_rows;
 use crate::windows::expand_windows;
 
 /// Bytes of stack that binding a query without views and functions is sure to do with.
@@ -299,6 +301,8 @@ fn body_query(function: &Function) -> Result<ast::Query> {
 /// The query in the SQL that DataFusion understands as PostgreSQL would.
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     position_arguments(&mut query)?;
+    name_record_columns(&mut query, names.catalog())?;
+    spell_out_rows(&mut query, names.catalog())?;
     let aggregates = &names.planner().functions().aggregate;
     system::rewrite(&mut query, &|name| aggregates.contains_key(name))?;
     expand_windows(&mut query)?;

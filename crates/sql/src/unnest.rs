@@ -136,7 +136,7 @@ fn bigints(array: Expr) -> Expr {
 }
 
 /// A SELECT of these, without FROM.
-fn select(projection: Vec<SelectItem>) -> Option<Query> {
+pub(crate) fn select(projection: Vec<SelectItem>) -> Option<Query> {
     let Statement::Query(mut query) = crate::parse("SELECT 1").ok()?.pop()?.ast else { return None };
     let SetExpr::Select(select) = query.body.as_mut() else { return None };
     select.projection = projection;

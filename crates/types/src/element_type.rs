@@ -16,6 +16,7 @@ pub struct ElementType {
 
 impl ElementType {
     pub(crate) const TEXT: ElementType = ElementType { oid: 25, modifier: -1 };
+    pub(crate) const JSON: ElementType = ElementType { oid: 114, modifier: -1 };
 
     /// Elements of this type; `None` if it is that of arrays.
     pub(crate) fn new(sql_type: SqlType) -> Option<ElementType> {

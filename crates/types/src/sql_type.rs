@@ -61,6 +61,8 @@ pub const UUID_BYTES: i32 = 16;
 impl SqlType {
     /// `text[]`
     pub const TEXT_ARRAY: SqlType = SqlType::Array(ElementType::TEXT);
+    /// `json[]`
+    pub const JSON_ARRAY: SqlType = SqlType::Array(ElementType::JSON);
 
     /// The Arrow type that holds values of this type.
     pub fn arrow(self) -> DataType {

@@ -45,7 +45,10 @@ pub(crate) use bytes::{byte_parameters, overload, substring};
 pub(crate) use cast::{cast_function, cast_target, is_cast};
 pub(crate) use extract::extract;
 pub(crate) use guard::guard;
-pub(crate) use json::{delete_from_json, join_json, json_operator};
+pub(crate) use json::{
+    FIELD, PRETTY_ARRAY, PRETTY_ROW, ROW, as_json, delete_from_json, join_json, json_operator, jsonb_key,
+    subscripted_jsonb, uniform_jsonb,
+};
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
 pub(crate) use regexp::{REGEXP_GROUP, compiled_pattern, matches};

@@ -73,6 +73,8 @@ pub(super) struct Typed {
     name: &'static str,
     variants: &'static [Variant],
     decided: Option<&'static Variant>,
+    /// Whether the result is NULL if an argument is.
+    strict: bool,
     signature: Signature,
 }
 
@@ -81,9 +83,19 @@ impl Typed {
         Arc::new(ScalarUDF::from(Typed::new(name, variants, None)))
     }
 
+    /// Functions that look at NULLs themselves.
+    pub(super) fn udf_with_nulls(name: &'static str, variants: &'static [Variant]) -> Arc<ScalarUDF> {
+        Arc::new(ScalarUDF::from(Typed { strict: false, ..Typed::new(name, variants, None) }))
+    }
+
+    /// The one function of a name, for calls whose arguments have its types.
+    pub(super) fn decided(name: &'static str, variants: &'static [Variant]) -> Arc<ScalarUDF> {
+        Arc::new(ScalarUDF::from(Typed::new(name, variants, variants.first())))
+    }
+
     fn new(name: &'static str, variants: &'static [Variant], decided: Option<&'static Variant>) -> Typed {
         let any = TypeSignature::OneOf(vec![TypeSignature::Nullary, TypeSignature::VariadicAny]);
-        Typed { name, variants, decided, signature: Signature::new(any, Volatility::Immutable) }
+        Typed { name, variants, decided, strict: true, signature: Signature::new(any, Volatility::Immutable) }
     }
 
     fn choose(&self, given: &[Option<SqlType>]) -> springtide_types::Result<&'static Variant> {
@@ -110,7 +122,10 @@ pub(crate) fn decide(
     let variant = typed.choose(types).map_err(external)?;
     let func = match typed.decided {
         Some(_) => call.func.clone(),
-        None => Arc::new(ScalarUDF::from(Typed::new(typed.name, typed.variants, Some(variant)))),
+        None => {
+            let decided = Typed::new(typed.name, typed.variants, Some(variant));
+            Arc::new(ScalarUDF::from(Typed { strict: typed.strict, ..decided }))
+        }
     };
     let args = call.args.iter().cloned().zip(variant.parameters);
     let args = args.map(|(arg, parameter)| as_type(arg, *parameter, schema)).collect::<Result<Vec<_>>>()?;
@@ -185,7 +200,7 @@ impl ScalarUDFImpl for Typed {
     }
 
     fn is_strict(&self) -> bool {
-        true
+        self.strict
     }
 }
 

@@ -21,6 +21,23 @@ pub(crate) enum Datetime {
     TimestampTz(i64, i64),
 }
 
+/// Abbreviations of zones, with their hours.
+const ZONES: [(&str, i64); 13] = [
+    ("Z", 0),
+    ("UTC", 0),
+    ("GMT", 0),
+    ("EST", -5),
+    ("EDT", -4),
+    ("CST", -6),
+    ("CDT", -5),
+    ("MST", -7),
+    ("MDT", -6),
+    ("PST", -8),
+    ("PDT", -7),
+    ("CET", 1),
+    ("CEST", 2),
+];
+
 /// Decimals of a second that are kept.
 const MICROS: u32 = 6;
 
@@ -48,6 +65,15 @@ impl Display for Offset {
 }
 
 impl Datetime {
+    /// The text that SQL has for it, whose time zone is UTC.
+    pub(crate) fn sql_text(&self) -> String {
+        match *self {
+            Datetime::Timestamp(micros) => format_timestamp(micros, ""),
+            Datetime::TimestampTz(micros, _) => format_timestamp(micros, "+00"),
+            other => other.to_string(),
+        }
+    }
+
     pub(super) fn type_name(&self) -> &'static str {
         match self {
             Datetime::Date(_) => "date",
@@ -282,6 +308,11 @@ impl<'a> Reader<'a> {
     }
 
     fn offset(&mut self) -> Option<i64> {
+        if let Some((name, hours)) = ZONES.into_iter().find(|(name, _)| self.rest.eq_ignore_ascii_case(name))
+        {
+            self.rest = &self.rest[name.len()..];
+            return Some(hours * HOUR);
+        }
         let negative = self.eat("-");
         if !negative && !self.eat("+") {
             return None;

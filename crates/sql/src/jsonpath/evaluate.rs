@@ -74,6 +74,13 @@ impl<'a> Evaluation<'a> {
     pub(super) fn any(&self, expr: &'a Expr, scope: &Scope<'a>) -> Outcome<bool> {
         let mut found = false;
         let lax = self.path.lax;
+        if let Head::Plus(operand) | Head::Minus(operand) = &expr.head
+            && expr.steps.is_empty()
+            && lax
+        {
+            // What has no sign is passed over where only one number is wanted.
+            return Ok(self.unwrapped(operand, scope)?.iter().any(|item| item.as_number().is_some()));
+        }
         let _ = self.expr(expr, scope, &mut |_| {
             found = true;
             if lax { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -16,6 +16,7 @@ mod template;
 mod text;
 
 pub(crate) use ast::JsonPath;
+pub(crate) use datetime::Datetime;
 pub(crate) use evaluate::{Evaluation, Variables};
 pub(crate) use failure::Failure;
 pub(crate) use item::Item;
