@@ -7,7 +7,10 @@ SUITE ?= sql-tests/slt
 ROUNDS ?= 100
 SEEDS ?= 1000
 
-.PHONY: help build demo test check fuzz bench slt bank crash faults
+OPERATIONS ?= 100000
+STATEMENTS ?= 5000
+
+.PHONY: help build demo test check fuzz bench slt bank crash faults histories differential
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -44,3 +47,9 @@ crash: build ## Kill a server ROUNDS=100 times in the middle of its work, and ch
 
 faults: build ## Let SEEDS=1000 disks fail, lose and flip bits, and check what the database kept
 	$(BIN)/crash faults --seeds $(SEEDS)
+
+histories: build ## Record OPERATIONS=100000 of ten sessions on a server that is killed, and look for an order that explains what they saw
+	$(BIN)/crash histories --operations $(OPERATIONS)
+
+differential: build ## STATEMENTS=5000 random statements to the PostgreSQL at POSTGRES=url and to us; lists what differs
+	$(BIN)/differential --postgres "$(POSTGRES)" --statements $(STATEMENTS)

@@ -78,6 +78,11 @@ impl Client {
         }
     }
 
+    /// How the session writes moments.
+    pub fn style(&self) -> &std::sync::Arc<springtide_datetime::Style> {
+        self.session.style()
+    }
+
     /// Whether the session holds nothing that another one would not.
     pub fn is_dispensable(&self) -> bool {
         self.session.is_dispensable()

@@ -1,9 +1,10 @@
-//! What was acknowledged outlives the server and the failures of the disk. `make crash` and `make faults` run the same
+//! What was acknowledged outlives the server and the failures of the disk. `make crash`, `make histories` and `make faults` run the same
 //! for longer.
 
 use futures::StreamExt;
 use springtide_sql_tests::crash::{Crash, run, server_binary};
 use springtide_sql_tests::faults::{self, Stats};
+use springtide_sql_tests::histories::{self, Histories};
 
 async fn kill(rounds: u64, bucket: bool) {
     let server = server_binary().expect("cargo builds the server with the tests");
@@ -22,6 +23,16 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_history_is_in_a_bucket() {
     kill(50, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sessions_see_is_strictly_serializable_when_the_server_is_killed() {
+    let server = server_binary().expect("cargo builds the server with the tests");
+    let recorded = Histories { server, sessions: 10, operations: 10_000, crashes: 2, seed: 5 };
+    let verdict = histories::check(&histories::record(&recorded).await.expect("the server starts"));
+    println!("{verdict}");
+    assert!(verdict.anomalies.is_empty(), "{:#?}", verdict.anomalies);
+    assert!(verdict.committed > 1000, "little happened: {verdict}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// The crates from the bottom to the top; a crate may depend only on crates of lower layers.
 const LAYERS: &[&[&str]] = &[
     &["types"],
+    &["datetime"],
     &["state", "connectors"],
     &["plan", "storage"],
     &["operators", "catalog"],

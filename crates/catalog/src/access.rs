@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use springtide_types::RelationId;
 
-use crate::{Catalog, FunctionId, RelationKind, RoleId, Roles};
+use crate::{Catalog, FunctionId, RelationKind, RoleId, Roles, TypeId};
 
 /// What has an owner and privileges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Securable {
     Relation(RelationId),
     /// A function.
     Function(FunctionId),
+    /// A type.
+    Type(TypeId),
 }
 
 /// Something that may be allowed, in the order in which PostgreSQL lists them.
@@ -232,7 +234,9 @@ impl Catalog {
         let relations = self.by_id.range(before.next_id()..).map(|(id, _)| Securable::Relation(*id));
         let functions = self.all_functions().map(|function| function.id);
         let functions = functions.filter(|id| *id >= before.next_function_id()).map(Securable::Function);
-        for new in relations.chain(functions).collect::<Vec<_>>() {
+        let types = self.types.iter().map(|user_type| user_type.id);
+        let types = types.filter(|id| id.0 >= before.next_id().0).map(Securable::Type);
+        for new in relations.chain(functions).chain(types).collect::<Vec<_>>() {
             let access = self.access_of_new(new, owner);
             if access != UNTOUCHED {
                 self.access.entry(new).or_insert(access);
@@ -242,11 +246,12 @@ impl Catalog {
 
     /// Takes away what was said of objects that are not there any more.
     pub(crate) fn forget_accesses(&mut self) {
-        let (by_id, functions) = (&self.by_id, &self.functions);
+        let (by_id, functions, types) = (&self.by_id, &self.functions, &self.types);
         self.access.retain(|on, _| match on {
             Securable::Database | Securable::Schema => true,
             Securable::Relation(id) => by_id.contains_key(id),
             Securable::Function(id) => functions.values().flatten().any(|function| function.id == *id),
+            Securable::Type(id) => types.iter().any(|user_type| user_type.id == *id),
         });
     }
 
@@ -261,7 +266,7 @@ impl Catalog {
             Securable::Schema => Privilege::OF_SCHEMAS,
             Securable::Relation(id) if is_sequence(id) => Privilege::OF_SEQUENCES,
             Securable::Relation(_) => Privilege::OF_TABLES,
-            Securable::Function(_) => &[],
+            Securable::Function(_) | Securable::Type(_) => &[],
         }
     }
 
@@ -280,7 +285,7 @@ impl Catalog {
         let to_all: &[Privilege] = match on {
             Securable::Database => &[Temporary, Connect],
             Securable::Schema => &[Usage],
-            Securable::Relation(_) | Securable::Function(_) => &[],
+            Securable::Relation(_) | Securable::Function(_) | Securable::Type(_) => &[],
         };
         let grant = |grantee, privileges: &[Privilege]| Grant {
             grantee,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
 use crate::default_access::DefaultAccess;
-use crate::{Access, Commented, Function, FunctionId, Relation, Roles, Securable};
+use crate::{Access, Commented, Function, FunctionId, Relation, Roles, Securable, Types};
 
-/// All relations, functions and roles at one moment.
+/// All relations, functions, types and roles at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     pub(crate) by_name: BTreeMap<String, Arc<Relation>>,
@@ -14,6 +14,7 @@ pub struct Catalog {
     pub(crate) next_id: u64,
     pub(crate) functions: BTreeMap<String, Vec<Arc<Function>>>,
     pub(crate) next_function_id: u64,
+    pub(crate) types: Arc<Types>,
     pub(crate) comments: BTreeMap<Commented, String>,
     pub(crate) roles: Arc<Roles>,
     /// Of what belongs to someone else than the first superuser, or of which something was granted or revoked.
@@ -58,6 +59,12 @@ impl Catalog {
     pub fn create(&mut self, relation: Relation) -> Result<Arc<Relation>> {
         assert_eq!(relation.id, self.next_id(), "identities are given out in order");
         self.check_name_is_free(&relation.name)?;
+        if self.types.find(&relation.name).is_some() {
+            let message = format!("type \"{}\" already exists", relation.name);
+            let hint = "A relation has an associated type of the same name, so you must use a name that doesn't \
+                        conflict with any existing type.";
+            return Err(SqlError::new(SqlState::DUPLICATE_OBJECT, message).with_hint(hint));
+        }
         let relation = Arc::new(relation);
         self.next_id += 1;
         self.by_name.insert(relation.name.clone(), relation.clone());
@@ -122,6 +129,11 @@ impl Catalog {
     /// The functions of this name; they differ in the types of their parameters.
     pub fn functions(&self, name: &str) -> &[Arc<Function>] {
         self.functions.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether there are any functions.
+    pub fn has_functions(&self) -> bool {
+        !self.functions.is_empty()
     }
 
     /// All functions, by name.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use springtide_types::RelationId;
 
-use crate::{Catalog, FunctionId};
+use crate::{Catalog, FunctionId, TypeId};
 
 /// What a comment can be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub enum Commented {
     Column(RelationId, usize),
     /// A function.
     Function(FunctionId),
+    /// A type.
+    Type(TypeId),
 }
 
 impl Catalog {
@@ -41,11 +43,12 @@ impl Catalog {
 
     /// Takes away the comments on what is not there any more.
     pub(crate) fn forget_comments(&mut self) {
-        let (by_id, functions) = (&self.by_id, &self.functions);
+        let (by_id, functions, types) = (&self.by_id, &self.functions, &self.types);
         self.comments.retain(|on, _| match on {
             Commented::Database | Commented::Schema => true,
             Commented::Relation(id) | Commented::Column(id, _) => by_id.contains_key(id),
             Commented::Function(id) => functions.values().flatten().any(|function| function.id == *id),
+            Commented::Type(id) => types.iter().any(|user_type| user_type.id == *id),
         });
     }
 }

@@ -27,8 +27,20 @@ pub struct Function {
     pub returns: SqlType,
     /// `STRICT`: the result is NULL as soon as an argument is.
     pub strict: bool,
-    /// The text of the query whose first row, a single value, is the result.
+    /// What it gives where that is not a single value.
+    #[serde(default)]
+    pub rows: Option<FunctionRows>,
+    /// The text of the query whose first row, a single value, is the result, or whose rows are.
     pub body: String,
+}
+
+/// The rows that a function gives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FunctionRows {
+    /// The names and types of their columns.
+    pub columns: Vec<(String, SqlType)>,
+    /// Whether there are any number of them, and not always one.
+    pub set: bool,
 }
 
 impl Function {

@@ -1,4 +1,4 @@
-//! What exists: relations, their columns, functions, roles, what depends on what, who may do what, and the rules of DDL.
+//! What exists: relations, their columns, functions, types, roles, what depends on what, who may do what, and the rules of DDL.
 //!
 //! A [`Catalog`] is a value: DDL makes a new one, so that a statement sees one catalog from start to end.
 //! Invariant: nothing here runs or stores anything. Only the counters of sequences are shared, since they take no part
@@ -19,6 +19,8 @@ mod sequence;
 mod source;
 mod stored;
 pub mod system;
+mod type_dependencies;
+mod user_type;
 
 pub use access::{Access, DependentPrivileges, Grant, GrantList, Privilege, Revocation, Securable};
 pub use catalog::Catalog;
@@ -26,7 +28,7 @@ pub use comment::Commented;
 pub use default_access::FutureKind;
 pub use dependencies::Dropped;
 pub use errors::denied;
-pub use function::{Function, FunctionId, Parameter};
+pub use function::{Function, FunctionId, FunctionRows, Parameter};
 pub use relation::{Column, Default, DefaultKind, Relation, RelationKind};
 pub use retention::Retention;
 pub use roles::{Membership, Role, RoleId, Roles};
@@ -36,3 +38,4 @@ pub use sequence::{
 };
 pub use source::{SourceDefinition, source_columns};
 pub use stored::{CatalogChange, Definition, Definitions};
+pub use user_type::{TypeId, TypeKind, Types, UserType};

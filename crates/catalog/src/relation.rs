@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, SqlType};
 
-use crate::{Counter, FunctionId, Key, Retention, Rules, SequenceOptions, SequenceOwner, SourceDefinition};
+use crate::{
+    Counter, FunctionId, Key, Retention, Rules, SequenceOptions, SequenceOwner, SourceDefinition, TypeId,
+};
 
 /// A column of a table or view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -158,6 +160,8 @@ pub struct Relation {
     pub depends_on: Vec<RelationId>,
     /// The functions that its query calls, directly or through others.
     pub functions: Vec<FunctionId>,
+    /// The users' types that its query names.
+    pub types: Vec<TypeId>,
     /// How long its past is kept.
     pub history: Retention,
 }

@@ -13,7 +13,7 @@ use crate::relation::schema;
 use crate::{
     Access, Catalog, Column, Commented, Counter, Function, FunctionId, FutureKind, Grant, Relation,
     RelationKind, Retention, RoleId, Roles, Rules, Securable, SequenceOptions, SequenceOwner,
-    SourceDefinition,
+    SourceDefinition, TypeId, UserType,
 };
 
 /// A relation by what its CREATE statement said of it.
@@ -26,6 +26,8 @@ pub struct Definition {
     kind: DefinitionKind,
     depends_on: Vec<RelationId>,
     functions: Vec<FunctionId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    types: Vec<TypeId>,
     #[serde(default)]
     history: Retention,
 }
@@ -60,6 +62,11 @@ pub struct CatalogChange {
     /// New functions and new versions of known ones.
     functions: Vec<Function>,
     dropped_functions: Vec<FunctionId>,
+    /// New types and new versions of known ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    types: Vec<UserType>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dropped_types: Vec<TypeId>,
     next_id: u64,
     next_function_id: u64,
     /// All comments, if one has changed.
@@ -81,6 +88,7 @@ pub struct CatalogChange {
 pub struct Definitions {
     relations: BTreeMap<RelationId, Definition>,
     functions: BTreeMap<FunctionId, Function>,
+    types: BTreeMap<TypeId, Arc<UserType>>,
     next_id: u64,
     next_function_id: u64,
     comments: BTreeMap<Commented, String>,
@@ -113,6 +121,7 @@ impl Definition {
             kind,
             depends_on: relation.depends_on.clone(),
             functions: relation.functions.clone(),
+            types: relation.types.clone(),
             history: relation.history,
         }
     }
@@ -135,6 +144,7 @@ impl Definition {
             kind,
             depends_on: self.depends_on.clone(),
             functions: self.functions.clone(),
+            types: self.types.clone(),
             history: self.history,
         }
     }
@@ -148,11 +158,15 @@ impl CatalogChange {
         let functions = new.functions.iter().filter(|(id, new)| old.functions.get(id) != Some(new));
         let dropped_relations = old.relations.keys().filter(|id| !new.relations.contains_key(id));
         let dropped_functions = old.functions.keys().filter(|id| !new.functions.contains_key(id));
+        let types = new.types.iter().filter(|(id, new)| old.types.get(id) != Some(new));
+        let dropped_types = old.types.keys().filter(|id| !new.types.contains_key(id));
         CatalogChange {
             relations: relations.map(|(_, definition)| definition.clone()).collect(),
             dropped_relations: dropped_relations.copied().collect(),
             functions: functions.map(|(_, function)| function.clone()).collect(),
             dropped_functions: dropped_functions.copied().collect(),
+            types: types.map(|(_, user_type)| user_type.as_ref().clone()).collect(),
+            dropped_types: dropped_types.copied().collect(),
             next_id: new.next_id,
             next_function_id: new.next_function_id,
             comments: (new.comments != old.comments).then(|| new.comments.into_iter().collect()),
@@ -189,6 +203,7 @@ impl Definitions {
         Definitions {
             relations: catalog.by_id.iter().map(|(id, relation)| (*id, Definition::of(relation))).collect(),
             functions: functions.map(|function| (function.id, function.as_ref().clone())).collect(),
+            types: catalog.types.iter().map(|user_type| (user_type.id, user_type.clone())).collect(),
             next_id: catalog.next_id,
             next_function_id: catalog.next_function_id,
             comments: catalog.comments.clone(),
@@ -205,6 +220,8 @@ impl Definitions {
         self.relations.retain(|id, _| !change.dropped_relations.contains(id));
         self.functions.extend(change.functions.into_iter().map(|function| (function.id, function)));
         self.functions.retain(|id, _| !change.dropped_functions.contains(id));
+        self.types.extend(change.types.into_iter().map(|user_type| (user_type.id, Arc::new(user_type))));
+        self.types.retain(|id, _| !change.dropped_types.contains(id));
         self.next_id = change.next_id;
         self.next_function_id = change.next_function_id;
         if let Some(comments) = change.comments {
@@ -219,6 +236,11 @@ impl Definitions {
         if let Some(list) = change.default_access {
             self.default_access = DefaultAccess::of_list(list);
         }
+    }
+
+    /// The users' types.
+    pub fn types(&self) -> impl Iterator<Item = &Arc<UserType>> {
+        self.types.values()
     }
 
     /// The relation of this identity.
@@ -247,6 +269,9 @@ impl Definitions {
             default_access: self.default_access.clone(),
             ..Catalog::default()
         };
+        for user_type in self.types.values() {
+            catalog.put_type(user_type.clone());
+        }
         for function in self.functions.values() {
             let same_name = catalog.functions.entry(function.name.clone()).or_default();
             same_name.push(Arc::new(function.clone()));

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use arrow::array::StringArray;
 use arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::ScalarValue;
-use springtide_types::{Result, SqlError, SqlState, SqlType, UUID_BYTES};
+use springtide_datetime::{Interval, TimeTz};
+use springtide_types::{Result, SqlError, SqlState, SqlType, TIMETZ_BYTES, UUID_BYTES};
 
 /// Days from 1970-01-01, where Arrow counts from, to 2000-01-01, where PostgreSQL's binary format does.
 const POSTGRES_EPOCH_DAYS: i32 = 10_957;
@@ -20,7 +21,9 @@ pub fn from_binary(sql_type: SqlType, bytes: &[u8]) -> Result<Option<ScalarValue
     Ok(match sql_type {
         // Rounding to the scale and the check of the precision are the same as for text.
         SqlType::Numeric(..) => numeric(bytes).map(|text| from_text(sql_type, &text)).transpose()?,
-        SqlType::Text | SqlType::Varchar(_) | SqlType::Json => Some(from_text(sql_type, utf8(bytes)?)?),
+        SqlType::Text | SqlType::Varchar(_) | SqlType::Json | SqlType::Enum(_) => {
+            Some(from_text(sql_type, utf8(bytes)?)?)
+        }
         SqlType::Jsonb | SqlType::Jsonpath => match bytes.split_first() {
             Some((&JSONB_VERSION, text)) => Some(from_text(sql_type, utf8(text)?)?),
             _ => None,
@@ -106,7 +109,8 @@ fn of_fixed_size(sql_type: SqlType, bytes: &[u8]) -> Option<ScalarValue> {
         SqlType::Float8 => ScalarValue::Float64(Some(f64::from_be_bytes(array(bytes)?))),
         SqlType::Date => {
             let days = i32::from_be_bytes(array(bytes)?);
-            ScalarValue::Date32(Some(days.checked_add(POSTGRES_EPOCH_DAYS)?))
+            let infinite = matches!(days, i32::MAX | i32::MIN);
+            ScalarValue::Date32(Some(if infinite { days } else { days.checked_add(POSTGRES_EPOCH_DAYS)? }))
         }
         SqlType::Timestamp => ScalarValue::TimestampMicrosecond(Some(micros(bytes)?), None),
         SqlType::Timestamptz => {
@@ -117,11 +121,12 @@ fn of_fixed_size(sql_type: SqlType, bytes: &[u8]) -> Option<ScalarValue> {
             let micros = i64::from_be_bytes(array(bytes)?);
             (0..=DAY_MICROS).contains(&micros).then_some(ScalarValue::Time64Microsecond(Some(micros)))?
         }
+        SqlType::Timetz => ScalarValue::FixedSizeBinary(TIMETZ_BYTES, Some(timetz(bytes)?)),
         SqlType::Uuid => ScalarValue::FixedSizeBinary(UUID_BYTES, Some(array::<16>(bytes)?.to_vec())),
         SqlType::Interval => ScalarValue::IntervalMonthDayNano(Some(interval(bytes)?)),
         SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) => return None,
         SqlType::Json | SqlType::Jsonb | SqlType::Jsonpath => return None,
-        SqlType::Array(_) => return None,
+        SqlType::Enum(_) | SqlType::Array(_) => return None,
     })
 }
 
@@ -130,18 +135,25 @@ fn array<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
 }
 
 fn micros(bytes: &[u8]) -> Option<i64> {
-    i64::from_be_bytes(array(bytes)?).checked_add(POSTGRES_EPOCH_MICROS)
+    match i64::from_be_bytes(array(bytes)?) {
+        infinite @ (i64::MAX | i64::MIN) => Some(infinite),
+        micros => micros.checked_add(POSTGRES_EPOCH_MICROS),
+    }
 }
 
 fn interval(bytes: &[u8]) -> Option<IntervalMonthDayNano> {
     let (micros, rest) = bytes.split_first_chunk::<8>()?;
     let (days, months) = rest.split_first_chunk::<4>()?;
-    let nanoseconds = i64::from_be_bytes(*micros).checked_mul(1_000)?;
-    Some(IntervalMonthDayNano::new(
-        i32::from_be_bytes(array(months)?),
-        i32::from_be_bytes(*days),
-        nanoseconds,
-    ))
+    let (months, days) = (i32::from_be_bytes(array(months)?), i32::from_be_bytes(*days));
+    Interval::new(months, days, i64::from_be_bytes(*micros)).to_arrow().ok()
+}
+
+/// The time in microseconds, and the seconds west of UTC.
+fn timetz(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (time, west) = bytes.split_first_chunk::<8>()?;
+    let (time, west) = (i64::from_be_bytes(*time), i32::from_be_bytes(array(west)?));
+    let fine = (0..=DAY_MICROS).contains(&time) && west.abs() < 16 * 3600;
+    fine.then(|| TimeTz { time, east: -west }.to_bytes().to_vec())
 }
 
 /// The text of a binary `numeric`: base-10000 digits, of which `weight + 1` stand before the point.

@@ -5,7 +5,7 @@ use springtide_sql::sqlparser::ast::{
     FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Reset, ResetStatement, Set, Statement,
     TransactionAccessMode, TransactionMode, Value, ValueWithSpan,
 };
-use springtide_types::{Result, SqlError, SqlState, SqlType};
+use springtide_types::{Result, SqlError, SqlState};
 
 use crate::session::Scope;
 use crate::settings::{ROLE, SESSION_AUTHORIZATION};
@@ -24,8 +24,7 @@ pub(crate) enum Control {
     RollbackTo(String),
     Prepare {
         name: String,
-        /// `None` is to be inferred.
-        types: Vec<Option<SqlType>>,
+        types: Vec<DataType>,
         statement: Box<Statement>,
     },
     Execute(Call),
@@ -126,9 +125,8 @@ pub(crate) fn control(statement: &Statement) -> Result<Option<Control>> {
         Statement::Savepoint { name } => Control::Savepoint(fold(name)),
         Statement::ReleaseSavepoint { name } => Control::Release(fold(name)),
         Statement::Prepare { name, data_types, statement } => {
-            let types = data_types.iter().map(parameter_type).collect::<Result<_>>()?;
             check_preparable(statement)?;
-            Control::Prepare { name: fold(name), types, statement: statement.clone() }
+            Control::Prepare { name: fold(name), types: data_types.clone(), statement: statement.clone() }
         }
         Statement::Execute { name: Some(name), parameters, immediate: false, into, using, .. }
             if into.is_empty() && using.is_empty() =>
@@ -172,14 +170,6 @@ pub(crate) fn control(statement: &Statement) -> Result<Option<Control>> {
         },
         _ => return Ok(None),
     }))
-}
-
-/// The type of a parameter; `unknown` is to be inferred.
-fn parameter_type(declared: &DataType) -> Result<Option<SqlType>> {
-    match declared {
-        DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("unknown") => Ok(None),
-        known => springtide_sql::sql_type(known).map(Some),
-    }
 }
 
 /// Only what reads or writes tables can be prepared.
@@ -365,6 +355,14 @@ fn show_name(words: &[String]) -> String {
 fn setting_text(value: &Expr) -> String {
     match value {
         Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => text.clone(),
+        Expr::Interval(interval) => match interval.value.as_ref() {
+            // As hours.
+            Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => {
+                let length = springtide_datetime::parse_interval(text);
+                length.map_or_else(|_| text.clone(), |length| (length.micros as f64 / 3.6e9).to_string())
+            }
+            other => other.to_string(),
+        },
         other => other.to_string().replace('"', ""),
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use springtide_catalog::system::Identity;
+use springtide_datetime::Style;
 use springtide_sql::Statement;
 use springtide_types::SqlType;
 
@@ -18,6 +19,8 @@ pub struct Prepared {
     pub(crate) catalog_version: Option<u64>,
     /// Who it is bound for.
     pub(crate) identity: Identity,
+    /// How it has read moments.
+    pub(crate) style: Arc<Style>,
 }
 
 impl Prepared {

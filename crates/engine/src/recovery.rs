@@ -248,6 +248,7 @@ struct Plans {
 
 impl Plans {
     fn catalog(&mut self, definitions: &Definitions) -> Result<Catalog> {
+        definitions.types().try_for_each(|known| known.publish())?;
         definitions.catalog(|id, query, catalog| {
             if let Some((_, plan)) = self.made.get(&id).filter(|(made_of, _)| made_of == query) {
                 return Ok(plan.clone());

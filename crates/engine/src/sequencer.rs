@@ -664,6 +664,9 @@ impl State {
         }
         noted.iter().for_each(|counter| counter.keep());
         self.drop_missing(&ddl.before.catalog, group.epoch);
+        for known in self.objects.catalog.types().iter() {
+            known.publish().expect("an identity is given to one type");
+        }
         self.note_catalog_change(group.epoch, &ddl.change);
         self.send(group.epoch, deltas);
         let objects = Arc::new(self.objects.clone());

@@ -15,6 +15,7 @@ use futures::future::{BoxFuture, ready};
 use futures::stream::{self, StreamExt};
 use springtide_catalog::system::{self, SessionFacts};
 use springtide_catalog::{Catalog, RoleId, SessionSequences};
+use springtide_datetime::{Style, Styled, current, within};
 use springtide_sql::sqlparser::ast;
 use springtide_sql::{Planner, Statement};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
@@ -102,8 +103,9 @@ impl Session {
         statement: &Statement,
         parameter_types: &[Option<SqlType>],
     ) -> Result<Prepared> {
-        self.take_requests();
-        let prepared = self.prepare_now(statement, parameter_types);
+        self.begin_now();
+        let style = self.settings.style().clone();
+        let prepared = within(&style, || self.prepare_now(statement, parameter_types));
         if prepared.is_err() {
             self.fail_transaction();
         }
@@ -131,7 +133,16 @@ impl Session {
             bound: Arc::new(bound),
             catalog_version,
             identity: self.identity(),
+            style: self.settings.style().clone(),
         })
+    }
+
+    /// The user's type of an OID, or that of arrays of one.
+    pub fn type_of_oid(&self, oid: u32) -> Option<SqlType> {
+        let catalog = self.query_catalog();
+        let types = catalog.types().iter().map(|known| known.sql_type());
+        let mut all = types.flat_map(|known| [Some(known), known.array()]).flatten();
+        all.find(|known| known.oid() == oid)
     }
 
     /// What exists, as the next statement sees it, and to be bound under.
@@ -182,7 +193,7 @@ impl Session {
         prepared: &'a Prepared,
         parameters: Vec<ScalarValue>,
     ) -> BoxFuture<'a, Result<Response>> {
-        self.take_requests();
+        self.begin_now();
         if let Some(listed) = &self.listed {
             let timeout = self.settings.statement_timeout();
             listed.backend.begin(&prepared.statement, self.settings.facts(), timeout);
@@ -191,7 +202,8 @@ impl Session {
             return Box::pin(ready(response));
         }
         // Boxed, as the other ways into the engine, so that they are compiled here and not in each crate that waits for them.
-        Box::pin(async move {
+        let style = self.settings.style().clone();
+        let work = Box::pin(async move {
             let response = match self.dispatch(prepared, parameters).await {
                 Ok(response) => self.with_numbers_noted(response, prepared).await,
                 Err(error) => Err(error),
@@ -200,7 +212,8 @@ impl Session {
                 self.fail_transaction();
             }
             response
-        })
+        });
+        Box::pin(Styled::new(style, work))
     }
 
     /// Answers a read by a key that is a transaction of its own, if what it reads is there; else `None`.
@@ -213,7 +226,10 @@ impl Session {
         }
         let point = self.shared.reads.begin();
         let identity = self.settings.identity();
-        if prepared.catalog_version != Some(point.objects.version) || prepared.identity != identity {
+        if prepared.catalog_version != Some(point.objects.version)
+            || prepared.identity != identity
+            || !prepared.style.reads_like(self.settings.style())
+        {
             return None;
         }
         let (catalog, bound) = (&point.objects.catalog, &prepared.bound);
@@ -302,7 +318,20 @@ impl Session {
 
     /// The value of a parameter of this type from its text.
     pub fn parse_parameter(&self, sql_type: SqlType, text: &str) -> Result<ScalarValue> {
-        from_text(sql_type, text)
+        within(self.settings.style(), || from_text(sql_type, text))
+    }
+
+    /// How the session reads and writes moments.
+    pub fn style(&self) -> &Arc<Style> {
+        self.settings.style()
+    }
+
+    /// Outside of a transaction, `now` is the time at which a statement begins.
+    fn begin_now(&mut self) {
+        self.take_requests();
+        if matches!(self.state, State::Idle) {
+            self.settings.set_now(crate::moment::now() as i64);
+        }
     }
 
     /// The messages that have come up since they were last taken.
@@ -401,6 +430,7 @@ async fn run(
 fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
     if !prepared.bound.beyond_catalog()
         && prepared.identity == transaction.identity()
+        && prepared.style.reads_like(&current())
         && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
     {
         return Ok(prepared.bound.clone());

@@ -91,6 +91,11 @@ impl Transaction {
         self.own_catalog.clone().unwrap_or_else(|| self.point.objects.catalog.clone())
     }
 
+    /// The catalog that others see.
+    pub(crate) fn shared_catalog(&self) -> &Catalog {
+        &self.point.objects.catalog
+    }
+
     /// The catalog to bind queries with. A materialized view whose contents lack rows that this
     /// transaction has written, or that it has created itself, is a plain view in it.
     pub(crate) fn query_catalog(&self) -> Arc<Catalog> {

@@ -3,6 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use springtide_datetime::{TimeTz, write_timetz};
 use springtide_state::normalize_floats;
 use springtide_types::{SqlType, array_text, bytea_text, uuid_text};
 
@@ -38,6 +39,11 @@ fn value_text(column: &ArrayRef, row: usize) -> String {
         }
         _ if *column.data_type() == SqlType::Uuid.arrow() && column.is_valid(0) => {
             uuid_text(column.as_fixed_size_binary().value(0))
+        }
+        _ if *column.data_type() == SqlType::Timetz.arrow() && column.is_valid(0) => {
+            let mut text = String::new();
+            write_timetz(TimeTz::from_bytes(column.as_fixed_size_binary().value(0)), &mut text);
+            text
         }
         // The text of a json.
         _ if *column.data_type() == SqlType::Json.arrow() && column.is_valid(0) => {

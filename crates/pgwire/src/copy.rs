@@ -65,7 +65,7 @@ impl Connection {
         }
         let mut count = 0;
         while let Some(batch) = self.unless_interrupted(batches.next()).await?.transpose()? {
-            let rows = writer.rows(&batch)?;
+            let rows = writer.rows(&batch, self.session.style())?;
             for row in 0..rows.len() {
                 writer.write(&rows, row, self.wire.write_buffer_mut());
                 if self.wire.write_buffer().len() >= OUTPUT_BUFFER {

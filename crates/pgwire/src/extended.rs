@@ -49,7 +49,10 @@ impl Connection {
         let prepared = match &self.session.parse(&message.query)?[..] {
             [] => None,
             [statement] => {
-                let declared = message.type_oids.iter().map(|oid| declared_type(*oid)).collect::<Vec<_>>();
+                let declared = message.type_oids.iter();
+                let declared =
+                    declared.map(|oid| declared_type(*oid).or_else(|| self.session.type_of_oid(*oid)));
+                let declared = declared.collect::<Vec<_>>();
                 Some(self.session.prepare(statement, &declared).await?)
             }
             _ => {

@@ -83,7 +83,7 @@ impl Connection {
     async fn next_batch(&mut self, cursor: &mut Cursor) -> Result<bool, Failure> {
         let batch = self.unless_interrupted(cursor.batches.next()).await?.transpose()?;
         cursor.current = match &batch {
-            Some(batch) => Some((Rows::new(batch, &cursor.types, &cursor.formats)?, 0)),
+            Some(batch) => Some((Rows::new(batch, &cursor.types, &cursor.formats, self.session.style())?, 0)),
             None => None,
         };
         Ok(batch.is_some())

@@ -29,7 +29,7 @@ use crate::functions::{
 };
 use crate::json_aggregates::ELEMENT;
 use crate::operators::{
-    as_type, common_of, comparable, compare, describe, guarded, known_type, literal, no_operator,
+    as_numeric, as_type, common_of, comparable, compare, describe, guarded, known_type, literal, no_operator,
     plan_arithmetic, plan_array, plan_comparison, resolve,
 };
 use crate::sql_types::declared_type;
@@ -300,6 +300,16 @@ fn plan_cast(operand: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> 
     if data_type == target.arrow() && !limited {
         return Ok(operand);
     }
+    if target == target.unconstrained() && matches!(target, SqlType::Numeric(..)) {
+        // Nothing is declared that the value would have to be brought to.
+        match from {
+            SqlType::Numeric(..) => return Ok(operand),
+            SqlType::Int2 | SqlType::Int4 | SqlType::Int8 => {
+                return as_type(operand, as_numeric(from), schema);
+            }
+            _ => {}
+        }
+    }
     if !convertible(from, target, Context::Explicit) {
         let (from, target) = (describe(Some(from)), describe(Some(target)));
         let message = format!("cannot cast type {from} to {target}");
@@ -315,14 +325,7 @@ fn plan_cast(operand: Expr, target: SqlType, schema: &DFSchema) -> Result<Expr> 
 /// Whether Arrow's own cast loses nothing, so that the optimizer may see through it.
 fn widens(from: SqlType, to: SqlType) -> bool {
     use SqlType::*;
-    matches!(
-        (from, to),
-        (Int2, Int4 | Int8 | Float4 | Float8)
-            | (Int4, Int8 | Float8)
-            | (Float4, Float8)
-            | (Date, Timestamp | Timestamptz)
-            | (Timestamp, Timestamptz)
-    )
+    matches!((from, to), (Int2, Int4 | Int8 | Float4 | Float8) | (Int4, Int8 | Float8) | (Float4, Float8))
 }
 
 fn plan_negation(operand: Expr, schema: &DFSchema) -> Result<Expr> {

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use springtide_catalog::system::Facts;
-use springtide_catalog::{Catalog, Function, FunctionId, Relation, RelationKind};
+use springtide_catalog::{Catalog, Function, FunctionId, Relation, RelationKind, TypeId};
 use springtide_types::{RelationId, SqlError, SqlState, SqlType};
 
 use crate::errors::external;
@@ -27,6 +27,7 @@ use crate::moments::Moments;
 use crate::planner::Planner;
 use crate::relation_table::{self, RelationTable};
 use crate::scan::{Scan, Time};
+use crate::sql_types::PostgresTypePlanner;
 use crate::system;
 use crate::time_travel::Travel;
 
@@ -49,6 +50,7 @@ pub(crate) struct Names<'a> {
     draws: Rc<Cell<bool>>,
     depends_on: RefCell<BTreeSet<RelationId>>,
     functions: RefCell<BTreeSet<FunctionId>>,
+    types: Arc<PostgresTypePlanner>,
     moments: Rc<Moments>,
     /// The moment at which is read what says nothing else.
     present: Option<usize>,
@@ -68,6 +70,7 @@ impl<'a> Names<'a> {
             draws: Rc::default(),
             depends_on: RefCell::default(),
             functions: RefCell::default(),
+            types: Arc::new(PostgresTypePlanner::new(catalog.types().clone())),
             moments: Rc::default(),
             present: None,
             depth: Cell::new(0),
@@ -129,6 +132,16 @@ impl<'a> Names<'a> {
     /// The functions that were called, in the bodies of others too.
     pub(crate) fn functions(&self) -> Vec<FunctionId> {
         self.functions.borrow().iter().copied().collect()
+    }
+
+    /// Notes a call.
+    pub(crate) fn call(&self, function: &Function) {
+        self.functions.borrow_mut().insert(function.id);
+    }
+
+    /// The users' types that were named.
+    pub(crate) fn types(&self) -> Vec<TypeId> {
+        self.types.named()
     }
 
     /// Binds something inside the body of a function.
@@ -213,13 +226,8 @@ impl ContextProvider for Names<'_> {
         let session = self.planner.serial();
         let name = name.trim_matches('"');
         let function = session.table_functions().get(name).ok_or_else(|| {
-            external(match self.catalog.functions(name) {
-                [] => {
-                    let message = format!("function {name} does not exist");
-                    SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
-                }
-                _ => SqlError::unsupported(format!("function {name} in FROM")),
-            })
+            let message = format!("function {name} with these arguments does not exist");
+            external(SqlError::new(SqlState::UNDEFINED_FUNCTION, message))
         })?;
         let args = args.into_iter().map(constant_argument).collect::<Result<Vec<_>>>()?;
         let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&args, session))?;
@@ -235,7 +243,7 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        Some(self.planner.type_planner())
+        Some(self.types.clone())
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {

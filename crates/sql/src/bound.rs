@@ -2,7 +2,7 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
-use springtide_catalog::{Column, FunctionId};
+use springtide_catalog::{Column, FunctionId, TypeId};
 use springtide_types::{RelationId, SqlType};
 
 use crate::bind::{Names, scans};
@@ -22,6 +22,7 @@ pub struct BoundQuery {
     pub(crate) moments: Option<Arc<BoundQuery>>,
     pub(crate) depends_on: Vec<RelationId>,
     pub(crate) functions: Vec<FunctionId>,
+    types: Vec<TypeId>,
     pub(crate) parameters: Vec<SqlType>,
     beyond_catalog: bool,
     draws: bool,
@@ -54,6 +55,7 @@ impl BoundQuery {
             columns,
             depends_on: names.depends_on(),
             functions: names.functions(),
+            types: names.types(),
             beyond_catalog: names.beyond_catalog(),
             draws: names.draws(),
             parameters,
@@ -105,6 +107,11 @@ impl BoundQuery {
     /// The users' functions that the query calls, directly or through others, in ascending order.
     pub fn functions(&self) -> &[FunctionId] {
         &self.functions
+    }
+
+    /// The users' types that the query names, in ascending order.
+    pub fn types(&self) -> &[TypeId] {
+        &self.types
     }
 
     /// Whether the plan holds run-time parameters or named snapshots as they were when the query was bound.

@@ -8,7 +8,8 @@ use springtide_types::SqlType;
 use crate::convert::{Family, family, is_disguised};
 use crate::errors::external;
 use crate::functions::{
-    COLLECT, byte_parameters, cast_function, decide, decide_array, is_cast, overload, several_dimensions,
+    COLLECT, ENUM_FUNCTIONS, byte_parameters, cast_function, decide, decide_array, is_cast, overload,
+    several_dimensions,
 };
 use crate::operators::{as_type, known_type};
 use crate::overload::no_function;
@@ -46,7 +47,7 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
     match call.name() {
         "guard" | "pg_typeof" => Ok(call),
         // What only the binder itself writes, and what asks the catalogue.
-        name if name.starts_with('$') || is_function(name) => Ok(call),
+        name if name.starts_with('$') || is_function(name) || ENUM_FUNCTIONS.contains(&name) => Ok(call),
         "array_to_json" if matches!(types.as_slice(), [Some(SqlType::Array(_))]) => Ok(call),
         "row_to_json" if matches!(types.as_slice(), [Some(SqlType::Json)]) => Ok(call),
         "to_json" | "to_jsonb" | "json_build_array" | "jsonb_build_array" | "json_build_object"
@@ -74,7 +75,7 @@ fn written(value: Expr, sql_type: Option<SqlType>) -> Expr {
     }
 }
 
-/// Refuses aggregates of bytea, uuid, JSON and arrays, but for those that take any type.
+/// Refuses aggregates of bytea, uuid, JSON, enums and arrays, but for those that take any type, and the extremes of enums.
 pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
     let types = argument_types(args, schema);
     let takes_any =
@@ -82,7 +83,12 @@ pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> R
     if name == "array_agg" && matches!(types.as_slice(), [Some(SqlType::Array(_))]) {
         return Err(external(several_dimensions()));
     }
-    if takes_any || !has_disguised(&types) { Ok(()) } else { Err(external(no_function(name, &types))) }
+    let is_ordered = matches!(name, "min" | "max") && matches!(types.as_slice(), [Some(SqlType::Enum(_))]);
+    if takes_any || is_ordered || !has_disguised(&types) {
+        Ok(())
+    } else {
+        Err(external(no_function(name, &types)))
+    }
 }
 
 /// The types as far as SQL knows them: DataFusion's functions pass lists and the like among themselves.

@@ -8,19 +8,16 @@ use arrow::array::{
     StringArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, IntervalMonthDayNano,
-    IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
-};
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, TimestampSecondType};
 use springtide_types::{
-    Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC, UUID_BYTES, array_text, bytea_text, uuid_text,
+    Result, SqlError, SqlState, SqlType, TIMETZ_BYTES, UNCONSTRAINED_NUMERIC, UUID_BYTES, array_text,
+    bytea_text, numeric_text, uuid_text,
 };
 
-use crate::datetime::{DAY, format_date, format_time, format_timestamp};
 use crate::input::{check_length, numeric_overflow, parse_text};
-use crate::interval::format_interval;
 use crate::lists::{compact, range, with_elements};
 use crate::operators::describe;
+use crate::temporal;
 
 /// Values as PostgreSQL writes them: what [`parse_text`] reads back.
 pub fn format_text(array: &ArrayRef) -> Result<StringArray> {
@@ -46,9 +43,11 @@ pub(crate) enum Family {
     Interval,
     Bytes,
     Time,
+    Timetz,
     Uuid,
     Json,
     Jsonpath,
+    Enum,
     Array,
 }
 
@@ -63,16 +62,27 @@ pub(crate) fn family(sql_type: SqlType) -> Family {
         SqlType::Interval => Family::Interval,
         SqlType::Bytea => Family::Bytes,
         SqlType::Time => Family::Time,
+        SqlType::Timetz => Family::Timetz,
         SqlType::Uuid => Family::Uuid,
         SqlType::Json | SqlType::Jsonb => Family::Json,
         SqlType::Jsonpath => Family::Jsonpath,
+        SqlType::Enum(_) => Family::Enum,
         SqlType::Array(_) => Family::Array,
     }
 }
 
-/// Whether values are bytes, texts or lists to DataFusion, whose functions of these are not those of SQL.
+/// Whether values are bytes, texts, moments or lists to DataFusion, whose functions of these are not those of SQL.
 pub(crate) fn is_disguised(sql_type: SqlType) -> bool {
-    matches!(family(sql_type), Family::Bytes | Family::Uuid | Family::Json | Family::Jsonpath | Family::Array)
+    matches!(
+        family(sql_type),
+        Family::Bytes
+            | Family::Timetz
+            | Family::Uuid
+            | Family::Json
+            | Family::Jsonpath
+            | Family::Enum
+            | Family::Array
+    )
 }
 
 /// Whether DataFusion finds no type that values and a string literal have in common.
@@ -87,14 +97,15 @@ pub(crate) fn convertible(from: SqlType, to: SqlType, context: Context) -> bool 
     }
     let (source, target) = (family(from), family(to));
     let explicit = context == Context::Explicit;
-    source == target
+    (source == target && (source != Family::Enum || from == to))
         || target == Family::Text
         || (explicit && source == Family::Text)
         || matches!(
             (from, to),
-            (SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval, SqlType::Time)
+            (SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval | SqlType::Timetz, SqlType::Time)
+                | (SqlType::Time, SqlType::Interval | SqlType::Timetz)
+                | (SqlType::Timestamptz, SqlType::Timetz)
         )
-        || (from, to) == (SqlType::Time, SqlType::Interval)
         || (explicit && from == SqlType::Jsonb && matches!(target, Family::Number | Family::Boolean))
         || (explicit && (from, to) == (SqlType::Boolean, SqlType::Int4))
         || (explicit && (from, to) == (SqlType::Int4, SqlType::Boolean))
@@ -113,6 +124,7 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
             fit(text.as_string::<i32>(), limit, context)
         }
         (from, _) if *from == target => Ok(array.clone()),
+        (DataType::Timestamp(..), _) if is_enum(array.data_type()) => convert(&to_text(array)?, to, context),
         (_, SqlType::Text | SqlType::Varchar(None)) => to_text(array),
         // A text that is too long is cut in an array too.
         (DataType::Utf8, SqlType::Array(_)) if to != to.unconstrained() => {
@@ -163,21 +175,7 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
                 false => Ok(narrow),
             }
         }
-        (DataType::Timestamp(..), SqlType::Time) => {
-            let micros = kernel(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-            let micros = micros.as_primitive::<TimestampMicrosecondType>();
-            Ok(Arc::new(micros.unary::<_, Time64MicrosecondType>(|micros| micros.rem_euclid(DAY))))
-        }
-        (DataType::Interval(_), SqlType::Time) => {
-            let intervals = array.as_primitive::<IntervalMonthDayNanoType>();
-            let time = |interval: IntervalMonthDayNano| (interval.nanoseconds / 1000).rem_euclid(DAY);
-            Ok(Arc::new(intervals.unary::<_, Time64MicrosecondType>(time)))
-        }
-        (DataType::Time64(_), SqlType::Interval) => {
-            let times = array.as_primitive::<Time64MicrosecondType>();
-            let interval = |micros| IntervalMonthDayNano::new(0, 0, micros * 1000);
-            Ok(Arc::new(times.unary::<_, IntervalMonthDayNanoType>(interval)))
-        }
+        (from, _) if temporal::converts(from, to) => temporal::convert(array, to),
         _ => kernel(array, &target),
     }
 }
@@ -290,6 +288,20 @@ fn list_texts(lists: &ListArray) -> Result<StringArray> {
     Ok((0..lists.len()).map(text).collect())
 }
 
+/// Whether values are the keys of an enum's labels.
+fn is_enum(data_type: &DataType) -> bool {
+    matches!(SqlType::from_arrow(data_type), Some(SqlType::Enum(_)))
+}
+
+fn enum_texts(array: &ArrayRef) -> Result<StringArray> {
+    let Some(SqlType::Enum(id)) = SqlType::from_arrow(array.data_type()) else {
+        return Err(SqlError::internal("labels of no enum"));
+    };
+    let known = id.definition()?;
+    let keys = array.as_primitive::<TimestampSecondType>();
+    Ok(keys.iter().map(|key| key.and_then(|key| known.label(key))).collect())
+}
+
 /// The texts that PostgreSQL's output functions give.
 fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
     let texts: StringArray = match array.data_type() {
@@ -301,20 +313,15 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
             let format = |value: f64| format_float(&format!("{value:e}"), 15);
             array.as_primitive::<Float64Type>().iter().map(|value| value.map(format)).collect()
         }
-        DataType::Decimal128(precision, scale) if (*precision, *scale) == UNCONSTRAINED_NUMERIC => {
-            // Without a declared scale, no digit says how many there were.
-            let texts = kernel(array, &DataType::Utf8)?;
-            let trim = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
-            texts.as_string::<i32>().iter().map(|text| text.map(trim)).collect()
+        DataType::Decimal128(precision, scale) => {
+            let text = |value: i128| numeric_text(value, *precision, *scale);
+            array.as_primitive::<Decimal128Type>().iter().map(|value| value.map(text)).collect()
         }
-        DataType::Date32 => {
-            array.as_primitive::<Date32Type>().iter().map(|days| days.map(format_date)).collect()
+        enum_type if is_enum(enum_type) => enum_texts(array)?,
+        DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) | DataType::Interval(_) => {
+            temporal::texts(array)?
         }
-        DataType::Time64(_) => {
-            let times = kernel(array, &DataType::Time64(TimeUnit::Microsecond))?;
-            let times = times.as_primitive::<Time64MicrosecondType>().iter();
-            times.map(|micros| micros.map(format_time)).collect()
-        }
+        DataType::FixedSizeBinary(TIMETZ_BYTES) => temporal::texts(array)?,
         DataType::List(_) => list_texts(array.as_list())?,
         DataType::Utf8 => array.as_string::<i32>().clone(),
         DataType::LargeUtf8 => array.as_string::<i64>().iter().collect(),
@@ -324,20 +331,6 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
         }
         DataType::FixedSizeBinary(UUID_BYTES) => {
             array.as_fixed_size_binary().iter().map(|bytes| bytes.map(uuid_text)).collect()
-        }
-        DataType::Timestamp(_, zone) => {
-            let micros = kernel(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-            let zone = if zone.is_some() { "+00" } else { "" };
-            let format = |micros| format_timestamp(micros, zone);
-            micros
-                .as_primitive::<TimestampMicrosecondType>()
-                .iter()
-                .map(|micros| micros.map(format))
-                .collect()
-        }
-        DataType::Interval(arrow::datatypes::IntervalUnit::MonthDayNano) => {
-            let intervals = array.as_primitive::<IntervalMonthDayNanoType>();
-            intervals.iter().map(|interval| interval.map(format_interval)).collect()
         }
         DataType::Binary => array.as_binary::<i32>().iter().map(|bytes| bytes.map(bytea_text)).collect(),
         DataType::BinaryView => {

@@ -11,11 +11,15 @@ use datafusion::sql::sqlparser::ast::{
     TableWithJoins, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut, WindowFrameBound,
     WindowSpec, WindowType,
 };
+use springtide_catalog::Types;
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::convert::stands_apart;
 use crate::dialect::VARIADIC;
-use crate::functions::{AVERAGE, LIKE_PATTERN, PRETTY_ARRAY, Quantifier, REGEXP_GROUP, SLICE, SUBSCRIPT};
+use crate::functions::{
+    AVERAGE, BITWISE_NOT, LIKE_PATTERN, PRETTY_ARRAY, Quantifier, RANGE_BUCKET, REGEXP_GROUP, SLICE,
+    SUBSCRIPT,
+};
 use crate::json_aggregates;
 use crate::json_records::records_in_from;
 use crate::names::fold;
@@ -30,16 +34,19 @@ use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
 use crate::unnest::unnest_in_lists;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
+use crate::with_ties;
 
 /// Makes explicit what PostgreSQL leaves implicit: the types of number literals, the names of output
 /// columns, `avg` as a sum over a count.
-pub(crate) fn desugar(query: &mut Query) -> Result<()> {
-    walk_mut(query, &mut Desugar)
+pub(crate) fn desugar(query: &mut Query, types: &Types) -> Result<()> {
+    walk_mut(query, &mut Desugar { types })
 }
 
-struct Desugar;
+struct Desugar<'a> {
+    types: &'a Types,
+}
 
-impl VisitorMut for Desugar {
+impl VisitorMut for Desugar<'_> {
     type Break = Stop;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
@@ -50,7 +57,7 @@ impl VisitorMut for Desugar {
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
         if let SetExpr::Values(values) = query.body.as_mut() {
             spread_float_types(values);
-            spread_casts(values);
+            spread_casts(values, self.types);
             if values.rows.iter().flat_map(|row| &row.content).any(any_query)
                 && let Some(selects) = values_as_selects(values)
             {
@@ -127,6 +134,14 @@ impl VisitorMut for Desugar {
                     *expr = cast(negative, data_type.clone());
                 }
             }
+            Expr::UnaryOp { op, expr: operand } if prefix_function(*op).is_some() => {
+                if let Some(function) = prefix_function(*op) {
+                    let operand = operand.as_ref().clone();
+                    let is_root = function != "abs" && function != BITWISE_NOT;
+                    let operand = if is_root { cast(operand, DataType::DoublePrecision) } else { operand };
+                    *expr = call(function, vec![operand]);
+                }
+            }
             Expr::Interval(interval) => {
                 keep_number(&mut interval.value);
                 if let Some(text) = interval_text(interval) {
@@ -175,6 +190,17 @@ impl VisitorMut for Desugar {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The function that an operator before its operand stands for.
+fn prefix_function(op: UnaryOperator) -> Option<&'static str> {
+    match op {
+        UnaryOperator::PGAbs => Some("abs"),
+        UnaryOperator::PGSquareRoot => Some("sqrt"),
+        UnaryOperator::PGCubeRoot => Some("cbrt"),
+        UnaryOperator::BitwiseNot => Some(BITWISE_NOT),
+        _ => None,
     }
 }
 
@@ -301,10 +327,10 @@ fn spread_float_types(values: &mut Values) {
 }
 
 /// String literals in a column of VALUES with one of a type that DataFusion finds nothing in common with are of that type.
-fn spread_casts(values: &mut Values) {
+fn spread_casts(values: &mut Values, types: &Types) {
     let apart = |expr: &Expr| match expr {
         Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
-            sql_type(data_type).is_ok_and(stands_apart).then(|| data_type.clone())
+            sql_type(data_type, types).is_ok_and(stands_apart).then(|| data_type.clone())
         }
         _ => None,
     };
@@ -336,11 +362,14 @@ pub(crate) fn interval_text(interval: &Interval) -> Option<String> {
 /// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
 fn fetch_as_limit(query: &mut Query) -> Result<()> {
     let Some(Fetch { with_ties, percent, quantity }) = query.fetch.take() else { return Ok(()) };
-    if with_ties || percent {
-        return Err(SqlError::unsupported("FETCH with WITH TIES or PERCENT"));
+    if percent {
+        return Err(SqlError::unsupported("FETCH with PERCENT"));
     }
     let one = || Expr::value(Value::Number("1".to_owned(), false));
-    let rows = quantity.unwrap_or_else(one);
+    let mut rows = quantity.unwrap_or_else(one);
+    if with_ties {
+        rows = with_ties::marked(rows);
+    }
     match &mut query.limit_clause {
         None => {
             query.limit_clause =
@@ -445,6 +474,9 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
         "count" => count_rows(function),
         "date_part" => date_part(function),
         "mod" => modulo(function),
+        "width_bucket" => {
+            unnamed_arguments(function).filter(|args| args.len() == 4).map(|args| call(RANGE_BUCKET, args))
+        }
         name => set_returning::in_list(name, function)
             .or_else(|| json_aggregates::rewritten(name, function))
             .or_else(|| rewritten_aggregate(name, function))

@@ -45,9 +45,37 @@ const STARTS_NO_EXPRESSION: &[Keyword] = &[
 ];
 
 /// PostgreSQL's dialect. `IS [NOT] DISTINCT FROM` binds tighter than AND and OR, which sqlparser's own parser
-/// takes for part of its right side, and relations have versions. All else is sqlparser's.
+/// takes for part of its right side, relations have versions, and what stands in parentheses may be a query that begins in
+/// further ones. All else is sqlparser's.
 #[derive(Debug)]
-pub(crate) struct Postgres;
+pub(crate) struct Postgres {
+    /// Whether `a JOIN b JOIN c ON .. ON ..` is `a JOIN (b JOIN c ON ..) ON ..`, and so may be all that is not to be read so.
+    nested_joins: bool,
+}
+
+/// The dialect as it mostly is.
+pub(crate) const POSTGRES: &Postgres = &Postgres { nested_joins: false };
+
+impl Postgres {
+    /// For what can't be read without nested joins.
+    pub(crate) fn with_nested_joins() -> Postgres {
+        Postgres { nested_joins: true }
+    }
+}
+
+/// More parentheses than this around a query in an expression are not looked through.
+const DEEPEST_QUERY: usize = 6;
+
+/// Whether the next tokens begin a query inside two parentheses or more.
+fn begins_nested_query(parser: &Parser<'_>) -> bool {
+    let depth =
+        (0..=DEEPEST_QUERY).take_while(|at| parser.peek_nth_token_ref(*at).token == Token::LParen).count();
+    let begins = |token: &Token| {
+        matches!(token, Token::Word(word)
+            if matches!(word.keyword, Keyword::SELECT | Keyword::VALUES | Keyword::WITH))
+    };
+    (2..=DEEPEST_QUERY).contains(&depth) && begins(&parser.peek_nth_token_ref(depth).token)
+}
 
 impl Dialect for Postgres {
     fn dialect(&self) -> TypeId {
@@ -81,6 +109,17 @@ impl Dialect for Postgres {
         if let Some(call) = parse_call(parser) {
             return Some(call);
         }
+        if begins_nested_query(parser) {
+            let query = parser.maybe_parse(|parser| {
+                parser.expect_token(&Token::LParen)?;
+                let query = parser.parse_query()?;
+                parser.expect_token(&Token::RParen)?;
+                Ok(Expr::Subquery(query))
+            });
+            if let Some(parsed) = query.transpose() {
+                return Some(parsed);
+            }
+        }
         let token = parser.peek_token();
         if matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("variadic"))
         {
@@ -90,6 +129,10 @@ impl Dialect for Postgres {
         let reserved =
             matches!(&token.token, Token::Word(word) if STARTS_NO_EXPRESSION.contains(&word.keyword));
         reserved.then(|| parser.expected("an expression", token))
+    }
+
+    fn supports_left_associative_joins_without_parens(&self) -> bool {
+        !self.nested_joins
     }
 
     fn identifier_quote_style(&self, identifier: &str) -> Option<char> {

@@ -140,6 +140,18 @@ fn planning_message(message: &str) -> Option<SqlError> {
                 .with_hint("Write it as a join, or compute it in a subquery with GROUP BY in FROM."),
         );
     }
+    if let Some(rest) = after("Source table contains ") {
+        let (available, given) =
+            (quoted(rest, ' '), after("but only ").map_or(String::new(), |rest| quoted(rest, ' ')));
+        let message = format!("a table has {available} columns available but {given} columns specified");
+        return Some(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+    }
+    if message.contains("Unnest should be rewritten") {
+        return Some(
+            SqlError::unsupported("a set-returning function in this place")
+                .with_hint("You might be able to move the set-returning function into a LATERAL FROM item."),
+        );
+    }
     if let Some(rest) = after("Unsupported ast node in sqltorel: ") {
         let node = rest.split([' ', '(', '{']).next().unwrap_or(rest);
         return Some(SqlError::unsupported(format!("expression {node}")));

@@ -16,11 +16,13 @@ use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::stream::{self, BoxStream, StreamExt};
+use springtide_datetime::{Styled, current};
 use springtide_plan::sql_error;
 use springtide_types::{Result, SqlError, ZBatch};
 
 use crate::errors::plan_error;
 use crate::relation_table::RelationTable;
+use crate::style::keep_style;
 use crate::{BoundQuery, Planner, Scan, pipeline};
 
 /// Rows of a result, as they are computed.
@@ -88,7 +90,7 @@ fn with_pauses(plan: Arc<dyn ExecutionPlan>) -> datafusion::error::Result<Arc<dy
 fn in_a_task(mut input: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let mut builder = RecordBatchReceiverStream::builder(input.schema(), 1);
     let output = builder.tx();
-    builder.spawn(async move {
+    let work = Box::pin(async move {
         while let Some(batch) = input.next().await {
             if output.send(batch).await.is_err() {
                 break;
@@ -96,12 +98,14 @@ fn in_a_task(mut input: SendableRecordBatchStream) -> SendableRecordBatchStream 
         }
         Ok(())
     });
+    builder.spawn(Styled::new(current(), work));
     builder.build()
 }
 
 /// `now()` is the time at which the statement starts.
 fn with_clock(state: &SessionState) -> SessionState {
     let mut state = SessionStateBuilder::new_from_existing(state.clone()).build();
+    keep_style(state.config_mut().options_mut());
     state.mark_start_execution();
     state
 }

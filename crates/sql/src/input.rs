@@ -1,5 +1,6 @@
 //! PostgreSQL's input functions: the values that texts stand for.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -8,16 +9,20 @@ use arrow::array::{
     IntervalMonthDayNanoArray, LargeBinaryArray, LargeStringArray, ListBuilder, StringArray, StringBuilder,
     Time64MicrosecondArray, TimestampMicrosecondArray,
 };
-use springtide_types::{Result, SqlError, SqlState, SqlType, UUID_BYTES, parse_uuid};
+use springtide_datetime::{
+    parse_date, parse_interval, parse_time, parse_timestamp, parse_timestamptz, parse_timetz,
+};
+use springtide_types::{
+    Result, SqlError, SqlState, SqlType, TIMETZ_BYTES, UUID_BYTES, WIDEST_NUMERIC, parse_uuid,
+};
 
 use crate::array_text::elements;
 use crate::bytea::parse_bytea;
-use crate::datetime::{parse_date, parse_time_of_day, parse_timestamp, parse_timestamptz};
-use crate::interval::parse_interval;
+use crate::functions::enum_column;
 use crate::json;
 use crate::jsonpath::JsonPath;
 use crate::lists::with_elements;
-use crate::literals::integer_literal;
+use crate::literals::{integer_literal, separated};
 
 /// The values that these texts stand for in a column of this type, as COPY and text parameters give
 /// them. A text that is too long for its type is refused, as an assignment is.
@@ -56,10 +61,17 @@ pub fn parse_text(values: &StringArray, sql_type: SqlType) -> Result<ArrayRef> {
             let parsed = values.iter().map(parse).collect::<Result<Vec<_>>>()?;
             Ok(Arc::new(parsed.into_iter().collect::<TimestampMicrosecondArray>().with_timezone("+00:00")))
         }
-        SqlType::Interval => each::<_, IntervalMonthDayNanoArray>(values, parse_interval),
+        SqlType::Interval => {
+            each::<_, IntervalMonthDayNanoArray>(values, |text| parse_interval(text)?.to_arrow())
+        }
         SqlType::Bytea => each::<Vec<u8>, BinaryArray>(values, parse_bytea),
-        SqlType::Time => each::<i64, Time64MicrosecondArray>(values, parse_time_of_day),
-        SqlType::Uuid => parse_uuids(values),
+        SqlType::Time => each::<i64, Time64MicrosecondArray>(values, parse_time),
+        SqlType::Timetz => fixed_bytes(values, TIMETZ_BYTES, |text| {
+            parse_timetz(text).map(springtide_datetime::TimeTz::to_bytes)
+        }),
+        SqlType::Uuid => fixed_bytes(values, UUID_BYTES, |text| {
+            parse_uuid(text).ok_or_else(|| syntax(text, SqlType::Uuid))
+        }),
         SqlType::Json => {
             values.iter().flatten().try_for_each(json::check)?;
             Ok(Arc::new(LargeBinaryArray::from_iter(values.iter())))
@@ -69,6 +81,7 @@ pub fn parse_text(values: &StringArray, sql_type: SqlType) -> Result<ArrayRef> {
             let path = |text: &str| JsonPath::parse(text).map(|path| path.to_string().into_bytes());
             each::<Vec<u8>, BinaryViewArray>(values, path)
         }
+        SqlType::Enum(id) => Ok(enum_column(sql_type, id.definition()?.keys(values)?)),
         SqlType::Array(element) => parse_arrays(values, element.sql_type()),
     }
 }
@@ -83,13 +96,17 @@ fn parse_arrays(values: &StringArray, element: SqlType) -> Result<ArrayRef> {
     Ok(with_elements(&lists, parsed))
 }
 
-fn parse_uuids(values: &StringArray) -> Result<ArrayRef> {
-    let parse = |text: &str| parse_uuid(text).ok_or_else(|| syntax(text, SqlType::Uuid));
-    let parsed = values.iter().map(|text| text.map(parse).transpose()).collect::<Result<Vec<_>>>()?;
-    let mut array = FixedSizeBinaryBuilder::with_capacity(values.len(), UUID_BYTES);
-    for uuid in parsed {
-        match uuid {
-            Some(bytes) => array.append_value(bytes).expect("a uuid has its length"),
+/// Values of so many bytes each.
+fn fixed_bytes<const N: usize>(
+    values: &StringArray,
+    length: i32,
+    parse: impl Fn(&str) -> Result<[u8; N]>,
+) -> Result<ArrayRef> {
+    let parsed = values.iter().map(|text| text.map(&parse).transpose()).collect::<Result<Vec<_>>>()?;
+    let mut array = FixedSizeBinaryBuilder::with_capacity(values.len(), length);
+    for value in parsed {
+        match value {
+            Some(bytes) => array.append_value(bytes).expect("a value has its length"),
             None => array.append_null(),
         }
     }
@@ -199,29 +216,74 @@ fn special_float(word: &str) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
+/// A number as it is written: `mantissa` × 10^`exponent`, without its sign and underscores.
+struct Written<'a> {
+    negative: bool,
+    whole: Cow<'a, str>,
+    fraction: Cow<'a, str>,
+    exponent: i32,
+}
+
+impl Written<'_> {
+    /// `None` if the text is no number.
+    fn read(text: &str) -> Option<Written<'_>> {
+        let word = text.trim_matches(is_space);
+        let (negative, unsigned) = match word.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, word.strip_prefix('+').unwrap_or(word)),
+        };
+        let is_plain = unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if !is_plain && let Some(value) = integer_literal(unsigned) {
+            // What is larger than any decimal is refused as such.
+            let whole = value.map_or_else(|| "9".repeat(40), |value| value.to_string());
+            return Some(Written { negative, whole: whole.into(), fraction: "".into(), exponent: 0 });
+        }
+        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, without_underscores(exponent)?.parse().ok()?),
+            None => (unsigned, 0_i32),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let (whole, fraction) = (without_underscores(whole)?, without_underscores(fraction)?);
+        let mut digits = whole.bytes().chain(fraction.bytes());
+        let any = digits.next()?.is_ascii_digit() && digits.all(|byte| byte.is_ascii_digit());
+        any.then_some(Written { negative, whole, fraction, exponent })
+    }
+}
+
+fn without_underscores(digits: &str) -> Option<Cow<'_, str>> {
+    if !digits.contains('_') {
+        return Some(Cow::Borrowed(digits));
+    }
+    separated(digits).then(|| Cow::Owned(digits.replace('_', "")))
+}
+
+/// The type of a number that has as many digits as it is written with, if these are not too many.
+pub(crate) fn written_numeric(text: &str) -> Option<SqlType> {
+    let Written { whole, fraction, exponent, .. } = Written::read(text)?;
+    let scale = (fraction.len() as i64 - i64::from(exponent)).max(0);
+    let leading = whole.bytes().take_while(|digit| *digit == b'0').count();
+    let whole = ((whole.len() - leading) as i64 + i64::from(exponent)).max(0);
+    let most = i64::from(WIDEST_NUMERIC) - 1;
+    if whole > most {
+        return None;
+    }
+    let scale = scale.min(most - whole);
+    Some(SqlType::Numeric((whole + scale).max(1) as u8, scale as i8))
+}
+
 /// Reads a decimal with an optional exponent at the given scale, rounding half away from zero.
 pub(crate) fn parse_numeric(text: &str, precision: u8, scale: i8) -> Result<i128> {
     let sql_type = SqlType::Numeric(precision, scale);
-    let word = text.trim();
-    if special_float(word).is_some() {
-        return Err(SqlError::unsupported(format!("numeric value \"{word}\"")));
-    }
-    let (negative, unsigned) = match word.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, word.strip_prefix('+').unwrap_or(word)),
+    let Some(Written { negative, whole, fraction, exponent }) = Written::read(text) else {
+        let word = text.trim_matches(is_space);
+        return Err(match special_float(word) {
+            Some(_) => SqlError::unsupported(format!("numeric value \"{word}\"")),
+            None => syntax(text, sql_type),
+        });
     };
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse().map_err(|_| syntax(text, sql_type))?),
-        None => (unsigned, 0_i32),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = || whole.bytes().chain(fraction.bytes());
-    if digits().next().is_none() || !digits().all(|byte| byte.is_ascii_digit()) {
-        return Err(syntax(text, sql_type));
-    }
     // How many of the digits stand before the scale's last place.
     let kept = (whole.len() as i64) + i64::from(exponent) + i64::from(scale);
-    let mut rest = digits();
+    let mut rest = whole.bytes().chain(fraction.bytes());
     let mut value = 0_i128;
     for position in 0..kept.max(0) {
         if position > 400 && value == 0 {

@@ -4,7 +4,7 @@
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 use springtide_types::{Result, SqlError, SqlState};
 
-use crate::dialect::Postgres;
+use crate::dialect::POSTGRES;
 use crate::unicode_escapes::{escape_character, unescape};
 
 /// How many parameters the protocol can give a statement.
@@ -118,7 +118,7 @@ pub(crate) fn integer_literal(text: &str) -> Option<Option<u128>> {
 }
 
 /// Whether each underscore of a number stands before a digit and after one, or after the mark of the base.
-fn separated(number: &str) -> bool {
+pub(crate) fn separated(number: &str) -> bool {
     let bytes = number.as_bytes();
     let prefixed = bytes.len() > 1 && bytes[0] == b'0' && bytes[1].is_ascii_alphabetic();
     bytes.iter().enumerate().all(|(at, byte)| {
@@ -171,7 +171,7 @@ fn continued(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
 /// What `E'text'` is.
 fn escaped(text: &str) -> Result<String> {
     let literal = format!("E'{}'", text.replace('\'', "''"));
-    let tokens = Tokenizer::new(&Postgres, &literal).tokenize();
+    let tokens = Tokenizer::new(POSTGRES, &literal).tokenize();
     match tokens.map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.message))?.pop() {
         Some(Token::EscapedStringLiteral(text)) => Ok(text),
         _ => Err(SqlError::internal("a string is one token")),

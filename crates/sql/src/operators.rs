@@ -17,10 +17,10 @@ use crate::errors::external;
 use crate::functions::{
     ArithmeticOp, Quantifier, append, arithmetic, arithmetic_op, cast_function, concat_arrays, contains,
     decide, delete_from_json, extract, guard, join_json, json_operator, jsonb_key, matches, order_of,
-    overlaps, prepend, quantified, several_dimensions, substring,
+    overlaps, power_function, prepend, quantified, several_dimensions, substring,
 };
 use crate::inline::conditional_call;
-use crate::input::parse_text;
+use crate::input::{parse_text, written_numeric};
 
 /// Plans operators ahead of DataFusion.
 #[derive(Debug)]
@@ -86,12 +86,7 @@ impl ExprPlanner for OperatorPlanner {
                 Some(function) => plan_json(function, left, right, schema)?,
                 None => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
             },
-            PGExp => {
-                let power = datafusion::functions::math::power();
-                let args =
-                    vec![as_type(left, SqlType::Float8, schema)?, as_type(right, SqlType::Float8, schema)?];
-                Expr::ScalarFunction(ScalarFunction::new_udf(power, args))
-            }
+            PGExp => Expr::ScalarFunction(ScalarFunction::new_udf(power_function(), vec![left, right])),
             op => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
         };
         Ok(PlannerResult::Planned(planned))
@@ -281,9 +276,12 @@ pub(crate) fn result_type(one: SqlType, other: SqlType) -> Option<SqlType> {
             | Family::Interval
             | Family::Bytes
             | Family::Time
+            | Family::Timetz
             | Family::Uuid
             | Family::Json
             | Family::Jsonpath => one,
+            // Two that are not one.
+            Family::Enum => return None,
         },
     })
 }
@@ -354,8 +352,14 @@ pub(crate) fn parameter_field(sql_type: SqlType) -> FieldRef {
     Arc::new(Field::new("", sql_type.arrow(), true))
 }
 
-/// A literal of this type from its text.
+/// A literal of this type from its text. A `numeric` without a declared scale has that of the text.
 pub(crate) fn literal(text: Option<&str>, target: SqlType) -> Result<Expr> {
+    let target = match (text, target) {
+        (Some(text), SqlType::Numeric(precision, scale)) if (precision, scale) == UNCONSTRAINED_NUMERIC => {
+            written_numeric(text).unwrap_or(target)
+        }
+        _ => target,
+    };
     let values = parse_text(&StringArray::from(vec![text]), target).map_err(external)?;
     let value = if values.is_null(0) {
         ScalarValue::try_from(values.data_type())?
@@ -370,6 +374,10 @@ pub(crate) fn as_type(expr: Expr, target: SqlType, schema: &DFSchema) -> Result<
     match known_type(&expr, schema)? {
         None => resolve(expr, target),
         Some(_) if data_type(&expr, schema)? == target.arrow() => Ok(expr),
+        // Arrow knows neither infinities nor the zone of the session.
+        Some(known) if matches!(family(known), Family::DateTime | Family::Interval | Family::Time) => {
+            Ok(cast_function(expr, target))
+        }
         Some(_) => Ok(Expr::Cast(Cast::new(Box::new(expr), target.arrow()))),
     }
 }
@@ -480,6 +488,9 @@ pub(crate) fn comparable(op: &str, left: Expr, right: Expr, schema: &DFSchema) -
         (None, None) => return Ok((left, right)),
         (Some(known), None) => return Ok((left, resolve(right, known)?)),
         (None, Some(known)) => return Ok((resolve(left, known)?, right)),
+        (Some(left), Some(right)) if family(left) == Family::Enum && left != right => {
+            return Err(no_operator(op, left_type, right_type));
+        }
         (Some(left), Some(right)) if family(left) == family(right) => common_type(left, right),
         _ => return Err(no_operator(op, left_type, right_type)),
     };
@@ -569,7 +580,8 @@ pub(crate) fn plan_arithmetic(op: ArithmeticOp, left: Expr, right: Expr, schema:
 /// The type that an operand of open type takes next to one of a known type.
 fn partner(op: ArithmeticOp, known: SqlType, known_is_left: bool) -> SqlType {
     match (family(known), op) {
-        (Family::DateTime | Family::Time, ArithmeticOp::Add) => SqlType::Interval,
+        (Family::DateTime | Family::Time | Family::Timetz, ArithmeticOp::Add) => SqlType::Interval,
+        (Family::Timetz, ArithmeticOp::Subtract) => SqlType::Interval,
         (Family::Interval, ArithmeticOp::Multiply | ArithmeticOp::Divide) if known_is_left => SqlType::Float8,
         _ => known,
     }
@@ -589,6 +601,12 @@ fn operand_types(op: ArithmeticOp, left: SqlType, right: SqlType) -> Option<(Sql
         (Family::DateTime, Family::Number, Add | Subtract) if left == Date && is_integer(right) => {
             Some((left, Int4))
         }
+        (Family::Number, Family::DateTime, Add) if right == Date && is_integer(left) => Some((Int4, right)),
+        (Family::Timetz, Family::Interval, Add | Subtract) | (Family::Interval, Family::Timetz, Add) => {
+            Some((left, right))
+        }
+        (Family::DateTime, Family::Timetz, Add) if left == Date => Some((left, right)),
+        (Family::Timetz, Family::DateTime, Add) if right == Date => Some((left, right)),
         (Family::Time, Family::Interval, Add | Subtract) | (Family::Interval, Family::Time, Add) => {
             Some((left, right))
         }

@@ -46,21 +46,25 @@ fn signature(name: &str, given: &[Option<SqlType>]) -> String {
 }
 
 /// How well the parameters of a function fit: those that need no conversion, then those of the type that
-/// its family prefers, then those of text where the argument is open.
-fn closeness(parameters: &[SqlType], given: &[Option<SqlType>]) -> (usize, usize, usize) {
+/// its family prefers, then, where the argument is open, those of text and those that families prefer.
+fn closeness(parameters: &[SqlType], given: &[Option<SqlType>]) -> (usize, usize, usize, usize) {
     let pairs = || given.iter().zip(parameters.iter().copied());
     let exact = |(given, declared): &(&Option<SqlType>, SqlType)| {
         given.is_some_and(|given| unlimited(given) == unlimited(*declared))
     };
-    let preferred = |(given, declared): &(&Option<SqlType>, SqlType)| {
+    let is_preferred = |declared: SqlType| {
         use SqlType::{Boolean, Float8, Interval, Text, Timestamptz};
-        given.is_some() && matches!(declared, Boolean | Float8 | Interval | Text | Timestamptz)
+        matches!(declared, Boolean | Float8 | Interval | Text | Timestamptz)
     };
+    let preferred =
+        |(given, declared): &(&Option<SqlType>, SqlType)| given.is_some() && is_preferred(*declared);
+    let open = |(given, declared): &(&Option<SqlType>, SqlType)| given.is_none() && is_preferred(*declared);
     let text = |(given, declared): &(&Option<SqlType>, SqlType)| {
         given.is_none() && family(*declared) == Family::Text
     };
     let close = pairs().filter(|pair| exact(pair) || preferred(pair)).count();
-    (pairs().filter(exact).count(), close, pairs().filter(text).count())
+    let texts = pairs().filter(text).count();
+    (pairs().filter(exact).count(), close, texts, pairs().filter(open).count())
 }
 
 /// The type as overloads tell it from others: without length or precision, and texts as one.
@@ -86,6 +90,7 @@ fn implicit(from: SqlType, to: SqlType) -> bool {
     };
     match (from.element(), to.element()) {
         (Some(from), Some(to)) => implicit(from, to),
+        _ if family(from) == Family::Enum => from == to,
         _ => family(from) == family(to) && rank(from) <= rank(to),
     }
 }

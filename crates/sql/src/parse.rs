@@ -6,10 +6,11 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use crate::asof::with_match_conditions;
 use crate::copy_options::{CopyOption, cut_off};
-use crate::dialect::Postgres;
+use crate::dialect::{POSTGRES, Postgres};
 use crate::json_tokens::{with_records_named, with_subscripts_assigned, with_tables_of_json};
 use crate::literals::with_literals;
 use crate::procedures::{as_calls, is, literal};
+use crate::query_words::as_known_queries;
 use crate::sequences::{Overriding, with_ordered_options, without_overriding};
 use crate::windows::with_keys_last;
 
@@ -45,11 +46,11 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 /// A parser over a piece of SQL that is no whole statement, such as an expression kept as text.
 pub fn parser(sql: &str) -> Result<Parser<'static>> {
     let tokens = tokens(sql)?;
-    Ok(Parser::new(&Postgres).with_tokens_with_locations(without_other_versions(tokens)))
+    Ok(Parser::new(POSTGRES).with_tokens_with_locations(without_other_versions(tokens)))
 }
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
-    let tokens = Tokenizer::new(&Postgres, sql).tokenize_with_location();
+    let tokens = Tokenizer::new(POSTGRES, sql).tokenize_with_location();
     with_literals(tokens.map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.message))?)
 }
 
@@ -58,8 +59,16 @@ fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
     let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
     let tokens = with_subscripts_assigned(with_records_named(with_tables_of_json(tokens)));
-    let tokens = with_match_conditions(tokens)?;
-    let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens);
+    let tokens = as_known_queries(with_match_conditions(tokens)?);
+    match parse_as(POSTGRES, tokens.clone()) {
+        // With nested joins it may say something; else it is wrong as it was.
+        Err(error) => parse_as(&Postgres::with_nested_joins(), tokens).map_err(|_| error),
+        parsed => parsed,
+    }
+}
+
+fn parse_as(dialect: &Postgres, tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
+    let mut parser = Parser::new(dialect).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error))?;
     match parser.peek_token().token {
         Token::EOF => Ok(statement),
@@ -74,7 +83,9 @@ fn is_word(token: &Token, keyword: Keyword) -> bool {
 /// Makes names of AT, BEFORE and CHANGES, which sqlparser takes for other systems' ways to name the version of a
 /// relation that they follow.
 fn without_other_versions(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    use Keyword::{AT, BEFORE, CHANGES, DELETE, INSERT, NoKeyword, TIME, TRUNCATE, UPDATE};
+    use Keyword::{ALTER, AT, BEFORE, CHANGES, DELETE, INSERT, NoKeyword, TIME, TRUNCATE, TYPE, UPDATE};
+    let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let of_type = [ALTER, TYPE].iter().all(|word| words.next().is_some_and(|it| is_word(&it.token, *word)));
     let mut next = NoKeyword;
     for token in tokens.iter_mut().rev() {
         match &mut token.token {
@@ -82,7 +93,8 @@ fn without_other_versions(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
             Token::Word(word) => {
                 let is_name = match word.keyword {
                     AT => next != TIME,
-                    BEFORE => !matches!(next, INSERT | UPDATE | DELETE | TRUNCATE),
+                    // Before another value of an enum.
+                    BEFORE => !of_type && !matches!(next, INSERT | UPDATE | DELETE | TRUNCATE),
                     CHANGES => true,
                     _ => false,
                 };

@@ -8,17 +8,17 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::planner::{ExprPlanner, TypePlanner};
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
-use datafusion::optimizer::{Analyzer, Optimizer};
+use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use springtide_catalog::system::SessionFacts;
-use springtide_catalog::{Catalog, Column, Function, Relation, SessionSequences};
+use springtide_catalog::{Catalog, Column, Function, FunctionRows, Relation, SessionSequences};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use crate::BoundQuery;
@@ -27,7 +27,7 @@ use crate::asof::{self, AsofQueryPlanner, FilterLeftOfAsofJoin};
 use crate::bind::Names;
 use crate::cast_names::tell_casts_apart;
 use crate::declared::varchar;
-use crate::decorrelate::DecorrelateScalarAggregate;
+use crate::decorrelate::{Decorrelate, DecorrelateRefused};
 use crate::desugar::desugar;
 use crate::distinct_on::DistinctOnAsRowNumber;
 use crate::errors::plan_error;
@@ -40,17 +40,22 @@ use crate::merge_join::MergeOrderedInputs;
 use crate::moments;
 use crate::multisets;
 use crate::named_arguments::position_arguments;
+use crate::names::quoted;
+use crate::null_equality::{EliminateCrossJoinOfOneKind, ExtractEqualities};
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::push_down_filter::PushDownFilterBelowGroups;
-use crate::sql_types::{PostgresTypePlanner, declared_type};
+use crate::sql_types::declared_type;
 use crate::system;
+use crate::table_functions::expand_functions;
 use crate::three_valued_in::ThreeValuedIn;
 use crate::time_travel::name_times;
 use crate::total_order::TotalOrder;
 use crate::using::merge_columns;
 use crate::whole_rows::spell_out_rows;
 use crate::windows::expand_windows;
+use crate::with_recursive::check_recursion;
+use crate::with_ties;
 
 /// Bytes of stack that binding a query without views and functions is sure to do with.
 const LEAST_STACK: usize = 1 << 20;
@@ -68,7 +73,6 @@ pub struct Planner {
 struct Shared {
     functions: Functions,
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
-    type_planner: Arc<dyn TypePlanner>,
     analyzer: Analyzer,
     /// One partition: for inputs that are too small to share out.
     serial: SessionState,
@@ -91,12 +95,12 @@ impl Planner {
         let shared = Shared {
             functions: Functions::new(serial.config_options()),
             expr_planners,
-            type_planner: Arc::new(PostgresTypePlanner),
             analyzer: Analyzer::with_rules(vec![
                 Arc::new(ResolveGroupingFunction::new()),
                 Arc::new(PostgresTypes),
                 Arc::new(TypeCoercion::new()),
                 Arc::new(DistinctOnAsRowNumber),
+                Arc::new(DecorrelateRefused::new()),
             ]),
             serial,
             parallel: session_state(processors),
@@ -184,7 +188,7 @@ impl Planner {
         // Views and functions inside each other come back here.
         let plan = stacker::maybe_grow(LEAST_STACK, MORE_STACK, || {
             let plan = binder.sql_statement_to_plan_with_context(statement, context)?;
-            unnest_left_sides(inline_calls(plan, names)?)
+            unnest_left_sides(inline_calls(with_ties::as_ranks(plan)?, names)?)
         });
         plan.map_err(|error| plan_error(&error))
     }
@@ -211,6 +215,9 @@ impl Planner {
             let what = format!("a function with the name of a built-in one, \"{}\",", function.name);
             return Err(SqlError::unsupported(what));
         }
+        if let Some(rows) = &function.rows {
+            return self.check_rows(function, rows, catalog);
+        }
         let names = Names::new(self, catalog);
         let call = || {
             let nulls = function.types().map(|sql_type| ScalarValue::try_from(&sql_type.arrow()));
@@ -221,6 +228,26 @@ impl Planner {
             LogicalPlanBuilder::empty(true).project([value.alias("value")])?.build()
         };
         self.analyze(call().map_err(|error| plan_error(&error))?).map(|_| ())
+    }
+
+    fn check_rows(&self, function: &Function, rows: &FunctionRows, catalog: &Catalog) -> Result<()> {
+        let nulls = function.types().map(|sql_type| format!("CAST(NULL AS {sql_type})"));
+        let text =
+            format!("SELECT * FROM {}({})", quoted(&function.name), nulls.collect::<Vec<_>>().join(", "));
+        let mismatch = |detail: String| {
+            let message = "return type mismatch in function declared to return rows";
+            SqlError::new(SqlState::INVALID_FUNCTION_DEFINITION, message).with_detail(detail)
+        };
+        let mut statements = crate::parse(&text)?;
+        let Some(ast::Statement::Query(call)) = statements.pop().map(|statement| statement.ast) else {
+            return Err(SqlError::internal("a call is a query"));
+        };
+        match self.bind(&call, catalog, &[]) {
+            Err(error) if error.sqlstate == SqlState::INVALID_COLUMN_REFERENCE => {
+                Err(mismatch(format!("Final statement must return {} columns.", rows.columns.len())))
+            }
+            bound => bound.map(|_| ()),
+        }
     }
 
     fn analyze(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -270,10 +297,6 @@ impl Planner {
         &self.shared.expr_planners
     }
 
-    pub(crate) fn type_planner(&self) -> Arc<dyn TypePlanner> {
-        self.shared.type_planner.clone()
-    }
-
     pub(crate) fn options(&self) -> &ConfigOptions {
         self.shared.serial.config_options()
     }
@@ -285,7 +308,7 @@ fn context(parameter_types: impl Iterator<Item = Option<SqlType>>) -> PlannerCon
 }
 
 /// The one query that the body of a function is.
-fn body_query(function: &Function) -> Result<ast::Query> {
+pub(crate) fn body_query(function: &Function) -> Result<ast::Query> {
     let mut statements = crate::parse(&function.body)?;
     match (statements.pop().map(|statement| statement.ast), statements.len()) {
         (Some(ast::Statement::Query(query)), 0) => Ok(*query),
@@ -304,12 +327,15 @@ fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     name_record_columns(&mut query, names.catalog())?;
     spell_out_rows(&mut query, names.catalog())?;
     let aggregates = &names.planner().functions().aggregate;
-    system::rewrite(&mut query, &|name| aggregates.contains_key(name))?;
+    expand_functions(&mut query, names)?;
+    check_recursion(&mut query, &|name| aggregates.contains_key(name))?;
+    let types = names.catalog().types();
+    system::rewrite(&mut query, types, &|name| aggregates.contains_key(name))?;
     expand_windows(&mut query)?;
     name_times(&mut query, names.travel())?;
     merge_columns(&mut query, names.catalog())?;
     asof::mark(&mut query)?;
-    desugar(&mut query)?;
+    desugar(&mut query, types)?;
     tell_casts_apart(&mut query)?;
     Ok(query)
 }
@@ -335,9 +361,15 @@ fn session_state(partitions: usize) -> SessionState {
     let mut rules = Optimizer::new().rules;
     // It takes the sum of a sum for that sum, but a sum of integers is wider than they are.
     rules.retain(|rule| rule.name() != "single_distinct_aggregation_to_group_by");
-    // After DataFusion's own rule, which does better where the correlation is an equality.
-    let after = rules.iter().position(|rule| rule.name() == "scalar_subquery_to_join").map_or(0, |at| at + 1);
-    rules.insert(after, Arc::new(DecorrelateScalarAggregate));
+    // After DataFusion's own rules, which do better where the correlation is an equality.
+    let after =
+        rules.iter().position(|rule| rule.name() == "decorrelate_lateral_join").map_or(0, |at| at + 1);
+    rules.insert(after, Arc::new(Decorrelate));
+    let own: [Arc<dyn OptimizerRule + Send + Sync>; 2] =
+        [Arc::new(EliminateCrossJoinOfOneKind::default()), Arc::new(ExtractEqualities::default())];
+    for rule in own {
+        rules.iter_mut().filter(|known| known.name() == rule.name()).for_each(|known| *known = rule.clone());
+    }
     let before = rules.iter().position(|rule| rule.name() == "decorrelate_predicate_subquery").unwrap_or(0);
     rules.insert(before, Arc::new(ThreeValuedIn::WHERE_NEEDED));
     let before = rules.iter().position(|rule| rule.name() == "push_down_filter").unwrap_or(0);

@@ -55,7 +55,7 @@ impl Scope {
         Scope(names.into_iter().map(column).collect())
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.0.iter().map(|column| column.name.clone()).collect()
     }
 
@@ -322,7 +322,7 @@ impl<'a> Environment<'a> {
 }
 
 /// The columns under the names that an alias gives to the first of them.
-fn renamed(mut names: Vec<String>, alias: Option<&TableAlias>) -> Vec<String> {
+pub(crate) fn renamed(mut names: Vec<String>, alias: Option<&TableAlias>) -> Vec<String> {
     for (name, column) in names.iter_mut().zip(alias.iter().flat_map(|alias| &alias.columns)) {
         *name = fold(&column.name);
     }

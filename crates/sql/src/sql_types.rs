@@ -1,20 +1,26 @@
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::{Field, FieldRef};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, TimezoneInfo,
 };
+use springtide_catalog::{TypeId, Types};
 use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
 
-use crate::names::fold;
+use crate::named_types::by_identity;
+use crate::names::{fold, object_name};
 
 /// The largest precision that a decimal of 128 bits holds.
 const MAX_PRECISION: u64 = UNCONSTRAINED_NUMERIC.0 as u64;
+/// What PostgreSQL lets one declare.
+const MOST_PRECISION: u64 = 1000;
+const MOST_SCALE: i64 = 1000;
 
-/// The type that a declaration or cast names. `char(n)` is kept as `varchar(n)`: blanks are not padded.
-pub fn sql_type(declared: &DataType) -> Result<SqlType> {
+/// The type that a declaration or cast names, which may be one of the users'. `char(n)` is kept as `varchar(n)`: blanks are
+/// not padded.
+pub fn sql_type(declared: &DataType, types: &Types) -> Result<SqlType> {
     Ok(match declared {
         DataType::Boolean | DataType::Bool => SqlType::Boolean,
         DataType::SmallInt(_) | DataType::Int2(_) => SqlType::Int2,
@@ -37,10 +43,11 @@ pub fn sql_type(declared: &DataType) -> Result<SqlType> {
         DataType::Interval { .. } => SqlType::Interval,
         DataType::Bytea => SqlType::Bytea,
         DataType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Time,
+        DataType::Time(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => SqlType::Timetz,
         DataType::Uuid => SqlType::Uuid,
         DataType::JSON => SqlType::Json,
         DataType::JSONB => SqlType::Jsonb,
-        DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match sql_type(element)? {
+        DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match sql_type(element, types)? {
             // Whatever number of dimensions is declared, a value has its own.
             array @ SqlType::Array(_) => array,
             element => element.array().ok_or_else(|| unknown_type(declared))?,
@@ -49,11 +56,18 @@ pub fn sql_type(declared: &DataType) -> Result<SqlType> {
             let element =
                 array_name(name).and_then(|element| crate::parser(&element).ok()?.parse_data_type().ok());
             let element = element.ok_or_else(|| unknown_type(declared))?;
-            sql_type(&element)?.array().ok_or_else(|| unknown_type(declared))?
+            sql_type(&element, types)?.array().ok_or_else(|| unknown_type(declared))?
         }
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("bpchar") => SqlType::Text,
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("jsonpath") => SqlType::Jsonpath,
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("name") => SqlType::Text,
+        DataType::Custom(name, modifiers) if modifiers.is_empty() => {
+            if let Some(known) = by_identity(name) {
+                return Ok(known);
+            }
+            let known = object_name(name).ok().and_then(|name| types.find(&name).cloned());
+            known.ok_or_else(|| unknown_type(declared))?.sql_type()
+        }
         other => return Err(unknown_type(other)),
     })
 }
@@ -68,7 +82,8 @@ fn unknown_type(declared: &DataType) -> SqlError {
     let name = declared.to_string().to_lowercase();
     SqlError::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist")).with_hint(
         "The types are boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, \
-         date, time, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, jsonpath, and arrays of these.",
+         date, time, timetz, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, jsonpath, those of CREATE TYPE, \
+         and arrays of these.",
     )
 }
 
@@ -92,14 +107,20 @@ fn numeric(info: &ExactNumberInfo) -> Result<SqlType> {
         ExactNumberInfo::Precision(precision) => (precision, 0),
         ExactNumberInfo::PrecisionAndScale(precision, scale) => (precision, scale),
     };
-    if !(1..=MAX_PRECISION).contains(&precision) {
-        let message = format!("NUMERIC precision {precision} must be between 1 and {MAX_PRECISION}");
-        return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+    let refuse = |what: String| Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, what));
+    if !(1..=MOST_PRECISION).contains(&precision) {
+        return refuse(format!("NUMERIC precision {precision} must be between 1 and {MOST_PRECISION}"));
     }
-    if !(0..=precision as i64).contains(&scale) {
-        let message = format!("NUMERIC scale {scale} must be between 0 and precision {precision}");
-        return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+    if !(-MOST_SCALE..=MOST_SCALE).contains(&scale) {
+        return refuse(format!("NUMERIC scale {scale} must be between -{MOST_SCALE} and {MOST_SCALE}"));
     }
+    if !(0..=MAX_PRECISION as i64).contains(&scale) || (scale as u64 > precision) {
+        let what = format!("a numeric of scale {scale} and precision {precision}");
+        return Err(SqlError::unsupported(what).with_hint("Scales from 0 to the precision, and to 38, are."));
+    }
+    // A value of more digits than a decimal has is refused when it comes.
+    let precision = if precision > MAX_PRECISION { MAX_PRECISION - 1 } else { precision };
+    let precision = precision.max(scale as u64);
     Ok(SqlType::Numeric(precision as u8, scale as i8))
 }
 
@@ -119,8 +140,31 @@ fn limit(length: Option<&CharacterLength>, default: Option<u32>) -> Result<Optio
 }
 
 /// Tells DataFusion what a type in a cast is.
-#[derive(Debug)]
-pub(crate) struct PostgresTypePlanner;
+#[derive(Debug, Default)]
+pub(crate) struct PostgresTypePlanner {
+    types: Arc<Types>,
+    named: Mutex<BTreeSet<TypeId>>,
+}
+
+impl PostgresTypePlanner {
+    /// Knows these types besides the built-in ones.
+    pub(crate) fn new(types: Arc<Types>) -> PostgresTypePlanner {
+        PostgresTypePlanner { types, named: Mutex::default() }
+    }
+
+    /// The users' types that casts have named.
+    pub(crate) fn named(&self) -> Vec<TypeId> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+
+    /// Notes that a user's type is named, or one of arrays of it.
+    fn note(&self, sql_type: SqlType) {
+        let plain = sql_type.element().unwrap_or(sql_type);
+        if let Some(known) = self.types.iter().find(|known| known.sql_type() == plain) {
+            self.named.lock().unwrap_or_else(PoisonError::into_inner).insert(known.id);
+        }
+    }
+}
 
 /// Under this key a field says how long its texts may be, which Arrow's type does not.
 const LIMIT_KEY: &str = "springtide.limit";
@@ -129,8 +173,9 @@ impl TypePlanner for PostgresTypePlanner {
     fn plan_type_field(&self, declared: &DataType) -> datafusion::common::Result<Option<FieldRef>> {
         let sql_type = match declared {
             DataType::Int32 => SqlType::Int4,
-            other => sql_type(other).map_err(crate::errors::external)?,
+            other => sql_type(other, &self.types).map_err(crate::errors::external)?,
         };
+        self.note(sql_type);
         let field = Field::new("", sql_type.arrow(), true);
         Ok(Some(Arc::new(match sql_type.element().unwrap_or(sql_type) {
             SqlType::Varchar(Some(limit)) => {

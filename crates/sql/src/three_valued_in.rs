@@ -98,7 +98,7 @@ fn where_true(condition: Expr, schema: &DFSchema) -> Result<Expr> {
 }
 
 /// The same expression, with each `IN` as one of three values.
-fn by_value(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+pub(crate) fn by_value(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     let rewritten = expr.transform_down(|expr| {
         let Expr::InSubquery(member) = &expr else { return Ok(Transformed::no(expr)) };
         let Some(found) = Found::new(member, schema)? else { return Ok(Transformed::no(expr)) };

@@ -2,24 +2,29 @@
 //!
 //! ```text
 //! unnest(a, b) AS u(x, y)            is (SELECT unnest(a) AS x, unnest(b) AS y) AS u
-//! unnest(a) WITH ORDINALITY u(x, n)  is (SELECT unnest(a) AS x, unnest(subscripts(a)) AS n) AS u
+//! unnest(a) WITH ORDINALITY u(x, n)  is (SELECT unnest(a) AS x, unnest(series(1, cardinality(a))) AS n) AS u
 //! ```
+//!
+//! So are other functions that give rows, and several of them side by side in `ROWS FROM (...)`.
 
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query,
     SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins, Value,
 };
 
-use crate::desugar::call;
-use crate::functions::SUBSCRIPTS;
+use crate::desugar::{call, unnamed_arguments};
+use crate::functions::{SERIES, SUBSCRIPTS};
 use crate::names::{alias, object_name};
 use crate::output_names::UNNAMED_MARK;
 use crate::set_returning;
-use crate::walk::any_expr;
+use crate::walk::{any_expr, any_query};
 
 const UNNEST: &str = "unnest";
 const STRING_TO_TABLE: &str = "string_to_table";
 const GENERATE_SUBSCRIPTS: &str = "generate_subscripts";
+const GENERATE_SERIES: &str = "generate_series";
+/// What the parser makes of `ROWS FROM (...)`.
+pub(crate) const ROWS_FROM: &str = "$rows_from";
 
 /// Rewrites what FROM says.
 pub(crate) fn unnest_in_lists(from: &mut [TableWithJoins]) {
@@ -71,6 +76,16 @@ impl Rows {
             UNNEST => (UNNEST, args),
             STRING_TO_TABLE => (STRING_TO_TABLE, vec![call("string_to_array", args)]),
             GENERATE_SUBSCRIPTS => (GENERATE_SUBSCRIPTS, vec![call(SUBSCRIPTS, args)]),
+            // The series of constants has a plan of its own, which keeps no array.
+            GENERATE_SERIES
+                if with_ordinality || args.iter().any(|arg| any_query(arg) || names_column(arg)) =>
+            {
+                (GENERATE_SERIES, vec![call(SERIES, args)])
+            }
+            ROWS_FROM => {
+                let arrays = args.iter().map(array_of_rows).collect::<Option<Vec<_>>>()?;
+                (ROWS_FROM, arrays)
+            }
             other => {
                 let function = set_returning::find(other)?;
                 let (name, columns) = (function.name, function.columns);
@@ -83,24 +98,26 @@ impl Rows {
 
     /// The subquery. It sees the tables before it, of which the first of FROM has none.
     fn derived(self, is_first: bool) -> Option<TableFactor> {
-        if self.with_ordinality && self.arrays.len() != 1 && self.columns.is_empty() {
-            return None;
-        }
         let mut columns = self.arrays.clone();
         if self.with_ordinality {
-            let one = Expr::value(Value::Number("1".to_owned(), false));
-            columns.push(bigints(call(SUBSCRIPTS, vec![self.arrays[0].clone(), one])));
+            columns.push(self.numbers());
         }
         let item = |(position, array): (usize, Expr)| SelectItem::ExprWithAlias {
             expr: call(UNNEST, vec![array]),
             alias: self.column(position),
         };
         let projection = columns.into_iter().enumerate().map(item).collect();
-        let names_column = |expr: &Expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
-        let lateral = !is_first && self.arrays.iter().any(|array| any_expr(array, names_column));
+        let lateral = !is_first && self.arrays.iter().any(|array| any_query(array) || names_column(array));
         let given = self.alias.unwrap_or_else(|| alias(self.name));
         let alias = Some(TableAlias { columns: Vec::new(), ..given });
         Some(TableFactor::Derived { lateral, subquery: Box::new(select(projection)?), alias, sample: None })
+    }
+
+    /// The numbers of the rows: as many as the longest array has elements.
+    fn numbers(&self) -> Expr {
+        let one = Expr::value(Value::Number("1".to_owned(), false));
+        let lengths = self.arrays.iter().map(|array| call("cardinality", vec![array.clone()]));
+        bigints(call(SERIES, vec![one, call("greatest", lengths.collect())]))
     }
 
     /// The name of a column. A single one without a name goes by that of the table.
@@ -117,6 +134,19 @@ impl Rows {
             _ if self.arrays.len() == 1 => Ident::new(self.name),
             _ => Ident::with_quote('"', format!("{}{UNNAMED_MARK}{position}", self.name)),
         }
+    }
+}
+
+fn names_column(expr: &Expr) -> bool {
+    any_expr(expr, |expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)))
+}
+
+/// The array whose elements are the rows of a call.
+fn array_of_rows(expr: &Expr) -> Option<Expr> {
+    let Expr::Function(function) = expr else { return None };
+    match plain_name(&function.name)?.as_str() {
+        UNNEST => <[Expr; 1]>::try_from(unnamed_arguments(function)?).ok().map(|[array]| array),
+        _ => Some(call("make_array", vec![expr.clone()])),
     }
 }
 

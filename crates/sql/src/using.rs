@@ -17,9 +17,10 @@ use datafusion::sql::sqlparser::ast::{
 use springtide_catalog::Catalog;
 use springtide_types::Result;
 
+use crate::alias_columns;
 use crate::names::fold;
 use crate::output_names::output_name;
-use crate::scope::{Environment, Offered, Scope, constraint, constraint_mut};
+use crate::scope::{Environment, Offered, Scope, constraint, constraint_mut, renamed};
 use crate::walk::{Stop, flow, flow_until, walk, walk_mut};
 
 /// See the module.
@@ -31,14 +32,20 @@ pub(crate) fn merge_columns(query: &mut Query, catalog: &Catalog) -> Result<()> 
     walk_mut(query, &mut merge)
 }
 
-/// Looks for a USING or NATURAL.
+/// Looks for a USING or NATURAL, or an alias with columns.
 struct Search;
 
 impl Visitor for Search {
     type Break = Stop;
 
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Stop> {
+        let mut tables = query.with.iter().flat_map(|with| &with.cte_tables);
+        flow_until(tables.any(|table| !table.alias.columns.is_empty()))
+    }
+
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Stop> {
-        flow_until(select.from.iter().any(merges) || beside_wildcard(select).next().is_some())
+        let merged = select.from.iter().any(merges) || beside_wildcard(select).next().is_some();
+        flow_until(merged || alias_columns::any_named(&select.from))
     }
 }
 
@@ -133,6 +140,10 @@ impl Merge<'_> {
         let mut environment = outer.clone();
         for cte in with.iter_mut().flat_map(|with| &mut with.cte_tables) {
             let columns = environment.outputs(&cte.query)?;
+            if let Some(names) = &columns {
+                let names = renamed(names.clone(), Some(&cte.alias));
+                alias_columns::name_all(&mut cte.alias, &names)?;
+            }
             let before = environment.clone();
             environment.define(&cte.alias, columns);
             self.environments.push(if recursive { environment.clone() } else { before });
@@ -170,6 +181,7 @@ impl Merge<'_> {
 
     fn enter_select(&mut self, select: &mut Select) -> Result<()> {
         let Some(environment) = self.environments.last() else { return Ok(()) };
+        alias_columns::complete(&mut select.from, environment)?;
         let scope = environment.from(&select.from)?;
         let replace = scope.as_ref().is_some_and(Scope::has_merged);
         for position in beside_wildcard(select).collect::<Vec<_>>() {

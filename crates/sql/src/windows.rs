@@ -20,13 +20,12 @@ use datafusion::sql::sqlparser::ast::{
 };
 use springtide_types::{Result, SqlError, SqlState};
 
-use crate::datetime::{DAY, format_timestamp};
 use crate::desugar::interval_text;
-use crate::interval::parse_interval;
 use crate::names::{self, fold};
 use crate::scope::qualifier;
 use crate::walk::{Stop, flow, walk_mut};
 use session::Session;
+use springtide_datetime::{DAY, Style, parse_interval, write_timestamp};
 
 pub(crate) use session::with_keys_last;
 
@@ -152,7 +151,8 @@ impl Call {
     fn expand(self, alias: Option<TableAlias>) -> Result<TableFactor> {
         let (table, time) = (names::quoted(&self.table), names::quoted(&self.time));
         let (slide, size) = (interval(self.slide), interval(self.size));
-        let origin = format_timestamp(self.offset.rem_euclid(self.slide), "");
+        let mut origin = String::new();
+        write_timestamp(self.offset.rem_euclid(self.slide), &Style::default(), &mut origin);
         let start = format!("date_bin({slide}, {table}.{time}, '{origin}')");
         // Of the windows that start no later than the row, those further back than this are over.
         let steps = self.size / self.slide + i64::from(self.size % self.slide != 0);
@@ -292,7 +292,7 @@ fn micros(kind: Kind, expr: &Expr) -> Result<i64> {
         let message = format!("the intervals of {}() cannot contain months or years", kind.name());
         return Err(kind.error(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
-    Ok(i64::from(interval.days) * DAY + interval.nanoseconds / 1000)
+    Ok(i64::from(interval.days) * DAY + interval.micros)
 }
 
 fn constant_interval(expr: &Expr) -> Option<String> {

@@ -2,36 +2,45 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::SqlType;
 use crate::oid::numeric_modifier;
+use crate::{EnumId, SqlType};
 
-/// What the elements of an array are: any type that is no array itself. It is kept as OID and modifier, so that a
-/// [`SqlType`] can hold one without an allocation.
+/// What the elements of an array are: any type that is no array itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "SqlType", try_from = "SqlType")]
-pub struct ElementType {
-    oid: u32,
-    modifier: i32,
+pub struct ElementType(Element);
+
+/// It is kept so that a [`SqlType`] can hold one without an allocation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Element {
+    BuiltIn { oid: u32, modifier: i32 },
+    Enum(EnumId),
 }
 
 impl ElementType {
-    pub(crate) const TEXT: ElementType = ElementType { oid: 25, modifier: -1 };
-    pub(crate) const JSON: ElementType = ElementType { oid: 114, modifier: -1 };
+    pub(crate) const TEXT: ElementType = ElementType(Element::BuiltIn { oid: 25, modifier: -1 });
+    pub(crate) const JSON: ElementType = ElementType(Element::BuiltIn { oid: 114, modifier: -1 });
 
     /// Elements of this type; `None` if it is that of arrays.
     pub(crate) fn new(sql_type: SqlType) -> Option<ElementType> {
         let modifier = match sql_type {
             SqlType::Array(_) => return None,
+            SqlType::Enum(id) => return Some(ElementType(Element::Enum(id))),
             // Every precision and scale has its modifier here, those that clients are told nothing of too.
             SqlType::Numeric(precision, scale) => numeric_modifier(precision, scale),
             other => other.modifier(),
         };
-        Some(ElementType { oid: sql_type.oid(), modifier })
+        Some(ElementType(Element::BuiltIn { oid: sql_type.oid(), modifier }))
     }
 
     /// The type.
     pub fn sql_type(self) -> SqlType {
-        SqlType::from_oid(self.oid, self.modifier).expect("the OID is that of a type")
+        match self.0 {
+            Element::BuiltIn { oid, modifier } => {
+                SqlType::from_oid(oid, modifier).expect("the OID is that of a type")
+            }
+            Element::Enum(id) => SqlType::Enum(id),
+        }
     }
 }
 
@@ -70,6 +79,7 @@ mod tests {
             SqlType::Varchar(Some(3)),
             SqlType::Timestamptz,
             SqlType::Jsonb,
+            SqlType::Enum(EnumId::reserve().unwrap().0),
         ] {
             let array = element.array().unwrap();
             assert_eq!(array.element(), Some(element));

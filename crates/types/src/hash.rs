@@ -101,6 +101,10 @@ fn hash_into(column: &ArrayRef, hashes: &mut [u64]) {
         DataType::Time64(TimeUnit::Microsecond) => {
             hash_primitive!(column, Time64MicrosecondType, hashes, |v| v as u64)
         }
+        // The keys of an enum's labels.
+        DataType::Timestamp(TimeUnit::Second, _) => {
+            hash_primitive!(column, TimestampSecondType, hashes, |v| v as u64)
+        }
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
             hash_primitive!(column, TimestampMicrosecondType, hashes, |v| v as u64)
         }

@@ -6,7 +6,7 @@ use crate::{SqlType, UNCONSTRAINED_NUMERIC};
 const VARHDRSZ: i32 = 4;
 
 /// The OIDs of types, each with that of its arrays.
-const ARRAYS: [(u32, u32); 19] = [
+const ARRAYS: [(u32, u32); 20] = [
     (16, 1000),
     (17, 1001),
     (20, 1016),
@@ -22,6 +22,7 @@ const ARRAYS: [(u32, u32); 19] = [
     (1114, 1115),
     (1184, 1185),
     (1186, 1187),
+    (1266, 1270),
     (1700, 1231),
     (2950, 2951),
     (3802, 3807),
@@ -52,11 +53,16 @@ impl SqlType {
             SqlType::Timestamp => 1114,
             SqlType::Timestamptz => 1184,
             SqlType::Interval => 1186,
+            SqlType::Timetz => 1266,
             SqlType::Numeric(..) => 1700,
             SqlType::Uuid => 2950,
             SqlType::Jsonb => 3802,
             SqlType::Jsonpath => 4072,
+            SqlType::Enum(id) => id.known().map_or(0, |known| known.oid),
             SqlType::Array(element) => {
+                if let SqlType::Enum(id) = element.sql_type() {
+                    return id.known().map_or(0, |known| known.array_oid);
+                }
                 let element = element.sql_type().oid();
                 ARRAYS.iter().find(|(of, _)| *of == element).map_or(0, |(_, array)| *array)
             }
@@ -68,8 +74,9 @@ impl SqlType {
         match self {
             SqlType::Boolean => 1,
             SqlType::Int2 => 2,
-            SqlType::Int4 | SqlType::Float4 | SqlType::Date => 4,
+            SqlType::Int4 | SqlType::Float4 | SqlType::Date | SqlType::Enum(_) => 4,
             SqlType::Int8 | SqlType::Float8 | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz => 8,
+            SqlType::Timetz => 12,
             SqlType::Interval | SqlType::Uuid => 16,
             SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) | SqlType::Bytea => -1,
             SqlType::Json | SqlType::Jsonb | SqlType::Jsonpath | SqlType::Array(_) => -1,
@@ -89,7 +96,7 @@ impl SqlType {
         }
     }
 
-    /// The type with this OID and modifier, if there is one here.
+    /// The built-in type with this OID and modifier, if there is one here.
     pub fn from_oid(oid: u32, modifier: i32) -> Option<SqlType> {
         if let Some((element, _)) = ARRAYS.iter().find(|(_, array)| *array == oid) {
             return SqlType::from_oid(*element, modifier)?.array();
@@ -112,6 +119,7 @@ impl SqlType {
             1114 => SqlType::Timestamp,
             1184 => SqlType::Timestamptz,
             1186 => SqlType::Interval,
+            1266 => SqlType::Timetz,
             1700 => match modifier {
                 Some(modifier) => SqlType::Numeric((modifier >> 16) as u8, (modifier & 0x7ff) as i8),
                 None => SqlType::Numeric(precision, scale),
@@ -158,6 +166,7 @@ mod tests {
             SqlType::Interval,
             SqlType::Bytea,
             SqlType::Time,
+            SqlType::Timetz,
             SqlType::Uuid,
             SqlType::Json,
             SqlType::Jsonb,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, IntervalUnit, TimeUnit};
 use serde::{Deserialize, Serialize};
 
-use crate::ElementType;
+use crate::{ElementType, EnumId};
 
 /// Precision and scale of a `numeric` that was declared without them. Arrow decimals have one scale per
 /// column, PostgreSQL's have one per value.
@@ -43,6 +43,8 @@ pub enum SqlType {
     Bytea,
     /// `time without time zone`, in microseconds from midnight to midnight, both included
     Time,
+    /// `time with time zone`, in bytes of [`TIMETZ_BYTES`] that are in the order of the values
+    Timetz,
     /// `uuid`
     Uuid,
     /// `json`, as it was written
@@ -51,9 +53,14 @@ pub enum SqlType {
     Jsonb,
     /// `jsonpath`, as PostgreSQL writes it
     Jsonpath,
+    /// A type of CREATE TYPE ... AS ENUM
+    Enum(EnumId),
     /// `element[]`, of one dimension, counted from 1
     Array(ElementType),
 }
+
+/// Bytes of a `time with time zone`.
+pub const TIMETZ_BYTES: i32 = 12;
 
 /// Bytes of a `uuid`.
 pub const UUID_BYTES: i32 = 16;
@@ -81,11 +88,13 @@ impl SqlType {
             SqlType::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
             SqlType::Bytea => DataType::Binary,
             SqlType::Time => DataType::Time64(TimeUnit::Microsecond),
+            SqlType::Timetz => DataType::FixedSizeBinary(TIMETZ_BYTES),
             SqlType::Uuid => DataType::FixedSizeBinary(UUID_BYTES),
             // Texts, in forms that no other type has.
             SqlType::Json => DataType::LargeBinary,
             SqlType::Jsonb => DataType::LargeUtf8,
             SqlType::Jsonpath => DataType::BinaryView,
+            SqlType::Enum(id) => id.arrow(),
             SqlType::Array(element) => {
                 DataType::List(Arc::new(Field::new_list_field(element.sql_type().arrow(), true)))
             }
@@ -95,6 +104,9 @@ impl SqlType {
     /// The SQL type that a column of this Arrow type has, or `None` for a type that SQL here has not.
     /// Wider or differently encoded Arrow types map to the SQL type that holds their values.
     pub fn from_arrow(data_type: &DataType) -> Option<SqlType> {
+        if let Some(id) = EnumId::of_arrow(data_type) {
+            return Some(SqlType::Enum(id));
+        }
         Some(match data_type {
             DataType::Boolean => SqlType::Boolean,
             DataType::Int8 | DataType::UInt8 | DataType::Int16 => SqlType::Int2,
@@ -119,6 +131,7 @@ impl SqlType {
             DataType::Interval(_) | DataType::Duration(_) => SqlType::Interval,
             DataType::Time32(_) | DataType::Time64(_) => SqlType::Time,
             DataType::FixedSizeBinary(UUID_BYTES) => SqlType::Uuid,
+            DataType::FixedSizeBinary(TIMETZ_BYTES) => SqlType::Timetz,
             DataType::Binary | DataType::FixedSizeBinary(_) => SqlType::Bytea,
             DataType::Dictionary(_, values) => return SqlType::from_arrow(values),
             DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
@@ -173,10 +186,15 @@ impl fmt::Display for SqlType {
             SqlType::Interval => "interval",
             SqlType::Bytea => "bytea",
             SqlType::Time => "time without time zone",
+            SqlType::Timetz => "time with time zone",
             SqlType::Uuid => "uuid",
             SqlType::Json => "json",
             SqlType::Jsonb => "jsonb",
             SqlType::Jsonpath => "jsonpath",
+            SqlType::Enum(id) => match id.known() {
+                Some(known) => return f.write_str(&known.name),
+                None => "???",
+            },
             SqlType::Array(element) => return write!(f, "{}[]", element.sql_type()),
         })
     }

@@ -17,7 +17,7 @@ pub(super) fn text(rows: &RecordBatch) -> Result<Bytes> {
     let of = |data_type: &DataType| SqlType::from_arrow(data_type).expect("columns of events have SQL types");
     let types = rows.columns().iter().map(|column| of(column.data_type())).collect::<Vec<_>>();
     let mut out = String::new();
-    for row in springtide_pgwire::texts(rows, &types)? {
+    for row in springtide_pgwire::texts(rows, &types, &Default::default())? {
         let fields = row.into_iter().map(|field| field.expect("no event has a NULL")).collect::<Vec<_>>();
         writeln!(out, "{}", fields.join("\t")).expect("a string takes any text");
     }

@@ -1,4 +1,4 @@
-//! Kills a server over and over, or lets disks fail, and checks what is left.
+//! Kills a server over and over, or lets disks fail, and checks what is left and what its clients saw.
 
 use std::io;
 use std::process::ExitCode;
@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use futures::StreamExt;
 use springtide_sql_tests::crash::{self, Crash, server_binary};
 use springtide_sql_tests::faults::{self, Stats};
+use springtide_sql_tests::histories::{self, Histories};
 
 /// Checks that a database holds what it has acknowledged, whatever happens to it.
 #[derive(Parser)]
@@ -32,6 +33,21 @@ enum Command {
         #[arg(long)]
         bucket: bool,
     },
+    /// Record what sessions see while the server is killed, and look for an order that explains it.
+    Histories {
+        /// Operations until the end.
+        #[arg(long, default_value_t = 100_000)]
+        operations: usize,
+        /// Sessions that work at a time.
+        #[arg(long, default_value_t = 10)]
+        sessions: usize,
+        /// How often the server is killed.
+        #[arg(long, default_value_t = 3)]
+        crashes: usize,
+        /// What the random choices begin with; a random number unless given.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Let disks fail, lose and flip bits.
     Faults {
         /// How many cases to run.
@@ -54,6 +70,10 @@ async fn main() -> io::Result<ExitCode> {
             let (server, seed) = (server_binary()?, seed.unwrap_or_else(random));
             kill(&Crash { server, rounds, sessions, seed, bucket }).await?
         }
+        Command::Histories { operations, sessions, crashes, seed } => {
+            let (server, seed) = (server_binary()?, seed.unwrap_or_else(random));
+            explain(&Histories { server, sessions, operations, crashes, seed }).await?
+        }
         Command::Faults { seeds, from, jobs } => let_fail(from.unwrap_or_else(random), seeds, jobs).await,
     };
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -65,6 +85,14 @@ async fn kill(crash: &Crash) -> io::Result<bool> {
     println!("{report}");
     report.violations.iter().for_each(|violation| println!("  {violation}"));
     Ok(report.violations.is_empty())
+}
+
+async fn explain(recorded: &Histories) -> io::Result<bool> {
+    println!("seed {}", recorded.seed);
+    let verdict = histories::check(&histories::record(recorded).await?);
+    println!("{verdict}");
+    verdict.anomalies.iter().take(10).for_each(|anomaly| println!("  {anomaly}"));
+    Ok(verdict.anomalies.is_empty())
 }
 
 async fn let_fail(from: u64, seeds: u64, jobs: usize) -> bool {

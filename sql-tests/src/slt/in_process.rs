@@ -37,7 +37,7 @@ impl AsyncDB for InProcess {
                 let types = columns.iter().map(|column| column.sql_type).collect::<Vec<_>>();
                 let mut rows = Vec::new();
                 for batch in &batches {
-                    let texts = texts(batch, &types)?;
+                    let texts = texts(batch, &types, self.client.style())?;
                     rows.extend(
                         texts.iter().map(|row| row.iter().map(|text| value(text.as_deref())).collect()),
                     );

@@ -118,7 +118,11 @@ impl Connection for InProcess {
         if let Some(Output::Rows { columns, batches }) = self.0.run(sql).await?.pop() {
             let types = columns.iter().map(|column| column.sql_type).collect::<Vec<_>>();
             for batch in &batches {
-                rows.extend(texts(batch, &types)?.iter().map(|row| line(row.iter().map(Option::as_deref))));
+                rows.extend(
+                    texts(batch, &types, self.0.style())?
+                        .iter()
+                        .map(|row| line(row.iter().map(Option::as_deref))),
+                );
             }
         }
         rows.sort_unstable();

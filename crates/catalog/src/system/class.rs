@@ -7,7 +7,7 @@ use super::oids::{
 };
 use super::privileges::{items, owner};
 use super::rows::{Row, Value};
-use super::types::{Type, column_type, type_of};
+use super::types::{Type, any_type_of, column_type};
 use super::{OWN_SCHEMA, Rows, SystemRelation, system_relations};
 use crate::{Catalog, Column, DefaultKind, Relation, RelationKind, Retention, Securable};
 
@@ -125,7 +125,7 @@ fn attributes(catalog: &Catalog) -> Vec<Row> {
         let columns = relation.columns.iter().enumerate();
         columns.map(|(position, column)| {
             let nullable = relation.is_nullable(position);
-            attribute(of_relation(relation), position, column, true).set("attnotnull", !nullable)
+            attribute(catalog, of_relation(relation), position, column, true).set("attnotnull", !nullable)
         })
     });
     let keys = catalog.relations().flat_map(|relation| {
@@ -133,7 +133,9 @@ fn attributes(catalog: &Catalog) -> Vec<Row> {
             let columns = index.columns.iter().enumerate();
             columns.map(move |(position, column)| (index.oid, position, *column))
         });
-        columns.map(|(index, position, column)| attribute(index, position, &relation.columns[column], false))
+        columns.map(|(index, position, column)| {
+            attribute(catalog, index, position, &relation.columns[column], false)
+        })
     });
     let system = system_relations().iter().flat_map(|relation| {
         let columns = relation.columns.iter().enumerate();
@@ -143,9 +145,10 @@ fn attributes(catalog: &Catalog) -> Vec<Row> {
 }
 
 /// A column of a table or view, or of an index, which knows nothing of constraints and defaults.
-fn attribute(relation: i64, position: usize, column: &Column, of_table: bool) -> Row {
+fn attribute(catalog: &Catalog, relation: i64, position: usize, column: &Column, of_table: bool) -> Row {
     let oid = i64::from(column.sql_type.oid());
-    let row = any_attribute(relation, position, &column.name, type_of(oid));
+    let known = any_type_of(catalog, oid);
+    let row = any_attribute(relation, position, &column.name, known.as_deref());
     row.set("atttypid", oid)
         .set("atttypmod", i64::from(column.sql_type.modifier()))
         .set("atthasdef", of_table && column.declared_default().is_some())

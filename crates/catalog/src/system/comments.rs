@@ -8,6 +8,7 @@ use crate::{Catalog, Commented};
 /// The catalogues that objects are listed in, by name and OID.
 const PG_CLASS: (&str, i64) = ("pg_class", 1_259);
 const PG_PROC: (&str, i64) = ("pg_proc", 1_255);
+const PG_TYPE: (&str, i64) = ("pg_type", 1_247);
 const PG_NAMESPACE: (&str, i64) = ("pg_namespace", 2_615);
 const PG_DATABASE: (&str, i64) = ("pg_database", 1_262);
 
@@ -59,6 +60,10 @@ fn descriptions(catalog: &Catalog) -> impl Iterator<Item = Description<'_>> {
             Commented::Function(id) => {
                 let function = catalog.all_functions().find(|function| function.id == id)?;
                 (oids::of_function(function), PG_PROC, 0)
+            }
+            Commented::Type(id) => {
+                let user_type = catalog.types().iter().find(|known| known.id == id)?;
+                (oids::of_type(user_type), PG_TYPE, 0)
             }
         };
         Some(Description { object, class, part, text })

@@ -3,7 +3,7 @@
 use super::keys::IndexFacts;
 use super::names::quoted;
 use super::type_name;
-use crate::{Function, Relation, RelationKind};
+use crate::{Function, FunctionRows, Relation, RelationKind};
 
 /// The query of a view, as it was written.
 pub(super) fn view_definition(relation: &Relation) -> Option<String> {
@@ -34,13 +34,29 @@ pub(super) fn function_arguments(function: &Function) -> String {
         Some(name) => format!("{} {}", quoted(name), type_name(parameter.sql_type)),
         None => type_name(parameter.sql_type),
     });
-    parameters.collect::<Vec<_>>().join(", ")
+    let row = function.rows.iter().filter(|rows| !rows.set).flat_map(|rows| &rows.columns);
+    let out = row.map(|(name, sql_type)| format!("OUT {} {}", quoted(name), type_name(*sql_type)));
+    parameters.chain(out).collect::<Vec<_>>().join(", ")
+}
+
+/// What a function returns, as in its declaration.
+pub(super) fn function_result(function: &Function) -> String {
+    let columns = |rows: &FunctionRows| {
+        let columns = rows.columns.iter().map(|(name, of)| format!("{} {}", quoted(name), type_name(*of)));
+        columns.collect::<Vec<_>>().join(", ")
+    };
+    match &function.rows {
+        None => type_name(function.returns),
+        Some(rows) if rows.set && rows.columns.len() == 1 => format!("SETOF {}", type_name(function.returns)),
+        Some(rows) if rows.set => format!("TABLE({})", columns(rows)),
+        Some(_) => "record".to_owned(),
+    }
 }
 
 /// CREATE FUNCTION.
 pub(super) fn function_definition(function: &Function) -> String {
     let (name, arguments) = (quoted(&function.name), function_arguments(function));
-    let (returns, strict) = (type_name(function.returns), if function.strict { "\n STRICT" } else { "" });
+    let (returns, strict) = (function_result(function), if function.strict { "\n STRICT" } else { "" });
     format!(
         "CREATE OR REPLACE FUNCTION public.{name}({arguments})\n RETURNS {returns}\n LANGUAGE sql{strict}\n\
          AS $function${}$function$\n",

@@ -29,12 +29,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             Rows::Never,
         ),
         SystemRelation::new(
-            "pg_enum",
-            3_501,
-            "oid oid, enumtypid oid, enumsortorder real, enumlabel name",
-            Rows::Never,
-        ),
-        SystemRelation::new(
             "pg_event_trigger",
             3_466,
             "oid oid, evtname name, evtevent name, evtowner oid, evtfoid oid, evtenabled char, evttags \

@@ -31,10 +31,14 @@ pub(super) fn relations() -> Vec<SystemRelation> {
     ]
 }
 
+/// The OID of the type of rows.
+const RECORD: i64 = 2249;
+
 fn function(catalog: &Catalog, function: &Function) -> Row {
     let oid = |sql_type: SqlType| i64::from(sql_type.oid());
     let names = function.parameters.iter().map(|parameter| parameter.name.clone().unwrap_or_default());
     let named = function.parameters.iter().any(|parameter| parameter.name.is_some());
+    let has_columns = function.rows.as_ref().is_some_and(|rows| rows.columns.len() > 1);
     Row::zero()
         .set("oid", of_function(function))
         .set("proname", function.name.as_str())
@@ -47,7 +51,8 @@ fn function(catalog: &Catalog, function: &Function) -> Row {
         .set("provolatile", "v")
         .set("proparallel", "u")
         .set("pronargs", function.parameters.len() as i64)
-        .set("prorettype", oid(function.returns))
+        .set("proretset", function.rows.as_ref().is_some_and(|rows| rows.set))
+        .set("prorettype", if has_columns { RECORD } else { oid(function.returns) })
         .set("proargtypes", function.types().map(oid).collect::<Vec<_>>())
         .set("proargnames", named.then(|| names.collect::<Vec<_>>()))
         .set("prosrc", function.body.as_str())

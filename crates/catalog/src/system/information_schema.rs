@@ -6,7 +6,7 @@ use super::definitions::view_definition;
 use super::keys::{ConstraintFacts, ConstraintKind, constraints, index_of};
 use super::oids::of_function;
 use super::rows::Row;
-use super::types::{column_type, format_type};
+use super::types::{any_type_of, built_in_name, column_type};
 use super::{DATABASE, ROLE, Rows, SystemRelation, class, system_relations, type_name};
 use crate::{Catalog, Column, DefaultKind, Function, Relation, RelationKind, Securable};
 
@@ -128,7 +128,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                  result_cast_type_udt_schema name, result_cast_type_udt_name name, \
                  result_cast_scope_catalog name, result_cast_scope_schema name, result_cast_scope_name \
                  name, result_cast_maximum_cardinality int4, result_cast_dtd_identifier name",
-            Rows::Catalog(|catalog| catalog.all_functions().map(routine).collect()),
+            Rows::Catalog(|catalog| catalog.all_functions().map(|known| routine(catalog, known)).collect()),
         ),
     ]
 }
@@ -171,7 +171,7 @@ fn tables(catalog: &Catalog) -> Vec<Row> {
 fn columns(catalog: &Catalog) -> Vec<Row> {
     let own = standard(catalog).flat_map(|relation| {
         let columns = relation.columns.iter().enumerate();
-        columns.map(|(position, found)| column(relation, position, found))
+        columns.map(|(position, found)| column(catalog, relation, position, found))
     });
     let system = system_relations().iter().flat_map(|relation| {
         let columns = relation.columns.iter().enumerate();
@@ -182,14 +182,14 @@ fn columns(catalog: &Catalog) -> Vec<Row> {
                 .set("is_nullable", "YES")
                 .set("is_identity", "NO")
                 .set("is_updatable", "NO")
-                .set("data_type", known.map(|known| format_type(known.oid, None)))
-                .set("udt_name", known.map(|known| known.name))
+                .set("data_type", known.map(|known| built_in_name(known.oid, None)))
+                .set("udt_name", known.map(|known| known.name.as_ref()))
         })
     });
     own.chain(system).collect()
 }
 
-fn column(relation: &Relation, position: usize, column: &Column) -> Row {
+fn column(catalog: &Catalog, relation: &Relation, position: usize, column: &Column) -> Row {
     let row = about("public", &relation.name).set("column_name", column.name.as_str());
     let row = any_column(row, position)
         .set("column_default", column.declared_default().map(|default| default.expr.as_str()))
@@ -200,7 +200,7 @@ fn column(relation: &Relation, position: usize, column: &Column) -> Row {
         Some(_) => row.set("is_identity", "YES").set("identity_generation", "BY DEFAULT"),
         None => row.set("is_identity", "NO"),
     };
-    typed(row, column.sql_type)
+    typed(catalog, row, column.sql_type)
 }
 
 fn any_column(row: Row, position: usize) -> Row {
@@ -214,10 +214,16 @@ fn any_column(row: Row, position: usize) -> Row {
 }
 
 /// What the standard says of a type: lengths in letters and bytes, precisions in their radix.
-fn typed(row: Row, sql_type: SqlType) -> Row {
-    let name = column_type_name(sql_type);
-    let data_type = if sql_type.element().is_some() { "ARRAY".to_owned() } else { type_name(sql_type) };
+fn typed(catalog: &Catalog, row: Row, sql_type: SqlType) -> Row {
+    let name = column_type_name(catalog, sql_type);
+    let is_users = catalog.type_of(sql_type).is_some();
+    let data_type = match sql_type {
+        SqlType::Array(_) => "ARRAY".to_owned(),
+        _ if is_users => "USER-DEFINED".to_owned(),
+        _ => type_name(sql_type),
+    };
     let row = row.set("data_type", data_type).set("udt_name", name);
+    let row = if is_users { row.set("udt_schema", "public") } else { row };
     let integer = |row: Row, bits: i64| {
         row.set("numeric_precision", bits).set("numeric_precision_radix", 2).set("numeric_scale", 0)
     };
@@ -241,7 +247,7 @@ fn typed(row: Row, sql_type: SqlType) -> Row {
         }
         SqlType::Text => row.set("character_octet_length", LONGEST_TEXT),
         SqlType::Date => row.set("datetime_precision", 0),
-        SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval => {
+        SqlType::Time | SqlType::Timetz | SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval => {
             row.set("datetime_precision", 6)
         }
         SqlType::Boolean
@@ -250,7 +256,7 @@ fn typed(row: Row, sql_type: SqlType) -> Row {
         | SqlType::Json
         | SqlType::Jsonb
         | SqlType::Jsonpath => row,
-        SqlType::Array(_) => row,
+        SqlType::Enum(_) | SqlType::Array(_) => row,
     }
 }
 
@@ -258,8 +264,8 @@ fn typed(row: Row, sql_type: SqlType) -> Row {
 const LONGEST_TEXT: i64 = 1 << 30;
 const BYTES_OF_LETTER: i64 = 4;
 
-fn column_type_name(sql_type: SqlType) -> Option<&'static str> {
-    super::types::type_of(i64::from(sql_type.oid())).map(|known| known.name)
+fn column_type_name(catalog: &Catalog, sql_type: SqlType) -> Option<String> {
+    any_type_of(catalog, i64::from(sql_type.oid())).map(|known| known.name.to_string())
 }
 
 fn schemata(catalog: &Catalog) -> Vec<Row> {
@@ -412,7 +418,7 @@ fn sequences(catalog: &Catalog) -> Vec<Row> {
     catalog.relations().filter_map(|relation| row(relation)).collect()
 }
 
-fn routine(function: &Function) -> Row {
+fn routine(catalog: &Catalog, function: &Function) -> Row {
     Row::null()
         .set("specific_catalog", DATABASE)
         .set("specific_schema", "public")
@@ -424,7 +430,7 @@ fn routine(function: &Function) -> Row {
         .set("data_type", type_name(function.returns))
         .set("type_udt_catalog", DATABASE)
         .set("type_udt_schema", "pg_catalog")
-        .set("type_udt_name", column_type_name(function.returns))
+        .set("type_udt_name", column_type_name(catalog, function.returns))
         .set("dtd_identifier", "0")
         .set("routine_body", "SQL")
         .set("routine_definition", function.body.as_str())

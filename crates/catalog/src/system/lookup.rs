@@ -6,11 +6,13 @@ use std::sync::LazyLock;
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::comments::description;
-use super::definitions::{function_arguments, function_definition, index_definition, view_definition};
+use super::definitions::{
+    function_arguments, function_definition, function_result, index_definition, view_definition,
+};
 use super::keys::{self, IndexFacts, constraint_definition};
 use super::names::quoted;
 use super::types::format_type;
-use super::{Facts, Named, UTF8, system_relations, type_name};
+use super::{Facts, Named, UTF8, system_relations};
 use super::{activity, oids, privileges, roles, sequences};
 use crate::{Catalog, Privilege, Securable, denied};
 
@@ -184,12 +186,12 @@ fn functions() -> Vec<Lookup> {
         function("session_user", &[], 0, Text, |facts, _| {
             Ok(facts.catalog.roles().name(facts.session.identity.session).into())
         }),
-        function("format_type", &[Int, Int], 1, Text, |_, args| {
+        function("format_type", &[Int, Int], 1, Text, |facts, args| {
             let modifier = match args.get(1) {
                 Some(Argument::Int(modifier)) => Some(*modifier),
                 _ => None,
             };
-            Ok(format_type(int(args, 0), modifier).into())
+            Ok(format_type(&facts.catalog, int(args, 0), modifier).into())
         }),
         function("pg_table_is_visible", &[Int], 1, Bool, |facts, args| {
             Ok(is_visible(&facts.catalog, int(args, 0)).into())
@@ -217,7 +219,7 @@ fn functions() -> Vec<Lookup> {
             Ok(oids::function(&facts.catalog, int(args, 0)).map(function_arguments).into())
         }),
         function("pg_get_function_result", &[Int], 1, Text, |facts, args| {
-            Ok(oids::function(&facts.catalog, int(args, 0)).map(|known| type_name(known.returns)).into())
+            Ok(oids::function(&facts.catalog, int(args, 0)).map(function_result).into())
         }),
         function("to_regclass", &[Text], 1, Int, |facts, args| {
             Ok(Named::Class.find(&facts.catalog, text(args, 0)).into())

@@ -26,6 +26,7 @@ mod sequences;
 mod session;
 mod snapshots;
 mod types;
+mod user_types;
 
 use std::sync::{Arc, LazyLock};
 
@@ -43,6 +44,7 @@ pub use live::{Live, OperatorFacts, SourceFacts};
 pub use lookup::{Argument, Kind, Lookup, lookup};
 pub use names::Named;
 pub(crate) use names::quoted;
+pub(crate) use oids::{of_array_type as array_oid_of_type, of_type as oid_of_type};
 pub use session::{CursorFacts, Identity, SessionFacts, SettingFacts, SettingRequests, StatementFacts};
 pub use types::type_name;
 
@@ -180,6 +182,7 @@ static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
         comments::relations(),
         constraints::relations(),
         types::relations(),
+        user_types::relations(),
         functions::relations(),
         instance::relations(),
         overviews::relations(),

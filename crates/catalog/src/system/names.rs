@@ -5,7 +5,8 @@ use springtide_types::{Result, SqlError, SqlState};
 use super::class::NAMESPACES;
 use super::keys::indexes;
 use super::oids::{self, ARRAY_IN};
-use super::types::{TYPES, format_type, type_by_name, type_of};
+use super::types::{TYPES, any_type_of, format_type, type_by_name};
+use super::user_types::by_name;
 use super::{roles, system_relation, system_relations};
 use crate::Catalog;
 
@@ -44,7 +45,7 @@ impl Named {
             Named::Class => relation(catalog, schema.as_deref(), &name),
             Named::Type => type_by_name(text.trim()).or_else(|| {
                 let known = TYPES.iter().find(|known| known.name == name);
-                known.map(|known| known.oid)
+                known.map(|known| known.oid).or_else(|| by_name(catalog, &name).map(|known| known.oid))
             }),
             Named::Function => match catalog.functions(&name) {
                 [only] => Some(oids::of_function(only)),
@@ -63,7 +64,7 @@ impl Named {
         }
         let name = match self {
             Named::Class => relation_name(catalog, oid),
-            Named::Type => type_of(oid).map(|known| format_type(known.oid, None)),
+            Named::Type => any_type_of(catalog, oid).map(|_| format_type(catalog, oid, None)),
             Named::Function => oids::function(catalog, oid).map(|function| quoted(&function.name)),
             Named::Schema => NAMESPACES.iter().find(|known| known.1 == oid).map(|known| known.0.to_owned()),
             Named::Role => roles::by_oid(catalog.roles(), oid).map(|role| quoted(&role.name)),

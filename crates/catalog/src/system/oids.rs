@@ -3,7 +3,7 @@
 use springtide_types::RelationId;
 
 use super::keys::{IndexFacts, indexes};
-use crate::{Catalog, Function, Relation};
+use crate::{Catalog, Function, Relation, UserType};
 
 pub(super) const PG_CATALOG: i64 = 11;
 /// The catalogue of relations.
@@ -63,6 +63,21 @@ pub(super) fn of_default(relation: &Relation, position: usize) -> i64 {
 /// The OID of a function.
 pub(super) fn of_function(function: &Function) -> i64 {
     oid(function.id.0, 3)
+}
+
+/// The OID of a user's type.
+pub(crate) fn of_type(user_type: &UserType) -> i64 {
+    oid(user_type.id.0, 0)
+}
+
+/// The OID of the type of arrays of a user's type.
+pub(crate) fn of_array_type(user_type: &UserType) -> i64 {
+    oid(user_type.id.0, 1)
+}
+
+/// The OID of the label of a number in an enum.
+pub(super) fn of_label(user_type: &UserType, number: u32) -> i64 {
+    FIRST_RULE + user_type.id.0 as i64 * MOST_RULES + i64::from(number)
 }
 
 /// The OID of the constraint of a number in a table.

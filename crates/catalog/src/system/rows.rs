@@ -18,6 +18,7 @@ pub(super) enum Value {
     Bool(bool),
     /// An integer of any width, an OID, or a moment in microseconds since 1970.
     Int(i64),
+    Float(f32),
     Text(String),
     /// An array of integers of any width, or of OIDs.
     Ints(Vec<i64>),
@@ -98,7 +99,14 @@ fn array(data_type: &DataType, values: &[Value]) -> ArrayRef {
         DataType::Int16 => Arc::new(ints.map(|int| int.map(|int| int as i16)).collect::<Int16Array>()),
         DataType::Int32 => Arc::new(ints.map(|int| int.map(|int| int as i32)).collect::<Int32Array>()),
         DataType::Int64 => Arc::new(ints.collect::<Int64Array>()),
-        DataType::Float32 => Arc::new(ints.map(|int| int.map(|int| int as f32)).collect::<Float32Array>()),
+        DataType::Float32 => {
+            let values = values.iter().map(|value| match value {
+                Value::Int(int) => Some(*int as f32),
+                Value::Float(float) => Some(*float),
+                _ => None,
+            });
+            Arc::new(values.collect::<Float32Array>())
+        }
         DataType::Utf8 => {
             let values = values.iter().map(|value| match value {
                 Value::Text(text) => Some(text.as_str()),
@@ -143,6 +151,12 @@ impl From<i64> for Value {
 impl From<i32> for Value {
     fn from(value: i32) -> Value {
         Value::Int(i64::from(value))
+    }
+}
+
+impl From<f32> for Value {
+    fn from(value: f32) -> Value {
+        Value::Float(value)
     }
 }
 

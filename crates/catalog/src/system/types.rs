@@ -1,12 +1,15 @@
 //! `pg_type`, and what types are called.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use springtide_types::SqlType;
 
-use super::oids::{ARRAY_IN, OWNER, PG_CATALOG};
+use super::names::quoted;
+use super::oids::{self, ARRAY_IN, OWNER, PG_CATALOG};
 use super::rows::Row;
-use super::{Rows, SystemRelation};
+use super::{Rows, SystemRelation, user_types};
+use crate::{Catalog, TypeKind, UserType};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![SystemRelation::new(
@@ -19,15 +22,19 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                  regproc, typalign char, typstorage char, typnotnull bool, typbasetype oid, typtypmod int4, \
                  typndims int4, typcollation oid, typdefaultbin pg_node_tree, typdefault text, typacl \
                  aclitem[]",
-        Rows::Catalog(|_| TYPES.iter().map(row).collect()),
+        Rows::Catalog(|catalog| {
+            let built_in = TYPES.iter().map(row_of_type);
+            let built_in = built_in.map(|row| row.set("typnamespace", PG_CATALOG).set("typowner", OWNER));
+            built_in.chain(user_types::type_rows(catalog)).collect()
+        }),
     )]
 }
 
 /// A type as PostgreSQL's `pg_type` has it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Type {
     pub oid: i64,
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Bytes of a value; negative if they vary.
     pub length: i64,
     pub by_value: bool,
@@ -125,7 +132,7 @@ fn read(line: &'static str) -> Option<Type> {
     let mut text = || fields.next();
     Some(Type {
         oid: text()?.parse().ok()?,
-        name: text()?,
+        name: text()?.into(),
         length: text()?.parse().ok()?,
         by_value: text()? == "t",
         kind: text()?,
@@ -139,12 +146,48 @@ fn read(line: &'static str) -> Option<Type> {
     })
 }
 
-fn row(known: &Type) -> Row {
+impl Type {
+    /// A user's type.
+    pub(super) fn of_user(user_type: &UserType) -> Type {
+        let TypeKind::Enum { .. } = user_type.kind;
+        Type {
+            oid: oids::of_type(user_type),
+            name: user_type.name.clone().into(),
+            length: 4,
+            by_value: true,
+            kind: "e",
+            category: "E",
+            preferred: false,
+            element: 0,
+            array: oids::of_array_type(user_type),
+            align: "i",
+            storage: "p",
+            collation: 0,
+        }
+    }
+
+    /// The type of arrays of a user's type.
+    pub(super) fn of_user_array(user_type: &UserType) -> Type {
+        Type {
+            oid: oids::of_array_type(user_type),
+            name: format!("_{}", user_type.name).into(),
+            length: -1,
+            by_value: false,
+            kind: "b",
+            category: "A",
+            element: oids::of_type(user_type),
+            array: 0,
+            storage: "x",
+            ..Type::of_user(user_type)
+        }
+    }
+}
+
+/// A row of `pg_type`, but for schema and owner.
+pub(super) fn row_of_type(known: &Type) -> Row {
     Row::zero()
         .set("oid", known.oid)
-        .set("typname", known.name)
-        .set("typnamespace", PG_CATALOG)
-        .set("typowner", OWNER)
+        .set("typname", known.name.as_ref())
         .set("typlen", known.length)
         .set("typbyval", known.by_value)
         .set("typtype", known.kind)
@@ -161,9 +204,15 @@ fn row(known: &Type) -> Row {
         .set("typcollation", known.collation)
 }
 
-/// The type of an OID.
+/// The built-in type of an OID.
 pub(super) fn type_of(oid: i64) -> Option<&'static Type> {
     TYPES.iter().find(|known| known.oid == oid)
+}
+
+/// The type of an OID, which may be a user's.
+pub(super) fn any_type_of(catalog: &Catalog, oid: i64) -> Option<Cow<'static, Type>> {
+    let built_in = type_of(oid).map(Cow::Borrowed);
+    built_in.or_else(|| user_types::by_oid(catalog, oid).map(Cow::Owned))
 }
 
 /// The type of a column of a system relation, by the name that stands in its definition.
@@ -181,21 +230,30 @@ pub(super) fn column_type(name: &str) -> Option<&'static Type> {
 pub(super) fn type_by_name(name: &str) -> Option<i64> {
     let synonyms = [("int", 23), ("decimal", 1700), ("char", 1042), ("character", 1042), ("float", 701)];
     let synonym = synonyms.iter().find(|(synonym, _)| *synonym == name).map(|(_, oid)| *oid);
-    synonym.or_else(|| TYPES.iter().map(|known| known.oid).find(|oid| format_type(*oid, None) == name))
+    synonym.or_else(|| TYPES.iter().map(|known| known.oid).find(|oid| built_in_name(*oid, None) == name))
 }
 
 /// What SQL calls a type: `numeric(10,2)`. `modifier` is as in `pg_attribute.atttypmod`.
-pub(super) fn format_type(oid: i64, modifier: Option<i64>) -> String {
+pub(super) fn format_type(catalog: &Catalog, oid: i64, modifier: Option<i64>) -> String {
+    match user_types::by_oid(catalog, oid) {
+        Some(array) if array.element != 0 => format!("{}[]", format_type(catalog, array.element, None)),
+        Some(known) => quoted(&known.name),
+        None => built_in_name(oid, modifier),
+    }
+}
+
+/// What SQL calls a built-in type.
+pub(super) fn built_in_name(oid: i64, modifier: Option<i64>) -> String {
     let Some(known) = type_of(oid) else {
         return if oid == 0 { "-".to_owned() } else { "???".to_owned() };
     };
     if known.name.starts_with('_') {
-        return format!("{}[]", format_type(known.element, modifier));
+        return format!("{}[]", built_in_name(known.element, modifier));
     }
     let modifier = modifier.map_or(-1, |modifier| modifier as i32);
     match u32::try_from(oid).ok().and_then(|oid| SqlType::from_oid(oid, modifier)) {
         Some(sql_type) => sql_type.to_string(),
-        None => match known.name {
+        None => match known.name.as_ref() {
             "char" => "\"char\"".to_owned(),
             "bpchar" => "character".to_owned(),
             name => name.to_owned(),
@@ -205,7 +263,10 @@ pub(super) fn format_type(oid: i64, modifier: Option<i64>) -> String {
 
 /// What SQL calls a type, without length or precision: `numeric`.
 pub fn type_name(sql_type: SqlType) -> String {
-    format_type(i64::from(sql_type.oid()), None)
+    match sql_type.element().unwrap_or(sql_type) {
+        SqlType::Enum(_) => sql_type.to_string(),
+        _ => built_in_name(i64::from(sql_type.oid()), None),
+    }
 }
 
 #[cfg(test)]
@@ -222,6 +283,7 @@ mod tests {
 
     #[test]
     fn types_are_called_as_in_sql() {
+        let format_type = built_in_name;
         assert_eq!(format_type(1700, Some(655_366)), "numeric(10,2)");
         assert_eq!(format_type(1043, Some(24)), "character varying(20)");
         assert_eq!(format_type(1007, None), "integer[]");

@@ -272,7 +272,7 @@ impl Session {
 
     /// Begins the transaction that a string of several statements forms, unless one is open.
     pub fn begin_implicit(&mut self) {
-        self.take_requests();
+        self.begin_now();
         if matches!(self.state, State::Idle) {
             self.open(true, false);
         }

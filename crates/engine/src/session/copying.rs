@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use springtide_datetime::{Styled, within};
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::block::State;
@@ -15,7 +16,7 @@ impl Session {
     /// Takes bytes of a COPY that [`Response::CopyIn`] began.
     pub async fn copy_data(&mut self, data: Bytes) -> Result<()> {
         let Some(copy) = &mut self.copy else { return Err(no_copy()) };
-        let result = copy.data(&data);
+        let result = within(self.settings.style(), || copy.data(&data));
         if result.is_err() {
             self.copy = None;
             self.fail_transaction();
@@ -25,14 +26,16 @@ impl Session {
 
     /// Ends a COPY: its rows are written.
     pub fn copy_done(&mut self) -> BoxFuture<'_, Result<Response>> {
-        Box::pin(async move {
+        let style = self.settings.style().clone();
+        let work = Box::pin(async move {
             let copy = self.copy.take().ok_or_else(no_copy)?;
             let result = self.finish_copy(copy).await;
             if result.is_err() {
                 self.fail_transaction();
             }
             result.map(|rows| Response::complete(format!("COPY {rows}")))
-        })
+        });
+        Box::pin(Styled::new(style, work))
     }
 
     async fn finish_copy(&mut self, copy: CopyIn) -> Result<usize> {

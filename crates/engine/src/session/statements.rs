@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, new_empty_array};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use springtide_catalog::Column;
 use springtide_catalog::system::StatementFacts;
-use springtide_sql::sqlparser::ast::{self, Expr, SelectItem};
+use springtide_catalog::{Catalog, Column};
+use springtide_sql::sqlparser::ast::{self, DataType, Expr, SelectItem};
 use springtide_sql::{Overriding, Statement};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
@@ -105,14 +105,16 @@ impl Session {
     pub(super) fn prepare_named(
         &mut self,
         name: String,
-        types: &[Option<SqlType>],
+        types: &[DataType],
         statement: ast::Statement,
         (text, overriding): (&str, Overriding),
     ) -> Result<Response> {
         self.statements.check_name_is_free(&name)?;
         let statement =
             Statement { ast: statement, text: text.to_owned(), copy_options: Vec::new(), overriding };
-        let prepared = self.prepare_now(&statement, types)?;
+        let catalog = self.query_catalog();
+        let types = types.iter().map(|declared| parameter_type(declared, &catalog));
+        let prepared = self.prepare_now(&statement, &types.collect::<Result<Vec<_>>>()?)?;
         self.statements.insert(name, Some(Arc::new(prepared)), text, true);
         Ok(Response::complete("PREPARE"))
     }
@@ -222,4 +224,12 @@ fn check_coerced(given: SqlType, parameter: &Column) -> Result<()> {
         ),
         ..error
     })
+}
+
+/// The type of a parameter; `unknown` is to be inferred.
+fn parameter_type(declared: &DataType, catalog: &Catalog) -> Result<Option<SqlType>> {
+    match declared {
+        DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("unknown") => Ok(None),
+        known => springtide_sql::sql_type(known, catalog.types()).map(Some),
+    }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use springtide_catalog::RoleId;
 use springtide_catalog::system::{Identity, SettingFacts};
+use springtide_datetime::{DateStyle, IntervalStyle, Style, Zone};
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::commit::Acknowledged;
@@ -46,6 +47,8 @@ struct Values {
     /// Shared with the queries that ask for them.
     facts: Arc<BTreeMap<String, SettingFacts>>,
     as_of: Option<Moment>,
+    /// How moments are read and written.
+    style: Arc<Style>,
     statement_timeout: Option<Duration>,
     idle_in_transaction_timeout: Option<Duration>,
     /// Who the session is.
@@ -64,6 +67,7 @@ impl Settings {
         let mut values = Values {
             facts: Arc::new(facts.collect()),
             as_of: None,
+            style: Arc::default(),
             statement_timeout: None,
             idle_in_transaction_timeout: None,
             user,
@@ -76,6 +80,18 @@ impl Settings {
     /// The moment that statements read as of, unless that is now.
     pub(crate) fn as_of(&self) -> Option<Moment> {
         self.current.as_of
+    }
+
+    /// How moments are read and written.
+    pub(crate) fn style(&self) -> &Arc<Style> {
+        &self.current.style
+    }
+
+    /// Lets `now` be this moment, in microseconds since 1970 UTC.
+    pub(crate) fn set_now(&mut self, now: i64) {
+        for values in [&mut self.session, &mut self.current] {
+            Arc::make_mut(&mut values.style).now = now;
+        }
     }
 
     /// How long a statement may run.
@@ -199,7 +215,7 @@ impl Values {
 
     fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let name = name.to_lowercase();
-        let value = shown(&name, value)?;
+        let value = shown(&name, value, self.style.date)?;
         let description = self.facts.get(&name).map_or("", |fact| fact.description);
         self.put(name, SettingFacts { value, description })
     }
@@ -227,6 +243,17 @@ impl Values {
             }
             "statement_timeout" => self.statement_timeout = timeout(&fact.value),
             "idle_in_transaction_session_timeout" => self.idle_in_transaction_timeout = timeout(&fact.value),
+            "datestyle" => {
+                let date = self.style.date.changed(&fact.value).unwrap_or_default();
+                Arc::make_mut(&mut self.style).date = date;
+            }
+            "intervalstyle" => {
+                let interval = IntervalStyle::named(&fact.value).unwrap_or_default();
+                Arc::make_mut(&mut self.style).interval = interval;
+            }
+            "timezone" => {
+                Arc::make_mut(&mut self.style).zone = Zone::setting(&fact.value).unwrap_or_default();
+            }
             _ => {}
         }
         Arc::make_mut(&mut self.facts).insert(name, fact);
@@ -235,9 +262,9 @@ impl Values {
 }
 
 /// A value of a parameter, whose name is in lower case, as SHOW gives it.
-fn shown(name: &str, value: &str) -> Result<String> {
+fn shown(name: &str, value: &str, before: DateStyle) -> Result<String> {
     match find(name) {
-        Some(known) => known.shown(value),
+        Some(known) => known.shown(value, before),
         None if name.contains('.') => Ok(value.to_owned()),
         None => Err(unrecognized(name)),
     }

@@ -1,5 +1,6 @@
 //! The run-time parameters that there are: those of PostgreSQL that clients set and ask for.
 
+use springtide_datetime::{DateStyle, Zone};
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::milliseconds::{parse_milliseconds, show_milliseconds};
@@ -32,6 +33,9 @@ enum Kind {
     /// These, by how they may be written in lower case and how they are shown.
     OneOf(&'static [(&'static str, &'static str)]),
     Moment,
+    /// A format and an order of dates, or one of both.
+    DateStyle,
+    TimeZone,
     Fixed,
 }
 
@@ -61,15 +65,12 @@ const PLANNER_SWITCHES: [&str; 20] = [
 
 const ENCODINGS: &[(&str, &str)] =
     &[("utf8", "UTF8"), ("utf-8", "UTF8"), ("unicode", "UTF8"), ("sql_ascii", "SQL_ASCII")];
-const DATE_STYLES: &[(&str, &str)] = &[
-    ("iso", "ISO, MDY"),
-    ("iso, mdy", "ISO, MDY"),
-    ("iso,mdy", "ISO, MDY"),
-    ("iso, dmy", "ISO, DMY"),
-    ("iso, ymd", "ISO, YMD"),
+const INTERVAL_STYLES: &[(&str, &str)] = &[
+    ("postgres", "postgres"),
+    ("postgres_verbose", "postgres_verbose"),
+    ("sql_standard", "sql_standard"),
+    ("iso_8601", "iso_8601"),
 ];
-const TIME_ZONES: &[(&str, &str)] =
-    &[("utc", "UTC"), ("gmt", "GMT"), ("etc/utc", "Etc/UTC"), ("default", "UTC")];
 const SYNCHRONOUS_COMMITS: &[(&str, &str)] =
     &[("local", "local"), ("remote_write", "remote_write"), ("remote_apply", "remote_apply")];
 const ISOLATION_LEVELS: &[(&str, &str)] = &[
@@ -99,7 +100,7 @@ const PARAMETERS: &[Parameter] = &[
     parameter("check_function_bodies", "on", Kind::Bool, "Whether CREATE FUNCTION checks bodies: always."),
     parameter("client_encoding", "UTF8", Kind::OneOf(ENCODINGS), "The encoding of what clients send."),
     parameter("client_min_messages", "notice", Kind::Any, "The level of messages to send: all are."),
-    parameter("datestyle", "ISO, MDY", Kind::OneOf(DATE_STYLES), "The format of dates."),
+    parameter("datestyle", "ISO, MDY", Kind::DateStyle, "The format of dates."),
     parameter("default_table_access_method", "heap", Kind::Any, "The access method of new tables."),
     parameter("default_tablespace", "", Kind::Any, "The tablespace of new tables."),
     parameter(
@@ -124,12 +125,7 @@ const PARAMETERS: &[Parameter] = &[
     ),
     parameter("idle_session_timeout", "0", Kind::Milliseconds, "How long a session may idle: for ever."),
     parameter("integer_datetimes", "on", Kind::Fixed, "Whether dates are integers."),
-    parameter(
-        "intervalstyle",
-        "postgres",
-        Kind::OneOf(&[("postgres", "postgres")]),
-        "The output format for intervals.",
-    ),
+    parameter("intervalstyle", "postgres", Kind::OneOf(INTERVAL_STYLES), "The output format for intervals."),
     parameter("jit", "off", Kind::Bool, "Whether expressions are compiled: never."),
     parameter("lock_timeout", "0", Kind::Milliseconds, "How long to wait for locks: there are none."),
     parameter("max_identifier_length", "63", Kind::Fixed, "How long identifiers may be in PostgreSQL."),
@@ -167,7 +163,7 @@ const PARAMETERS: &[Parameter] = &[
         Kind::BoolOr(SYNCHRONOUS_COMMITS),
         "Whether a commit waits for the disk.",
     ),
-    parameter("timezone", "UTC", Kind::OneOf(TIME_ZONES), "The time zone of timestamps."),
+    parameter("timezone", "UTC", Kind::TimeZone, "The time zone of timestamps."),
     parameter(
         "transaction_isolation",
         "serializable",
@@ -197,7 +193,7 @@ pub(super) fn find(name: &str) -> Option<Parameter> {
 impl Parameter {
     /// A value as SHOW gives it. Fails with `22023` if the parameter can't have it, and with `55P02` if it can't be
     /// changed.
-    pub(super) fn shown(&self, value: &str) -> Result<String> {
+    pub(super) fn shown(&self, value: &str, before: DateStyle) -> Result<String> {
         let folded = value.trim().to_lowercase();
         Ok(match &self.kind {
             Kind::Any => value.to_owned(),
@@ -240,6 +236,14 @@ impl Parameter {
                     parse_moment(value)?;
                 }
                 value.to_owned()
+            }
+            Kind::DateStyle => {
+                let style = before.changed(value).ok_or_else(|| self.invalid(value))?;
+                style.shown()
+            }
+            Kind::TimeZone => {
+                let zone = Zone::setting(value).ok_or_else(|| self.invalid(value))?;
+                zone.name().to_owned()
             }
             Kind::Fixed => {
                 let message = format!("parameter \"{}\" cannot be changed", self.name);

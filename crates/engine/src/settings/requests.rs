@@ -1,5 +1,6 @@
 use parking_lot::Mutex;
 use springtide_catalog::system::SettingRequests;
+use springtide_datetime::DateStyle;
 use springtide_types::Result;
 
 use super::parameters::find;
@@ -30,7 +31,7 @@ impl SettingRequests for Requests {
         let value = match value {
             // Whether it may be is found out when it is set.
             Some(value) if [ROLE, SESSION_AUTHORIZATION].contains(&name.as_str()) => value.to_owned(),
-            Some(value) => shown(&name, value)?,
+            Some(value) => shown(&name, value, DateStyle::default())?,
             None => find(&name).map(|known| known.default.to_owned()).ok_or_else(|| unrecognized(&name))?,
         };
         self.0.lock().push(Request { name, value: value.clone(), local });

@@ -89,7 +89,10 @@ pub(crate) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
 
 /// `expr::sql_type`
 pub(crate) fn cast_to(expr: Expr, sql_type: SqlType) -> Result<Expr> {
-    let data_type = parse_type(&sql_type.to_string())?;
+    let data_type = match springtide_sql::type_in_cast(sql_type) {
+        Some(data_type) => data_type,
+        None => parse_type(&sql_type.to_string())?,
+    };
     let (kind, expr) = (CastKind::DoubleColon, Box::new(expr));
     Ok(Expr::Cast { kind, expr, data_type, array: false, format: None })
 }

@@ -39,6 +39,7 @@ fn commented(catalog: &Catalog, kind: CommentObject, name: &ObjectName) -> Resul
         CommentObject::MaterializedView => relation(catalog, name, "materialized view")?,
         CommentObject::Column => column(catalog, name)?,
         CommentObject::Function => function(catalog, name)?,
+        CommentObject::Type => Commented::Type(catalog.get_type(&springtide_sql::object_name(name)?)?.id),
         CommentObject::Schema if name.to_string().eq_ignore_ascii_case("public") => Commented::Schema,
         CommentObject::Schema => {
             let message = format!("schema \"{name}\" does not exist");

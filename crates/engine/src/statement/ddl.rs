@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::new_empty_array;
 use springtide_catalog::{Catalog, Column, DefaultKind, Relation, RelationKind, Rules};
+use springtide_datetime::within;
 use springtide_sql::sqlparser::ast::{
     CreateTable, CreateTableOptions, CreateView, ObjectName, ObjectType, Query, SetExpr, ViewColumnDef,
 };
@@ -48,8 +49,9 @@ pub(super) async fn create_table(
     let append_only = options.append_only.unwrap_or(false);
     let kind = RelationKind::Table { primary_key: None, append_only, rules: Rules::default() };
     let (id, history) = (catalog.next_id(), options.history.unwrap_or_default());
-    let (depends_on, functions) = (Vec::new(), Vec::new());
-    let table = catalog.create(Relation { id, name, columns, kind, depends_on, functions, history })?;
+    let (depends_on, functions, types) = (Vec::new(), Vec::new(), Vec::new());
+    let table =
+        catalog.create(Relation { id, name, columns, kind, depends_on, functions, types, history })?;
     let batches = select.collect(context.planner, transaction, &[]).await?;
     let table = Target::new(context.planner, &catalog, table)?;
     transaction.set_catalog(catalog);
@@ -90,7 +92,17 @@ pub(super) fn create_view(
     Ok(Response::complete(tag))
 }
 
+/// The view. What its query reads and writes of moments does not depend on the settings of a session.
 fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateView) -> Result<Relation> {
+    within(&Arc::default(), || settled_view(context, catalog, name, create))
+}
+
+fn settled_view(
+    context: &Context<'_>,
+    catalog: &Catalog,
+    name: String,
+    create: &CreateView,
+) -> Result<Relation> {
     let mut query = springtide_sql::printable(create.query.as_ref().clone())?;
     refuse_changes(&query)?;
     let mut bound = context.planner.bind(&query, catalog, &[])?;
@@ -106,6 +118,7 @@ fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateV
     check_column_names(&columns)?;
     let text = springtide_sql::query_text(&query);
     let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
+    let types = bound.types().to_vec();
     let kind = if create.materialized {
         if columns.is_empty() {
             return Err(SqlError::unsupported("a materialized view without columns")
@@ -117,7 +130,7 @@ fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateV
         RelationKind::View { query: text }
     };
     let history = view_options(create)?.history.unwrap_or_default();
-    Ok(Relation { id: catalog.next_id(), name, columns, kind, depends_on, functions, history })
+    Ok(Relation { id: catalog.next_id(), name, columns, kind, depends_on, functions, types, history })
 }
 
 fn view_options(create: &CreateView) -> Result<StorageOptions> {

@@ -76,8 +76,8 @@ pub(super) fn create(
     let Declaration { columns, constraints, owned, indexes, comments } = declared;
     let id = catalog.next_id();
     let kind = RelationKind::Table { primary_key: None, append_only, rules: Rules::default() };
-    let (depends_on, functions) = (Vec::new(), Vec::new());
-    let mut table = Relation { id, name, columns, kind, depends_on, functions, history };
+    let (depends_on, functions, types) = (Vec::new(), Vec::new(), Vec::new());
+    let mut table = Relation { id, name, columns, kind, depends_on, functions, types, history };
     put_primary_key(catalog, &mut table, &constraints)?;
     catalog.create(table)?;
     let is_primary = |it: &&Declared| matches!(it.kind, DeclaredKind::PrimaryKey(_));
@@ -233,7 +233,8 @@ pub(super) fn column(
 ) -> Result<(Column, Option<(RelationId, bool)>)> {
     let name = ast::fold(&definition.name);
     let serial = serial(&definition.data_type);
-    let sql_type = serial.map_or_else(|| springtide_sql::sql_type(&definition.data_type), Ok)?;
+    let sql_type =
+        serial.map_or_else(|| springtide_sql::sql_type(&definition.data_type, catalog.types()), Ok)?;
     let mut column = Column { name, sql_type, nullable: true, default: None };
     let mut sequence = None;
     if serial.is_some() {

@@ -4,11 +4,11 @@ use springtide_catalog::{Catalog, Function, Parameter, Relation, RelationKind};
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
     ArgMode, CreateFunction, CreateFunctionBody, DataType, DropBehavior, DropFunction, Expr,
-    FunctionCalledOnNull, FunctionDesc, FunctionReturnType, Ident, OperateFunctionArg, Value,
+    FunctionCalledOnNull, FunctionDesc, Ident, OperateFunctionArg, Value,
 };
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
-use super::{Context, ast};
+use super::{Context, ast, function_result};
 use crate::notice::Notice;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -50,14 +50,15 @@ fn replace(planner: &Planner, catalog: &mut Catalog, known: &Function, function:
         if let RelationKind::View { query } = &view.kind {
             let bound = planner.bind(&ast::parse_query(query)?, catalog, &[])?;
             let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
-            catalog.replace(Relation { depends_on, functions, ..view.as_ref().clone() });
+            let types = bound.types().to_vec();
+            catalog.replace(Relation { depends_on, functions, types, ..view.as_ref().clone() });
         }
     }
     Ok(())
 }
 
 fn check_replaceable(known: &Function, function: &Function) -> Result<()> {
-    let message = if known.returns != function.returns {
+    let message = if (known.returns, &known.rows) != (function.returns, &function.rows) {
         "cannot change return type of existing function".to_owned()
     } else {
         let mut pairs = known.parameters.iter().zip(&function.parameters);
@@ -90,11 +91,15 @@ fn refuse_maintained(function: &Function, dependents: &[&Relation]) -> Result<()
 
 fn declared(create: &CreateFunction, catalog: &Catalog) -> Result<Function> {
     refuse_unsupported(create)?;
+    let arguments = create.args.as_deref().unwrap_or_default();
+    let name = springtide_sql::object_name(&create.name)?;
+    let (returns, rows) = function_result::declared(create.return_type.as_ref(), arguments, catalog, &name)?;
     Ok(Function {
         id: catalog.next_function_id(),
-        name: springtide_sql::object_name(&create.name)?,
-        parameters: parameters(create.args.as_deref().unwrap_or_default())?,
-        returns: return_type(create.return_type.as_ref())?,
+        name,
+        parameters: parameters(arguments, catalog)?,
+        returns,
+        rows,
         strict: matches!(
             create.called_on_null,
             Some(FunctionCalledOnNull::Strict | FunctionCalledOnNull::ReturnsNullOnNullInput)
@@ -118,9 +123,9 @@ fn refuse_unsupported(create: &CreateFunction) -> Result<()> {
     Err(SqlError::unsupported(construct))
 }
 
-fn parameters(declared: &[OperateFunctionArg]) -> Result<Vec<Parameter>> {
+fn parameters(declared: &[OperateFunctionArg], catalog: &Catalog) -> Result<Vec<Parameter>> {
     let mut parameters = Vec::<Parameter>::new();
-    for argument in declared {
+    for argument in declared.iter().filter(|argument| argument.mode != Some(ArgMode::Out)) {
         check_mode(argument)?;
         if argument.default_expr.is_some() {
             return Err(SqlError::unsupported("a DEFAULT of a function parameter"));
@@ -131,20 +136,20 @@ fn parameters(declared: &[OperateFunctionArg]) -> Result<Vec<Parameter>> {
                 format!("parameter name \"{}\" used more than once", name.as_deref().unwrap_or_default());
             return Err(SqlError::new(SqlState::INVALID_FUNCTION_DEFINITION, message));
         }
-        parameters.push(Parameter { name, sql_type: unconstrained(&argument.data_type)? });
+        parameters.push(Parameter { name, sql_type: unconstrained(&argument.data_type, catalog)? });
     }
     Ok(parameters)
 }
 
 fn check_mode(argument: &OperateFunctionArg) -> Result<()> {
     match &argument.mode {
-        None | Some(ArgMode::In) => Ok(()),
+        None | Some(ArgMode::In | ArgMode::InOut) => Ok(()),
         Some(other) => Err(SqlError::unsupported(format!("a function parameter that is {other}"))),
     }
 }
 
 /// The parser leaves the quotes on a quoted name.
-fn parameter_name(name: &Ident) -> String {
+pub(super) fn parameter_name(name: &Ident) -> String {
     match name.value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(quoted) => quoted.replace("\"\"", "\""),
         None => ast::fold(name),
@@ -152,27 +157,8 @@ fn parameter_name(name: &Ident) -> String {
 }
 
 /// Functions do not heed the length or precision of their parameters and results.
-fn unconstrained(declared: &DataType) -> Result<SqlType> {
-    springtide_sql::sql_type(declared).map(SqlType::unconstrained)
-}
-
-fn return_type(declared: Option<&FunctionReturnType>) -> Result<SqlType> {
-    match declared {
-        Some(FunctionReturnType::DataType(DataType::Table(_))) => {
-            Err(SqlError::unsupported("a function that RETURNS TABLE"))
-        }
-        Some(FunctionReturnType::SetOf(_)) => Err(SqlError::unsupported("a function that RETURNS SETOF")),
-        Some(FunctionReturnType::DataType(DataType::Custom(name, _)))
-            if ["void", "record", "trigger"].contains(&name.to_string().to_lowercase().as_str()) =>
-        {
-            Err(SqlError::unsupported(format!("a function that returns {name}")))
-        }
-        Some(FunctionReturnType::DataType(declared)) => unconstrained(declared),
-        None => {
-            let message = "function result type must be specified";
-            Err(SqlError::new(SqlState::INVALID_FUNCTION_DEFINITION, message))
-        }
-    }
+pub(super) fn unconstrained(declared: &DataType, catalog: &Catalog) -> Result<SqlType> {
+    springtide_sql::sql_type(declared, catalog.types()).map(SqlType::unconstrained)
 }
 
 /// The text of the query that the function is.
@@ -226,7 +212,7 @@ pub(super) fn drop(
             Ok(function) => ids.push(function.id),
             Err(error) if drop.if_exists && error.sqlstate == SqlState::UNDEFINED_FUNCTION => {
                 let name = springtide_sql::object_name(&description.name)?;
-                let types = types(description)?.unwrap_or_default();
+                let types = types(description, &catalog)?.unwrap_or_default();
                 let what = signature(&name, &types);
                 let message = format!("function {what} does not exist, skipping");
                 context.notices.push(Notice::new(message));
@@ -246,7 +232,7 @@ pub(super) fn drop(
 
 fn find<'a>(catalog: &'a Catalog, description: &FunctionDesc) -> Result<&'a Function> {
     let name = springtide_sql::object_name(&description.name)?;
-    let found = match types(description)? {
+    let found = match types(description, catalog)? {
         Some(types) => catalog.function(&name, &types).ok_or_else(|| {
             let message = format!("function {} does not exist", signature(&name, &types));
             SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
@@ -268,9 +254,10 @@ fn find<'a>(catalog: &'a Catalog, description: &FunctionDesc) -> Result<&'a Func
 }
 
 /// The types of the parameters, if they are given.
-fn types(description: &FunctionDesc) -> Result<Option<Vec<SqlType>>> {
+fn types(description: &FunctionDesc, catalog: &Catalog) -> Result<Option<Vec<SqlType>>> {
     let Some(arguments) = &description.args else { return Ok(None) };
-    arguments.iter().map(|argument| unconstrained(&argument.data_type)).collect::<Result<_>>().map(Some)
+    let given = arguments.iter().map(|argument| unconstrained(&argument.data_type, catalog));
+    given.collect::<Result<_>>().map(Some)
 }
 
 fn signature(name: &str, types: &[SqlType]) -> String {

@@ -110,6 +110,10 @@ pub(super) fn object_named(catalog: &Catalog, kind: &str, name: &str) -> Result<
             let message = format!("database \"{name}\" does not exist");
             Err(SqlError::new(SqlState::INVALID_CATALOG_NAME, message))
         }
+        "type" => {
+            let name = springtide_sql::object_name(&ast::parse_name(name)?)?;
+            Ok(Securable::Type(catalog.get_type(&name)?.id))
+        }
         "function" => Err(SqlError::unsupported("an owner of a function, or a privilege to call one,")),
         kind => {
             let relation = catalog.get(&springtide_sql::object_name(&ast::parse_name(name)?)?)?;

@@ -10,9 +10,11 @@ mod copy_in;
 mod ddl;
 mod declaration;
 mod default_privileges;
+mod drop_type;
 mod explain;
 mod foreign_key;
 mod function;
+mod function_result;
 mod grant;
 mod indexes;
 mod insert;
@@ -23,6 +25,7 @@ mod point_key;
 mod point_read;
 mod query;
 mod references;
+mod rename_type;
 mod replace_view;
 mod reshape;
 mod returning;
@@ -34,6 +37,7 @@ mod storage_options;
 mod substitute;
 mod target;
 mod upsert;
+mod user_type;
 
 use datafusion::common::ScalarValue;
 use springtide_catalog::{Catalog, Privilege, Relation};
@@ -259,6 +263,13 @@ async fn run_text(
     match &statement.ast {
         sql::Statement::CreateTable(create) => ddl::create_table(context, transaction, create).await,
         sql::Statement::CreateView(create) => ddl::create_view(context, transaction, create),
+        sql::Statement::CreateType { name, representation } => {
+            user_type::create(transaction, name, representation.as_ref())
+        }
+        sql::Statement::AlterType(alter) => user_type::alter(context, transaction, alter),
+        sql::Statement::Drop { object_type: sql::ObjectType::Type, if_exists, names, cascade, .. } => {
+            drop_type::drop(context, transaction, names, (*if_exists, *cascade)).await
+        }
         sql::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
             ddl::drop(context, transaction, object_type, *if_exists, names, *cascade)
         }

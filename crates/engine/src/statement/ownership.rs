@@ -70,6 +70,12 @@ fn alter(catalog: &mut Catalog, on: Securable, owner: RoleId, current: RoleId) -
         return Err(denied(format!("must be member of role \"{}\"", catalog.roles().name(owner))));
     }
     let is_superuser = catalog.roles().is_superuser(current);
+    if let Securable::Type(_) = on
+        && !is_superuser
+        && !catalog.has_privilege(owner, Securable::Schema, Privilege::Create)
+    {
+        return Err(denied("permission denied for schema public"));
+    }
     if let Securable::Relation(id) = on {
         let relation = catalog.by_id(id).cloned().ok_or_else(|| SqlError::internal("it was just found"))?;
         if let RelationKind::Sequence { owner: Some(linked), .. } = &relation.kind
@@ -111,7 +117,8 @@ fn check_stands_for(catalog: &Catalog, current: RoleId, roles: &[RoleId], what: 
 fn owned(catalog: &Catalog, role: RoleId) -> Vec<Securable> {
     let relations = catalog.relations().map(|relation| Securable::Relation(relation.id));
     let functions = catalog.all_functions().map(|function| Securable::Function(function.id));
-    let all = relations.chain(functions).chain([Securable::Schema, Securable::Database]);
+    let types = catalog.types().iter().map(|known| Securable::Type(known.id));
+    let all = relations.chain(functions).chain(types).chain([Securable::Schema, Securable::Database]);
     all.filter(|on| catalog.owner(*on) == role).collect()
 }
 

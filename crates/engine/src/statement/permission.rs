@@ -94,7 +94,12 @@ fn check_text(catalog: &Catalog, role: RoleId, statement: &sql::Statement) -> Re
         sql::Statement::Drop { object_type: sql::ObjectType::Index, names, .. } => {
             names.iter().try_for_each(|name| owns_index(catalog, role, name))
         }
+        sql::Statement::Drop { object_type: sql::ObjectType::Type, names, .. } => {
+            names.iter().try_for_each(|name| owns_type(catalog, role, name))
+        }
         sql::Statement::Drop { names, .. } => names.iter().try_for_each(owns),
+        sql::Statement::CreateType { .. } => may_create(catalog, role),
+        sql::Statement::AlterType(alter) => owns_type(catalog, role, &alter.name),
         sql::Statement::AlterTable(alter) => owns(&alter.name),
         sql::Statement::CreateIndex(create) => owns(&create.table_name),
         sql::Statement::Comment { object_type, object_name, .. } => {
@@ -146,6 +151,13 @@ fn owns_named(catalog: &Catalog, role: RoleId, name: &sql::ObjectName) -> Result
     }
 }
 
+fn owns_type(catalog: &Catalog, role: RoleId, name: &sql::ObjectName) -> Result<()> {
+    match catalog.types().find(&springtide_sql::object_name(name)?) {
+        Some(known) => must_own(catalog, role, Securable::Type(known.id)),
+        None => Ok(()),
+    }
+}
+
 fn owns_index(catalog: &Catalog, role: RoleId, name: &sql::ObjectName) -> Result<()> {
     let name = springtide_sql::object_name(name)?;
     match catalog.index(&name) {
@@ -172,6 +184,7 @@ fn owns_commented(
     match kind {
         sql::CommentObject::Database => must_own(catalog, role, Securable::Database),
         sql::CommentObject::Schema => must_own(catalog, role, Securable::Schema),
+        sql::CommentObject::Type => owns_type(catalog, role, name),
         sql::CommentObject::Function => owns_functions(catalog, role, name),
         sql::CommentObject::Column => {
             let of = name.0.split_last().map(|(_, of)| sql::ObjectName(of.to_vec()));

@@ -1,6 +1,6 @@
 use arrow::array::{ArrayRef, StringArray, new_null_array};
 use datafusion::common::ScalarValue;
-use springtide_catalog::{Catalog, Relation, RelationKind};
+use springtide_catalog::{Catalog, Relation, RelationKind, Types};
 use springtide_sql::relations_named;
 use springtide_sql::sqlparser::ast::{
     BinaryOperator, CastKind, Expr, Query, SetExpr, TableFactor, UnaryOperator, Value, ValueWithSpan,
@@ -47,7 +47,9 @@ impl PointKey {
         let keys = relation.lookup_key().into_iter().chain(relation.keys().map(|key| key.columns.to_vec()));
         let is_view = matches!(relation.kind, RelationKind::MaterializedView { .. });
         keys.into_iter().find_map(|columns| {
-            let values = columns.iter().map(|column| pinned(relation, *column, &equalities, parameters));
+            let values = columns
+                .iter()
+                .map(|column| pinned(relation, *column, &equalities, (parameters, catalog.types())));
             let values = values.collect::<Option<_>>()?;
             let is_whole_condition = conditions.len() == columns.len();
             Some(PointKey { relation: relation.id, is_view, columns, values, is_whole_condition })
@@ -121,7 +123,7 @@ fn pinned(
     table: &Relation,
     column: usize,
     equalities: &[(&Expr, &Expr)],
-    parameters: &[SqlType],
+    (parameters, types): (&[SqlType], &Types),
 ) -> Option<KeyValue> {
     let column = &table.columns[column];
     let names_column = |expr: &Expr| match expr {
@@ -133,19 +135,19 @@ fn pinned(
         _ => false,
     };
     equalities.iter().filter(|(left, _)| names_column(left)).find_map(|(_, value)| {
-        parameter(value, column.sql_type, parameters).or_else(|| constant(value, column.sql_type))
+        parameter(value, column.sql_type, (parameters, types)).or_else(|| constant(value, column.sql_type))
     })
 }
 
 /// A parameter, perhaps cast to the type that it has anyway, whose values compare with those of a column as if they were of its type.
-fn parameter(expr: &Expr, column: SqlType, parameters: &[SqlType]) -> Option<KeyValue> {
+fn parameter(expr: &Expr, column: SqlType, (parameters, types): (&[SqlType], &Types)) -> Option<KeyValue> {
     let index = ast::placeholder(expr)?;
     let given = *parameters.get(index)?;
     match expr {
         Expr::Value(_) => {}
         Expr::Cast { expr, data_type, kind: CastKind::Cast | CastKind::DoubleColon, .. }
             if matches!(expr.as_ref(), Expr::Value(_))
-                && springtide_sql::sql_type(data_type).is_ok_and(|cast| cast == given) => {}
+                && springtide_sql::sql_type(data_type, types).is_ok_and(|cast| cast == given) => {}
         _ => return None,
     }
     let fits = given.arrow() == column.arrow() || (is_integer(given) && is_integer(column));

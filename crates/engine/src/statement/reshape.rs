@@ -186,7 +186,7 @@ pub(super) async fn set_type(
         return Err(SqlError::unsupported(format!("changing {what}")));
     }
     let mut columns = table.columns.clone();
-    columns[position].sql_type = springtide_sql::sql_type(data_type)?;
+    columns[position].sql_type = springtide_sql::sql_type(data_type, catalog.types())?;
     let is_expression =
         columns[position].default.as_ref().is_some_and(|default| default.kind == DefaultKind::Expression);
     if is_expression {

@@ -361,6 +361,10 @@ pub(super) fn described(catalog: &Catalog, on: Securable) -> String {
         Securable::Database => Some(format!("database {}", springtide_catalog::system::DATABASE)),
         Securable::Schema => Some("schema public".to_owned()),
         Securable::Relation(id) => catalog.by_id(id).map(|relation| relation.description()),
+        Securable::Type(id) => {
+            let mut types = catalog.types().iter();
+            types.find(|known| known.id == id).map(|known| known.description())
+        }
         Securable::Function(id) => function(id).map(|function| format!("function {}", function.signature())),
     };
     known.unwrap_or_else(|| "an object that is gone".to_owned())

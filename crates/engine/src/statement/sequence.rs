@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use springtide_catalog::{
-    Catalog, Counter, Position, Relation, RelationKind, Retention, SequenceOptions, SequenceOwner,
+    Catalog, Counter, Position, Relation, RelationKind, Retention, SequenceOptions, SequenceOwner, Types,
     sequence_columns, type_limits,
 };
 use springtide_sql::sqlparser::ast::{
@@ -115,6 +115,7 @@ fn create(catalog: &mut Catalog, name: String, said: &[Said]) -> Result<Relation
         kind: RelationKind::Sequence { options, owner: None, counter },
         depends_on: Vec::new(),
         functions: Vec::new(),
+        types: Vec::new(),
         history: Retention::default(),
     })?;
     Ok(id)
@@ -355,7 +356,7 @@ fn arguments(call: &Function) -> Result<(String, bool, Vec<Said>)> {
 fn said(name: &str, value: &str) -> Result<Said> {
     let limit = |value: &str| if value == "none" { Ok(None) } else { parsed(value).map(Some) };
     Ok(match name {
-        "as" => Said::Type(springtide_sql::sql_type(&ast::parse_type(value)?)?),
+        "as" => Said::Type(springtide_sql::sql_type(&ast::parse_type(value)?, &Types::default())?),
         "increment" => Said::Increment(parsed(value)?),
         "minvalue" => Said::Min(limit(value)?),
         "maxvalue" => Said::Max(limit(value)?),

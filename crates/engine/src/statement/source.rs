@@ -76,8 +76,9 @@ fn create_relation(
     kind: RelationKind,
 ) -> Result<Relation> {
     let (id, history) = (catalog.next_id(), Retention::default());
-    let (depends_on, functions) = (Vec::new(), Vec::new());
-    let created = catalog.create(Relation { id, name, columns, kind, depends_on, functions, history })?;
+    let (depends_on, functions, types) = (Vec::new(), Vec::new(), Vec::new());
+    let created =
+        catalog.create(Relation { id, name, columns, kind, depends_on, functions, types, history })?;
     Ok(created.as_ref().clone())
 }
 

@@ -82,6 +82,7 @@ fn made_again(planner: &Planner, catalog: &Catalog, view: &Relation, what: &str)
         return Err(would_change("Its query would give other columns.".to_owned()));
     }
     let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
+    let types = bound.types().to_vec();
     let kind = match &view.kind {
         RelationKind::MaterializedView { query, .. } => {
             let plan = Arc::new(planner.lower(&bound, catalog)?);
@@ -89,7 +90,7 @@ fn made_again(planner: &Planner, catalog: &Catalog, view: &Relation, what: &str)
         }
         kind => kind.clone(),
     };
-    Ok(Relation { columns: bound.columns(), kind, depends_on, functions, ..view.clone() })
+    Ok(Relation { columns: bound.columns(), kind, depends_on, functions, types, ..view.clone() })
 }
 
 /// Whether columns have the same names and types.

@@ -192,6 +192,7 @@ impl ConflictUpdate {
             kind: RelationKind::Table { primary_key: None, append_only: false, rules: Rules::default() },
             depends_on: Vec::new(),
             functions: Vec::new(),
+            types: Vec::new(),
             history: Retention::default(),
         })?;
         let mut hints = parameters.to_vec();

@@ -1,6 +1,7 @@
 //! The binary format, as the `*send` functions of PostgreSQL 15 write it.
 
 use bytes::{BufMut, BytesMut};
+use springtide_datetime::{Interval, TimeTz, is_finite, is_finite_date};
 
 use super::calendar::{MICROS_PER_DAY, POSTGRES_EPOCH_DAYS};
 use super::{Arrays, Values, numeric};
@@ -20,10 +21,17 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
         Values::Int8(array) => out.put_i64(array.value(row)),
         Values::Float4(array) => out.put_f32(array.value(row)),
         Values::Float8(array) => out.put_f64(array.value(row)),
-        Values::Numeric(array) => numeric::write_binary(array.value(row), array.scale(), out),
+        Values::Numeric(array) => {
+            numeric::write_binary(array.value(row), array.precision(), array.scale(), out)
+        }
         Values::Text(array) => out.put_slice(array.value(row).as_bytes()),
         Values::Bytea(array) => out.put_slice(array.value(row)),
         Values::Time(array) => out.put_i64(array.value(row)),
+        Values::Timetz(array) => {
+            let value = TimeTz::from_bytes(array.value(row));
+            out.put_i64(value.time);
+            out.put_i32(-value.east);
+        }
         Values::Uuid(array) => out.put_slice(array.value(row)),
         Values::Json(array) => out.put_slice(array.value(row)),
         Values::Jsonb(array) => {
@@ -34,13 +42,17 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
             out.put_u8(JSONB_VERSION);
             out.put_slice(array.value(row));
         }
-        Values::Date(array) => out.put_i32(array.value(row).wrapping_sub(POSTGRES_EPOCH_DAYS)),
+        Values::Date(array) => {
+            let days = array.value(row);
+            out.put_i32(if is_finite_date(days) { days.wrapping_sub(POSTGRES_EPOCH_DAYS) } else { days });
+        }
         Values::Timestamp(array) | Values::Timestamptz(array) => {
-            out.put_i64(array.value(row).wrapping_sub(POSTGRES_EPOCH_MICROS));
+            let micros = array.value(row);
+            out.put_i64(if is_finite(micros) { micros.wrapping_sub(POSTGRES_EPOCH_MICROS) } else { micros });
         }
         Values::Interval(array) => {
-            let interval = array.value(row);
-            out.put_i64(interval.nanoseconds / 1_000);
+            let interval = Interval::from_arrow(array.value(row));
+            out.put_i64(interval.micros);
             out.put_i32(interval.days);
             out.put_i32(interval.months);
         }

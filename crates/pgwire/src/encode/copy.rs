@@ -1,9 +1,12 @@
 //! Rows as the data of a COPY, as PostgreSQL 15 writes them.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use bytes::{BufMut, BytesMut};
 use pgwire::api::results::FieldFormat;
 use pgwire::messages::copy::MESSAGE_TYPE_BYTE_COPY_DATA;
+use springtide_datetime::Style;
 use springtide_engine::{Encoding, Format};
 use springtide_types::{Result, SqlType};
 
@@ -30,12 +33,12 @@ impl CopyWriter {
     }
 
     /// The rows of a batch, ready to be written.
-    pub(crate) fn rows(&self, batch: &RecordBatch) -> Result<Rows> {
+    pub(crate) fn rows(&self, batch: &RecordBatch, style: &Arc<Style>) -> Result<Rows> {
         let format = match self.format.encoding {
             Encoding::Binary => FieldFormat::Binary,
             Encoding::Text | Encoding::Csv => FieldFormat::Text,
         };
-        Rows::new(batch, &self.types, &vec![format; self.types.len()])
+        Rows::new(batch, &self.types, &vec![format; self.types.len()], style)
     }
 
     /// Appends the names of the columns.
@@ -86,7 +89,7 @@ impl CopyWriter {
             }
             let mut field = std::mem::take(&mut self.field);
             field.clear();
-            text::write(&column.values, row, &mut field);
+            text::write(&column.values, row, &column.style, &mut field);
             let force_quote = self.format.force_quote.get(position) == Some(&true);
             self.put(&field, force_quote, alone, out);
             self.field = field;

@@ -13,6 +13,7 @@ mod text;
 mod texts;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
@@ -22,10 +23,12 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
+use arrow::datatypes::TimestampSecondType;
 use bytes::{BufMut, BytesMut};
 use pgwire::api::results::FieldFormat;
 use pgwire::messages::data::MESSAGE_TYPE_BYTE_DATA_ROW;
-use springtide_types::{Result, SqlError, SqlType};
+use springtide_datetime::Style;
+use springtide_types::{EnumId, Result, SqlError, SqlType};
 
 pub(crate) use copy::CopyWriter;
 pub use texts::texts;
@@ -40,6 +43,7 @@ struct Column {
     values: Values,
     nulls: Option<NullBuffer>,
     format: FieldFormat,
+    style: Arc<Style>,
 }
 
 /// A column, downcast. One variant per SQL type; arrays of other Arrow types are cast to these first.
@@ -58,6 +62,7 @@ enum Values {
     Interval(IntervalMonthDayNanoArray),
     Bytea(BinaryArray),
     Time(Time64MicrosecondArray),
+    Timetz(FixedSizeBinaryArray),
     Uuid(FixedSizeBinaryArray),
     Json(LargeBinaryArray),
     Jsonb(LargeStringArray),
@@ -74,9 +79,9 @@ struct Arrays {
 }
 
 impl Arrays {
-    fn new(lists: &ListArray, element: SqlType) -> Result<Arrays> {
+    fn new(lists: &ListArray, element: SqlType, style: &Arc<Style>) -> Result<Arrays> {
         // Each element is written in the format of the array.
-        let elements = Box::new(Column::new(lists.values(), element, FieldFormat::Binary)?);
+        let elements = Box::new(Column::new(lists.values(), element, FieldFormat::Binary, style)?);
         Ok(Arrays { lists: lists.clone(), elements, element_oid: element.oid() })
     }
 
@@ -88,7 +93,12 @@ impl Arrays {
 
 impl Rows {
     /// The rows of `batch`, whose columns have these SQL types and go out in these formats.
-    pub(crate) fn new(batch: &RecordBatch, types: &[SqlType], formats: &[FieldFormat]) -> Result<Rows> {
+    pub(crate) fn new(
+        batch: &RecordBatch,
+        types: &[SqlType],
+        formats: &[FieldFormat],
+        style: &Arc<Style>,
+    ) -> Result<Rows> {
         assert_eq!(batch.num_columns(), types.len(), "one SQL type per column");
         assert_eq!(batch.num_columns(), formats.len(), "one format per column");
         let columns = batch
@@ -96,7 +106,7 @@ impl Rows {
             .iter()
             .zip(types)
             .zip(formats)
-            .map(|((array, sql_type), format)| Column::new(array, *sql_type, *format))
+            .map(|((array, sql_type), format)| Column::new(array, *sql_type, *format, style))
             .collect::<Result<Vec<_>>>()?;
         Ok(Rows { columns, len: batch.num_rows() })
     }
@@ -126,9 +136,9 @@ impl Rows {
 }
 
 impl Column {
-    fn new(array: &ArrayRef, sql_type: SqlType, format: FieldFormat) -> Result<Column> {
-        let values = Values::new(array, sql_type)?;
-        Ok(Column { values, nulls: array.logical_nulls(), format })
+    fn new(array: &ArrayRef, sql_type: SqlType, format: FieldFormat, style: &Arc<Style>) -> Result<Column> {
+        let values = Values::new(array, sql_type, style)?;
+        Ok(Column { values, nulls: array.logical_nulls(), format, style: style.clone() })
     }
 
     fn is_null(&self, row: usize) -> bool {
@@ -143,7 +153,7 @@ impl Column {
         let start = out.len();
         out.put_i32(0);
         match self.format {
-            FieldFormat::Text => text::write(&self.values, row, out),
+            FieldFormat::Text => text::write(&self.values, row, &self.style, out),
             FieldFormat::Binary => binary::write(&self.values, row, out),
         }
         let length = (out.len() - start - 4) as i32;
@@ -152,7 +162,7 @@ impl Column {
 }
 
 impl Values {
-    fn new(array: &ArrayRef, sql_type: SqlType) -> Result<Values> {
+    fn new(array: &ArrayRef, sql_type: SqlType, style: &Arc<Style>) -> Result<Values> {
         let wanted = sql_type.arrow();
         let array = if *array.data_type() == wanted {
             array.clone()
@@ -175,19 +185,28 @@ impl Values {
             SqlType::Interval => Values::Interval(array.as_primitive().clone()),
             SqlType::Bytea => Values::Bytea(array.as_binary().clone()),
             SqlType::Time => Values::Time(array.as_primitive().clone()),
+            SqlType::Timetz => Values::Timetz(array.as_fixed_size_binary().clone()),
             SqlType::Uuid => Values::Uuid(array.as_fixed_size_binary().clone()),
             SqlType::Json => Values::Json(array.as_binary().clone()),
             SqlType::Jsonb => Values::Jsonb(array.as_string().clone()),
             SqlType::Jsonpath => Values::Jsonpath(array.as_binary_view().clone()),
-            SqlType::Array(element) => Values::Array(Arrays::new(array.as_list(), element.sql_type())?),
+            SqlType::Enum(id) => Values::Text(labels(&array, id)?),
+            SqlType::Array(element) => {
+                Values::Array(Arrays::new(array.as_list(), element.sql_type(), style)?)
+            }
         })
     }
 }
 
+/// The labels of an enum's keys; both formats have them as texts.
+fn labels(array: &ArrayRef, id: EnumId) -> Result<StringArray> {
+    let known = id.definition()?;
+    let keys = array.as_primitive::<TimestampSecondType>().iter();
+    Ok(keys.map(|key| key.and_then(|key| known.label(key))).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{DictionaryArray, LargeStringArray, NullArray, TimestampNanosecondArray, UInt64Array};
     use arrow::datatypes::Int32Type;
 
@@ -200,7 +219,9 @@ mod tests {
         )
         .unwrap();
         let mut out = BytesMut::new();
-        Rows::new(&batch, &types, &vec![FieldFormat::Text; types.len()]).unwrap().write(row, &mut out);
+        Rows::new(&batch, &types, &vec![FieldFormat::Text; types.len()], &Arc::default())
+            .unwrap()
+            .write(row, &mut out);
         assert_eq!(out[0], b'D');
         assert_eq!(i32::from_be_bytes(out[1..5].try_into().unwrap()) as usize, out.len() - 1);
         assert_eq!(u16::from_be_bytes(out[5..7].try_into().unwrap()) as usize, types.len());

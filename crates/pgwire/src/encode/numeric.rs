@@ -4,29 +4,9 @@ use std::fmt::Write;
 
 use bytes::{BufMut, BytesMut};
 
+use springtide_types::shown_scale;
+
 use super::text::Ascii;
-
-/// From this scale on, a column is not one that was declared with so many decimals but an unconstrained or
-/// computed `numeric`, of which PostgreSQL shows the digits that a value has. So trailing zeros are dropped.
-/// Below it, all decimals are shown, as for `numeric(10,2)` and sums over it.
-const TRIMMED_SCALE: i8 = 10;
-
-/// How many decimals of `value` × 10^−`scale` are shown.
-fn display_scale(value: i128, scale: i8) -> usize {
-    let scale_shown = scale.max(0) as usize;
-    if scale < TRIMMED_SCALE {
-        return scale_shown;
-    }
-    if value == 0 {
-        return 0;
-    }
-    let (mut value, mut shown) = (value, scale_shown);
-    while shown > 0 && value % 10 == 0 {
-        value /= 10;
-        shown -= 1;
-    }
-    shown
-}
 
 /// The decimal digits of |`value`|, without leading zeros ("0" for zero).
 fn digits(value: i128) -> Ascii<40> {
@@ -42,7 +22,7 @@ fn digits(value: i128) -> Ascii<40> {
 }
 
 /// Text: sign, digits, and the shown decimals.
-pub(super) fn write_text(value: i128, scale: i8, out: &mut BytesMut) {
+pub(super) fn write_text(value: i128, precision: u8, scale: i8, out: &mut BytesMut) {
     if value < 0 {
         out.put_u8(b'-');
     }
@@ -55,23 +35,23 @@ pub(super) fn write_text(value: i128, scale: i8, out: &mut BytesMut) {
         }
         return;
     }
-    let scale_len = scale as usize;
-    let hidden = scale_len - display_scale(value, scale);
-    let whole = digits.len().saturating_sub(scale_len);
+    let (decimals, shown) = (scale as usize, shown_scale(value, precision, scale));
+    let whole = digits.len().saturating_sub(decimals);
     if whole == 0 {
         out.put_u8(b'0');
     }
     out.put_slice(&digits[..whole]);
-    if hidden < scale_len {
+    if shown > 0 {
         out.put_u8(b'.');
-        out.put_bytes(b'0', scale_len.saturating_sub(digits.len()));
-        out.put_slice(&digits[whole..digits.len() - hidden]);
+        let zeros = shown.min(decimals.saturating_sub(digits.len()));
+        out.put_bytes(b'0', zeros);
+        out.put_slice(&digits[whole..whole + shown - zeros]);
     }
 }
 
 /// Binary: base-10000 digits with a weight, a sign and the shown scale.
-pub(super) fn write_binary(value: i128, scale: i8, out: &mut BytesMut) {
-    let shown = display_scale(value, scale);
+pub(super) fn write_binary(value: i128, precision: u8, scale: i8, out: &mut BytesMut) {
+    let shown = shown_scale(value, precision, scale);
     // Align the decimal point with a boundary between groups of four digits.
     let text = digits(value);
     let fraction = scale.max(0) as usize;
@@ -110,7 +90,7 @@ mod tests {
 
     fn text(value: i128, scale: i8) -> String {
         let mut out = BytesMut::new();
-        write_text(value, scale, &mut out);
+        write_text(value, 38, scale, &mut out);
         String::from_utf8(out.to_vec()).unwrap()
     }
 
@@ -135,13 +115,14 @@ mod tests {
         assert_eq!(text(-1, 10), "-0.0000000001");
         assert_eq!(text(100, 12), "0.0000000001");
         assert_eq!(text(-1_000_000_000_000, 10), "-100");
+        assert_eq!(text(0, 17), "0.000000000000000");
     }
 
     #[test]
     fn binary_groups() {
         let binary = |value, scale| {
             let mut out = BytesMut::new();
-            write_binary(value, scale, &mut out);
+            write_binary(value, 38, scale, &mut out);
             out.chunks_exact(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]])).collect::<Vec<_>>()
         };
         // As `numeric_send` of PostgreSQL 15 gives them: ndigits, weight, sign, dscale, digits.

@@ -1,17 +1,21 @@
-//! The text format, as the `*out` functions of PostgreSQL 15 print it with `DateStyle = ISO`,
-//! `IntervalStyle = postgres` and `TimeZone = UTC`.
+//! The text format, as the `*out` functions of PostgreSQL print it. Most sessions have `DateStyle = ISO`,
+//! `IntervalStyle = postgres` and `TimeZone = UTC`: what is written for them has its own, faster way.
 
 use std::fmt::{self, Write};
 
-use arrow::datatypes::IntervalMonthDayNano;
 use bytes::{BufMut, BytesMut};
+use springtide_datetime::{
+    Interval, Style, TimeTz, is_finite, is_finite_date, write_date, write_interval, write_timestamp,
+    write_timestamptz, write_timetz,
+};
 use springtide_types::{array_text, bytea_text, uuid_text};
 
 use super::calendar::{MICROS_PER_DAY, civil};
 use super::{Values, float, numeric};
 
 /// Appends the value at `row`, which is not NULL.
-pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
+pub(super) fn write(values: &Values, row: usize, style: &Style, out: &mut BytesMut) {
+    let plain = style.is_plain();
     match values {
         Values::Boolean(array) => out.put_u8(if array.value(row) { b't' } else { b'f' }),
         Values::Int2(array) => display(array.value(row), out),
@@ -19,12 +23,24 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
         Values::Int8(array) => display(array.value(row), out),
         Values::Float4(array) => float::float4(array.value(row), out),
         Values::Float8(array) => float::float8(array.value(row), out),
-        Values::Numeric(array) => numeric::write_text(array.value(row), array.scale(), out),
+        Values::Numeric(array) => {
+            numeric::write_text(array.value(row), array.precision(), array.scale(), out)
+        }
         Values::Text(array) => out.put_slice(array.value(row).as_bytes()),
-        Values::Date(array) => date(array.value(row), out),
-        Values::Timestamp(array) => timestamp(array.value(row), "", out),
-        Values::Timestamptz(array) => timestamp(array.value(row), "+00", out),
-        Values::Interval(array) => interval(array.value(row), out),
+        Values::Date(array) if plain && is_finite_date(array.value(row)) => date(array.value(row), out),
+        Values::Date(array) => write_date(array.value(row), style, out),
+        Values::Timestamp(array) if plain && is_finite(array.value(row)) => {
+            timestamp(array.value(row), "", out);
+        }
+        Values::Timestamp(array) => write_timestamp(array.value(row), style, out),
+        Values::Timestamptz(array) if plain && is_finite(array.value(row)) => {
+            timestamp(array.value(row), "+00", out);
+        }
+        Values::Timestamptz(array) => write_timestamptz(array.value(row), style, out),
+        Values::Interval(array) => {
+            write_interval(Interval::from_arrow(array.value(row)), style.interval, out)
+        }
+        Values::Timetz(array) => write_timetz(TimeTz::from_bytes(array.value(row)), out),
         Values::Bytea(array) => out.put_slice(bytea_text(array.value(row)).as_bytes()),
         Values::Time(array) => time(array.value(row).unsigned_abs(), out),
         Values::Json(array) => out.put_slice(array.value(row)),
@@ -147,34 +163,6 @@ fn two_digits(value: u64, out: &mut BytesMut) {
     out.put_slice(&[b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]);
 }
 
-/// `1 year 2 mons -3 days +04:05:06.5`: the non-zero fields; a positive one after a negative one has a sign.
-fn interval(value: IntervalMonthDayNano, out: &mut BytesMut) {
-    let start = out.len();
-    let mut after_negative = false;
-    for (count, unit) in [(value.months / 12, "year"), (value.months % 12, "mon"), (value.days, "day")] {
-        if count == 0 {
-            continue;
-        }
-        let space = if out.len() == start { "" } else { " " };
-        let sign = if after_negative && count > 0 { "+" } else { "" };
-        let plural = if count == 1 { "" } else { "s" };
-        write!(out, "{space}{sign}{count} {unit}{plural}").expect("the buffer grows");
-        after_negative = count < 0;
-    }
-    let micros = value.nanoseconds / 1_000;
-    if micros != 0 || out.len() == start {
-        if out.len() != start {
-            out.put_u8(b' ');
-        }
-        if micros < 0 {
-            out.put_u8(b'-');
-        } else if after_negative {
-            out.put_u8(b'+');
-        }
-        time(micros.unsigned_abs(), out);
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -217,7 +205,7 @@ pub(super) mod tests {
             let mut fields = fields.split(' ').map(|field| field.parse::<i64>().unwrap());
             let mut next = || fields.next().unwrap();
             let (months, days, micros) = (next() as i32, next() as i32, next());
-            interval(IntervalMonthDayNano::new(months, days, micros * 1_000), out);
+            write_interval(Interval::new(months, days, micros), Style::default().interval, out);
         });
     }
 }

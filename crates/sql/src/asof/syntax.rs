@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use springtide_types::{Result, SqlError};
 
 use super::KINDS;
-use crate::dialect::Postgres;
+use crate::dialect::POSTGRES;
 
 /// The tokens of a statement in that form. Fails with `0A000` for joins that keep rows of the right side.
 pub(crate) fn with_match_conditions(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
@@ -155,7 +155,7 @@ fn marker(name: &str) -> [Token; 2] {
 
 /// The text of a query as users write it: undoes [`with_match_conditions`] in what sqlparser prints.
 pub(crate) fn without_markers(text: &str) -> String {
-    let Ok(tokens) = Tokenizer::new(&Postgres, text).tokenize() else { return text.to_owned() };
+    let Ok(tokens) = Tokenizer::new(POSTGRES, text).tokenize() else { return text.to_owned() };
     let mut written = tokens.iter().map(Token::to_string).collect::<Vec<_>>();
     // Where joins begin whose condition is still to come.
     let mut joins = Vec::new();
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     fn rewritten(sql: &str) -> String {
-        let tokens = Tokenizer::new(&Postgres, sql).tokenize_with_location().unwrap();
+        let tokens = Tokenizer::new(POSTGRES, sql).tokenize_with_location().unwrap();
         let tokens = with_match_conditions(tokens).unwrap();
         tokens.iter().map(|token| token.token.to_string()).collect::<Vec<_>>().join(" ")
     }

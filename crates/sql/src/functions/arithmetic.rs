@@ -4,23 +4,19 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Datum, Float64Array, IntervalMonthDayNanoArray, PrimitiveArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Datum, PrimitiveArray};
 use arrow::compute::kernels::numeric;
-use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int32Type,
-    IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
-};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Float32Type, Float64Type, IntervalUnit, TimeUnit};
 use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use springtide_types::{SqlError, SqlState, SqlType};
+use springtide_types::{SqlError, SqlState, SqlType, TIMETZ_BYTES};
 
-use super::{decimal, shift, time_of_day};
+use super::{decimal, temporal_arithmetic};
+use crate::style::in_style;
 
 /// A binary arithmetic operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,7 +97,7 @@ impl ScalarUDFImpl for Arithmetic {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from(target)?));
         }
         let operands = [operand(&args.args[0])?, operand(&args.args[1])?];
-        let result = compute(self.op, &operands[0], &operands[1], &target)?;
+        let result = in_style(&args, || compute(self.op, &operands[0], &operands[1], &target))?;
         as_columnar(&args.args, result)
     }
 
@@ -131,12 +127,6 @@ impl Datum for Operand {
     }
 }
 
-impl Operand {
-    fn is_moment(&self) -> bool {
-        matches!(self.array.data_type(), DataType::Timestamp(..))
-    }
-}
-
 fn operand(value: &ColumnarValue) -> Result<Operand> {
     Ok(match value {
         ColumnarValue::Array(array) => Operand { array: array.clone(), scalar: false },
@@ -162,12 +152,15 @@ fn result_type(op: ArithmeticOp, left: &DataType, right: &DataType) -> Result<Da
         (Decimal128(p1, s1), Decimal128(p2, s2)) => match op {
             Add | Subtract | Modulo => decimal::sum_type((*p1, *s1), (*p2, *s2)),
             Multiply => decimal::product_type((*p1, *s1), (*p2, *s2)),
-            Divide => Decimal128(38, decimal::quotient_scale(*s1, *s2)),
+            Divide => Decimal128(38, decimal::quotient_scale((*p1, *s1), *s2)),
         },
         (Date32, Date32) => Int32,
         (Time64(_), Time64(_)) => INTERVAL,
         (Date32, Time64(_)) | (Time64(_), Date32) => Timestamp(TimeUnit::Microsecond, None),
+        (Date32, FixedSizeBinary(_)) | (FixedSizeBinary(_), Date32) => SqlType::Timestamptz.arrow(),
         (Interval(_), Time64(_)) | (Time64(_), Interval(_)) => Time64(TimeUnit::Microsecond),
+        (Interval(_), FixedSizeBinary(_)) | (FixedSizeBinary(_), Interval(_)) => SqlType::Timetz.arrow(),
+        (Int32, Date32) => Date32,
         (Timestamp(..), Timestamp(..)) => INTERVAL,
         (Interval(_), Date32 | Timestamp(..)) => right.clone(),
         _ if left == right || matches!(left, Date32 | Timestamp(..) | Interval(_)) => left.clone(),
@@ -176,40 +169,21 @@ fn result_type(op: ArithmeticOp, left: &DataType, right: &DataType) -> Result<Da
 }
 
 fn compute(op: ArithmeticOp, left: &Operand, right: &Operand, target: &DataType) -> Result<ArrayRef> {
-    use ArithmeticOp::*;
     use DataType::*;
     match (left.array.data_type(), right.array.data_type()) {
         (Decimal128(..), Decimal128(..)) => decimal::compute(op, left, right, target),
-        (Time64(_), _) | (_, Time64(_)) => Ok(time_of_day::compute(op, left, right)),
         (Float32, Float32) => float::<Float32Type>(op, left, right),
         (Float64, Float64) => float::<Float64Type>(op, left, right),
-        (Date32, Date32) => {
-            let (left, right) = (days(left), days(right));
-            Ok(numeric::sub(&left, &right).map_err(|error| failure(error, target))?)
-        }
-        (Date32, Int32) => {
-            let sum = if op == Add { numeric::add } else { numeric::sub };
-            let result = sum(&days(left), right).map_err(|_| out_of_range("date"))?;
-            Ok(Arc::new(result.as_primitive::<Int32Type>().reinterpret_cast::<Date32Type>()))
-        }
-        (Timestamp(..), Timestamp(..)) => {
-            let difference = numeric::sub(left, right).map_err(|_| out_of_range("interval"))?;
-            Ok(Arc::new(days_and_time(difference.as_primitive::<DurationMicrosecondType>())))
-        }
-        (Interval(_), Float64) => scale_interval(op, left, right),
-        (Timestamp(TimeUnit::Microsecond, _), _) | (_, Timestamp(TimeUnit::Microsecond, _)) => {
-            let (moment, interval) =
-                if op == Add && right.is_moment() { (right, left) } else { (left, right) };
-            if !moment.scalar
-                && let Some(moved) = shift::moved(&moment.array, op, &interval.array, interval.scalar)
-            {
-                return moved;
-            }
-            let result = if op == Add { numeric::add(left, right) } else { numeric::sub(left, right) };
-            Ok(result.map_err(|_| out_of_range("timestamp"))?)
+        (one, other) if is_temporal(one) || is_temporal(other) => {
+            temporal_arithmetic::compute(op, left, right, target)
         }
         _ => kernel(op)(left, right).map_err(|error| failure(error, target)),
     }
+}
+
+fn is_temporal(data_type: &DataType) -> bool {
+    use DataType::{Date32, FixedSizeBinary, Interval, Time64, Timestamp};
+    matches!(data_type, Date32 | Time64(_) | Timestamp(..) | Interval(_) | FixedSizeBinary(TIMETZ_BYTES))
 }
 
 type Kernel = fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>;
@@ -222,11 +196,6 @@ fn kernel(op: ArithmeticOp) -> Kernel {
         ArithmeticOp::Divide => numeric::div,
         ArithmeticOp::Modulo => numeric::rem,
     }
-}
-
-fn days(operand: &Operand) -> Operand {
-    let array = Arc::new(operand.array.as_primitive::<Date32Type>().reinterpret_cast::<Int32Type>());
-    Operand { array, scalar: operand.scalar }
 }
 
 /// The kernels name the operands; PostgreSQL names the type.
@@ -264,9 +233,11 @@ where
     let valid = |row: usize| !result.is_null(row);
     if matches!(op, ArithmeticOp::Divide | ArithmeticOp::Modulo) {
         let divisors = right.array.as_primitive::<T>();
+        let dividends = left.array.as_primitive::<T>();
         let zero = |row: usize| {
             let divisor: f64 = divisors.value(if right.scalar { 0 } else { row }).into();
-            divisor == 0.0 && valid(row)
+            let dividend: f64 = dividends.value(if left.scalar { 0 } else { row }).into();
+            divisor == 0.0 && valid(row) && !dividend.is_nan()
         };
         if has_zero(divisors) && (0..result.len()).any(zero) {
             return Err(division_by_zero());
@@ -282,9 +253,25 @@ where
         let value: f64 = values.value(row).into();
         value.is_infinite() && valid(row) && !infinite(row, left) && !infinite(row, right)
     };
+    let refuse = |message| Err(external(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)));
     if (0..values.len()).any(overflows) {
-        let message = "value out of range: overflow";
-        return Err(external(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)));
+        return refuse("value out of range: overflow");
+    }
+    let is_zero = |row: usize, operand: &Operand| {
+        let value: f64 = operand.array.as_primitive::<T>().value(if operand.scalar { 0 } else { row }).into();
+        value == 0.0
+    };
+    let underflows = |row: usize| {
+        let value: f64 = values.value(row).into();
+        let vanishes = match op {
+            ArithmeticOp::Multiply => !is_zero(row, left) && !is_zero(row, right),
+            ArithmeticOp::Divide => !is_zero(row, left) && !infinite(row, right),
+            _ => false,
+        };
+        value == 0.0 && vanishes && valid(row)
+    };
+    if matches!(op, ArithmeticOp::Multiply | ArithmeticOp::Divide) && (0..values.len()).any(underflows) {
+        return refuse("value out of range: underflow");
     }
     Ok(result)
 }
@@ -294,50 +281,6 @@ where
     T::Native: Into<f64>,
 {
     values.values().iter().any(|value| Into::<f64>::into(*value) == 0.0)
-}
-
-const DAY: i64 = 86_400_000_000;
-
-/// The difference of two timestamps counts days and time, never months.
-fn days_and_time(micros: &PrimitiveArray<DurationMicrosecondType>) -> IntervalMonthDayNanoArray {
-    micros.unary(|micros| IntervalMonthDayNano::new(0, (micros / DAY) as i32, (micros % DAY) * 1000))
-}
-
-fn scale_interval(op: ArithmeticOp, left: &Operand, right: &Operand) -> Result<ArrayRef> {
-    let rows = if left.scalar { right.array.len() } else { left.array.len() };
-    let intervals = left.array.as_primitive::<IntervalMonthDayNanoType>();
-    let factors: &Float64Array = right.array.as_primitive();
-    let at = |operand: &Operand, row| if operand.scalar { 0 } else { row };
-    let scaled = (0..rows).map(|row| {
-        let (interval, factor) = (at(left, row), at(right, row));
-        if intervals.is_null(interval) || factors.is_null(factor) {
-            return Ok(None);
-        }
-        let factor = factors.value(factor);
-        match op {
-            ArithmeticOp::Divide if factor == 0.0 => Err(division_by_zero()),
-            ArithmeticOp::Divide => Ok(Some(times(intervals.value(interval), 1.0 / factor)?)),
-            _ => Ok(Some(times(intervals.value(interval), factor)?)),
-        }
-    });
-    let scaled = scaled.collect::<Result<Vec<_>>>()?;
-    Ok(Arc::new(scaled.into_iter().collect::<IntervalMonthDayNanoArray>()))
-}
-
-/// Fractions of months become days, fractions of days become time, as in PostgreSQL.
-pub(super) fn times(interval: IntervalMonthDayNano, factor: f64) -> Result<IntervalMonthDayNano> {
-    let months = f64::from(interval.months) * factor;
-    let days = f64::from(interval.days) * factor + months.fract() * 30.0;
-    let micros = interval.nanoseconds as f64 / 1000.0 * factor;
-    let micros = (micros + days.fract() * DAY as f64).round();
-    let fits = |value: f64, limit: f64| value.is_finite() && value.abs() < limit;
-    if !fits(months, i32::MAX as f64)
-        || !fits(days, i32::MAX as f64)
-        || !fits(micros * 1000.0, i64::MAX as f64)
-    {
-        return Err(out_of_range("interval"));
-    }
-    Ok(IntervalMonthDayNano::new(months.trunc() as i32, days.trunc() as i32, micros as i64 * 1000))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -366,8 +309,10 @@ impl ScalarUDFImpl for Negate {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let operand = operand(&args.args[0])?;
-        let result =
-            numeric::neg(&operand.array).map_err(|error| failure(error, operand.array.data_type()))?;
+        let result = match operand.array.data_type() {
+            DataType::Interval(_) => temporal_arithmetic::negate(&operand.array)?,
+            data_type => numeric::neg(&operand.array).map_err(|error| failure(error, data_type))?,
+        };
         as_columnar(&args.args, result)
     }
 

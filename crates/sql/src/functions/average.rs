@@ -6,10 +6,15 @@ use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Float
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
+use springtide_datetime::Interval;
+
 use super::decimal;
 
 /// What `avg(x)` is written as: a function of `sum(x)` and `count(x)`. No user can type the name.
 pub(crate) const AVERAGE: &str = "average of";
+
+/// The precision and scale of an integer.
+const INTEGER: (u8, i8) = (10, 0);
 
 /// A sum over a count: numeric for exact types, double precision for floats.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -34,11 +39,13 @@ impl ScalarUDFImpl for Average {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         Ok(match &types[0] {
-            DataType::Decimal128(_, scale) => {
-                DataType::Decimal128(DECIMAL128_MAX_PRECISION, decimal::quotient_scale(*scale, 0))
-            }
+            DataType::Decimal128(precision, scale) => DataType::Decimal128(
+                DECIMAL128_MAX_PRECISION,
+                decimal::quotient_scale((*precision, *scale), 0),
+            ),
+            // Of integers and smaller ones, whose average has no more digits than they have.
             sum if sum.is_integer() => {
-                DataType::Decimal128(DECIMAL128_MAX_PRECISION, decimal::quotient_scale(0, 0))
+                DataType::Decimal128(DECIMAL128_MAX_PRECISION, decimal::quotient_scale(INTEGER, 0))
             }
             DataType::Float32 | DataType::Float64 => DataType::Float64,
             DataType::Interval(_) => types[0].clone(),
@@ -71,7 +78,10 @@ impl ScalarUDFImpl for Average {
                 let sums = sums.as_primitive::<arrow::datatypes::IntervalMonthDayNanoType>();
                 let averages = sums.iter().zip(counts).map(|(sum, count)| match (sum, *count) {
                     (None, _) | (_, 0) => Ok(None),
-                    (Some(sum), count) => super::arithmetic::times(sum, 1.0 / count as f64).map(Some),
+                    (Some(sum), count) => {
+                        let mean = Interval::from_arrow(sum).over(count as f64).and_then(Interval::to_arrow);
+                        mean.map(Some).map_err(super::arithmetic::external)
+                    }
                 });
                 let averages = averages.collect::<Result<Vec<_>>>()?;
                 Arc::new(averages.into_iter().collect::<IntervalMonthDayNanoArray>())

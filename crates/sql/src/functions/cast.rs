@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::arithmetic::external;
 use crate::convert::{Context, convert};
+use crate::style::in_style;
 
 /// `operand::target`, as PostgreSQL converts.
 pub(crate) fn cast_function(operand: Expr, target: SqlType) -> Expr {
@@ -54,7 +55,9 @@ impl ScalarUDFImpl for Cast {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let cast = |array: &ArrayRef| convert(array, self.target, Context::Explicit).map_err(external);
+        let cast = |array: &ArrayRef| {
+            in_style(&args, || convert(array, self.target, Context::Explicit)).map_err(external)
+        };
         Ok(match &args.args[0] {
             ColumnarValue::Array(array) => ColumnarValue::Array(cast(array)?),
             ColumnarValue::Scalar(value) => {

@@ -7,20 +7,28 @@ mod average;
 mod bytes;
 mod cast;
 mod decimal;
+mod degrees;
 mod distinct_sum;
+mod enums;
 mod extract;
 mod extremum;
+mod floats;
 mod guard;
+mod integers;
 mod json;
 mod labelled;
 mod like_pattern;
 mod moments;
+mod numeric;
+mod numeric_power;
 mod regexp;
+mod series;
 mod session;
 mod shift;
+mod single;
 mod sum;
+mod temporal_arithmetic;
 mod text;
-mod time_of_day;
 mod to_char;
 mod totals;
 mod typed;
@@ -43,15 +51,21 @@ pub(crate) use arrays::{
 pub(crate) use average::AVERAGE;
 pub(crate) use bytes::{byte_parameters, overload, substring};
 pub(crate) use cast::{cast_function, cast_target, is_cast};
+pub(crate) use enums::{ENUM_FUNCTIONS, enum_column};
 pub(crate) use extract::extract;
+pub(crate) use floats::power_function;
 pub(crate) use guard::guard;
+pub(crate) use integers::BITWISE_NOT;
 pub(crate) use json::{
     FIELD, PRETTY_ARRAY, PRETTY_ROW, ROW, as_json, delete_from_json, join_json, json_operator, jsonb_key,
     subscripted_jsonb, uniform_jsonb,
 };
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
+pub(crate) use numeric::RANGE_BUCKET;
 pub(crate) use regexp::{REGEXP_GROUP, compiled_pattern, matches};
+pub(crate) use series::SERIES;
+pub(crate) use single::single;
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
 
@@ -84,7 +98,7 @@ impl Functions {
             }
             scalar.insert(function.name().to_owned(), function);
         }
-        for (name, overloaded) in bytes::overloads() {
+        for (name, overloaded) in bytes::overloads().into_iter().chain(numeric::overloads()) {
             scalar.insert(name.to_owned(), overloaded);
         }
         for (name, known) in SYNONYMS {
@@ -121,13 +135,8 @@ impl Functions {
 const UNNESTING: [&str; 2] = ["unnest", "unnest_outer"];
 
 /// PostgreSQL's names for functions that DataFusion has under another.
-const SYNONYMS: [(&str, &str); 5] = [
-    ("sign", "signum"),
-    ("ceiling", "ceil"),
-    ("transaction_timestamp", "now"),
-    ("statement_timestamp", "now"),
-    ("clock_timestamp", "now"),
-];
+const SYNONYMS: [(&str, &str); 3] =
+    [("transaction_timestamp", "now"), ("statement_timestamp", "now"), ("clock_timestamp", "now")];
 
 fn own_scalars() -> Vec<Arc<ScalarUDF>> {
     let average = Arc::new(ScalarUDF::from(average::Average::new()));
@@ -139,12 +148,16 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(regexp::functions())
         .chain(to_char::functions())
         .chain(text::functions())
+        .chain(floats::functions())
+        .chain(integers::functions())
+        .chain(numeric::functions())
         .chain(moments::functions())
         .chain(system::scalars())
         .chain(asof::functions())
         .chain(uuid::functions())
+        .chain(enums::functions())
         .chain(json::functions())
         .chain(arrays::functions())
-        .chain([average, labelled, like_pattern::function()])
+        .chain([average, labelled, like_pattern::function(), series::function()])
         .collect()
 }

@@ -1,5 +1,4 @@
-//! Timestamps plus or minus intervals without months. All our timestamps are in UTC, where a day is as long as any other, so
-//! that is a sum of integers; Arrow's kernel goes through the calendar for every row.
+//! Timestamps plus or minus intervals without months, where every day is as long as any other: that is a sum of integers.
 
 use std::sync::Arc;
 
@@ -10,8 +9,8 @@ use arrow::error::ArrowError;
 use datafusion::common::Result;
 
 use super::ArithmeticOp;
-use super::arithmetic::out_of_range;
-use crate::datetime::{DAY, FIRST_DAY};
+use super::arithmetic::external;
+use springtide_datetime::{DAY, FIRST_DAY, Interval, is_finite};
 
 /// The moments moved by the intervals, or by the one that there is; `None` where that is not so simple.
 pub(super) fn moved(
@@ -29,10 +28,13 @@ pub(super) fn moved(
         let sum =
             if op == ArithmeticOp::Add { moment.checked_add(length) } else { moment.checked_sub(length) };
         let too_late = || ArrowError::ArithmeticOverflow(String::new());
-        sum.filter(|sum| *sum >= FIRST_DAY * DAY).ok_or_else(too_late)
+        sum.filter(|sum| *sum >= FIRST_DAY * DAY && is_finite(*sum)).ok_or_else(too_late)
     };
     let data_type = moments.data_type().clone();
     let moments = moments.as_primitive::<TimestampMicrosecondType>();
+    if !moments.values().iter().all(|moment| is_finite(*moment)) {
+        return None;
+    }
     let moved = if one_interval {
         let length = lengths.value(0);
         moments.try_unary::<_, TimestampMicrosecondType, _>(|moment| sum(moment, length))
@@ -41,13 +43,14 @@ pub(super) fn moved(
     };
     Some(match moved {
         Ok(moved) => Ok(Arc::new(moved.with_data_type(data_type))),
-        Err(_) => Err(out_of_range("timestamp")),
+        Err(_) => Err(external(springtide_datetime::out_of_range("timestamp"))),
     })
 }
 
 /// The length of an interval that counts whole microseconds and no months.
 fn micros(interval: IntervalMonthDayNano) -> Option<i64> {
     let whole = interval.months == 0 && interval.nanoseconds % 1000 == 0;
+    debug_assert!(!whole || Interval::from_arrow(interval).is_finite());
     // 2^31 days fit.
     (i64::from(interval.days) * DAY).checked_add(interval.nanoseconds / 1000).filter(|_| whole)
 }

@@ -10,14 +10,15 @@ use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, FieldRef, Int32Type}
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
-    Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    TypeSignature, Volatility,
 };
-use springtide_types::{SqlError, SqlType};
+use springtide_types::{SqlError, SqlType, UNCONSTRAINED_NUMERIC};
 
 use crate::errors::external;
-use crate::operators::as_type;
+use crate::operators::{as_numeric, as_type, known_type};
 use crate::overload::choose;
+use crate::style::in_style;
 
 /// One of the functions of a name.
 #[derive(Debug)]
@@ -31,9 +32,11 @@ pub(super) struct Variant {
 }
 
 /// The type of a result.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Gives {
     One(SqlType),
+    /// A `numeric` whose precision and scale follow from the arguments.
+    Numeric(fn(&Shape) -> (u8, i8)),
     /// `text[]`
     Texts,
     /// An array of this type.
@@ -43,13 +46,72 @@ pub(super) enum Gives {
 }
 
 impl Gives {
-    fn arrow(self) -> DataType {
+    fn arrow(self, shape: &Shape) -> DataType {
         match self {
             Gives::One(sql_type) => sql_type.arrow(),
+            Gives::Numeric(of) => {
+                let (precision, scale) = of(shape);
+                DataType::Decimal128(precision, scale)
+            }
             Gives::Texts => DataType::new_list(DataType::Utf8, true),
             Gives::Array(element) => DataType::new_list(element.arrow(), true),
             Gives::Refused(_) => DataType::Null,
         }
+    }
+}
+
+/// What is known of arguments before there are rows.
+pub(super) struct Shape {
+    types: Vec<Option<SqlType>>,
+    constants: Vec<Option<ScalarValue>>,
+}
+
+impl Shape {
+    /// How many arguments there are.
+    pub(super) fn len(&self) -> usize {
+        self.types.len()
+    }
+
+    /// The precision and scale of a numeric argument.
+    pub(super) fn numeric(&self, position: usize) -> (u8, i8) {
+        match self.types[position].map(as_numeric) {
+            Some(SqlType::Numeric(precision, scale)) => (precision, scale),
+            _ => UNCONSTRAINED_NUMERIC,
+        }
+    }
+
+    /// The value of an integer argument that is a constant.
+    pub(super) fn integer(&self, position: usize) -> Option<i64> {
+        let value = self.constants[position].as_ref()?.cast_to(&DataType::Int64).ok()?;
+        match value {
+            ScalarValue::Int64(value) => value,
+            _ => None,
+        }
+    }
+
+    /// The value of a numeric argument that is a constant, and its scale.
+    pub(super) fn decimal(&self, position: usize) -> Option<(i128, i8)> {
+        match self.constants[position].as_ref()? {
+            ScalarValue::Decimal128(Some(value), _, scale) => Some((*value, *scale)),
+            ScalarValue::Int16(Some(value)) => Some((i128::from(*value), 0)),
+            ScalarValue::Int32(Some(value)) => Some((i128::from(*value), 0)),
+            ScalarValue::Int64(Some(value)) => Some((i128::from(*value), 0)),
+            _ => None,
+        }
+    }
+}
+
+/// A parameter that takes a `numeric` as it is.
+pub(super) const NUMERIC: SqlType = SqlType::Numeric(UNCONSTRAINED_NUMERIC.0, UNCONSTRAINED_NUMERIC.1);
+
+/// An argument in the type of a parameter. Decimals keep their scale.
+fn as_parameter(arg: Expr, parameter: SqlType, schema: &DFSchema) -> Result<Expr> {
+    match (known_type(&arg, schema)?, parameter) {
+        (Some(known @ SqlType::Numeric(..)), NUMERIC) => as_type(arg, known, schema),
+        (Some(known @ (SqlType::Int2 | SqlType::Int4 | SqlType::Int8)), NUMERIC) => {
+            as_type(arg, as_numeric(known), schema)
+        }
+        _ => as_type(arg, parameter, schema),
     }
 }
 
@@ -72,7 +134,8 @@ pub(super) const fn refused(parameters: &'static [SqlType], what: &'static str) 
 pub(super) struct Typed {
     name: &'static str,
     variants: &'static [Variant],
-    decided: Option<&'static Variant>,
+    /// The one that a call means, and the type of its result.
+    decided: Option<(&'static Variant, DataType)>,
     /// Whether the result is NULL if an argument is.
     strict: bool,
     signature: Signature,
@@ -88,19 +151,28 @@ impl Typed {
         Arc::new(ScalarUDF::from(Typed { strict: false, ..Typed::new(name, variants, None) }))
     }
 
-    /// The one function of a name, for calls whose arguments have its types.
-    pub(super) fn decided(name: &'static str, variants: &'static [Variant]) -> Arc<ScalarUDF> {
-        Arc::new(ScalarUDF::from(Typed::new(name, variants, variants.first())))
+    /// The one function of a name, for calls whose arguments have its types; it gives one type.
+    pub(super) fn decided(
+        name: &'static str,
+        variants: &'static [Variant],
+        gives: SqlType,
+    ) -> Arc<ScalarUDF> {
+        let decided = variants.first().map(|variant| (variant, gives.arrow()));
+        Arc::new(ScalarUDF::from(Typed::new(name, variants, decided)))
     }
 
-    fn new(name: &'static str, variants: &'static [Variant], decided: Option<&'static Variant>) -> Typed {
+    fn new(
+        name: &'static str,
+        variants: &'static [Variant],
+        decided: Option<(&'static Variant, DataType)>,
+    ) -> Typed {
         let any = TypeSignature::OneOf(vec![TypeSignature::Nullary, TypeSignature::VariadicAny]);
         Typed { name, variants, decided, strict: true, signature: Signature::new(any, Volatility::Immutable) }
     }
 
     fn choose(&self, given: &[Option<SqlType>]) -> springtide_types::Result<&'static Variant> {
-        if let Some(variant) = self.decided {
-            return Ok(variant);
+        if let Some((variant, _)) = &self.decided {
+            return Ok(*variant);
         }
         let takes = |variant: &&Variant| (variant.required..=variant.parameters.len()).contains(&given.len());
         let fitting = self.variants.iter().filter(takes).collect::<Vec<_>>();
@@ -120,21 +192,30 @@ pub(crate) fn decide(
 ) -> Result<Option<ScalarFunction>> {
     let Some(typed) = call.func.inner().as_ref().downcast_ref::<Typed>() else { return Ok(None) };
     let variant = typed.choose(types).map_err(external)?;
+    let args = call.args.iter().cloned().zip(variant.parameters);
+    let args =
+        args.map(|(arg, parameter)| as_parameter(arg, *parameter, schema)).collect::<Result<Vec<_>>>()?;
     let func = match typed.decided {
         Some(_) => call.func.clone(),
         None => {
-            let decided = Typed::new(typed.name, typed.variants, Some(variant));
+            let types = args.iter().map(|arg| known_type(arg, schema)).collect::<Result<_>>()?;
+            let constants = call.args.iter().map(|arg| match arg {
+                Expr::Literal(value, _) => Some(value.clone()),
+                _ => None,
+            });
+            let result = variant.gives.arrow(&Shape { types, constants: constants.collect() });
+            let decided = Typed::new(typed.name, typed.variants, Some((variant, result)));
             Arc::new(ScalarUDF::from(Typed { strict: typed.strict, ..decided }))
         }
     };
-    let args = call.args.iter().cloned().zip(variant.parameters);
-    let args = args.map(|(arg, parameter)| as_type(arg, *parameter, schema)).collect::<Result<Vec<_>>>()?;
     Ok(Some(ScalarFunction::new_udf(func, args)))
 }
 
 impl PartialEq for Typed {
     fn eq(&self, other: &Typed) -> bool {
-        let decided = |typed: &Typed| typed.decided.map(std::ptr::from_ref);
+        let decided = |typed: &Typed| {
+            typed.decided.clone().map(|(variant, result)| (std::ptr::from_ref(variant), result))
+        };
         self.name == other.name && decided(self) == decided(other)
     }
 }
@@ -173,25 +254,40 @@ impl ScalarUDFImpl for Typed {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        self.choose(&known_types(types)).map(|variant| variant.gives.arrow()).map_err(external)
+        if let Some((_, result)) = &self.decided {
+            return Ok(result.clone());
+        }
+        let types = known_types(types);
+        let variant = self.choose(&types).map_err(external)?;
+        let constants = vec![None; types.len()];
+        Ok(variant.gives.arrow(&Shape { types, constants }))
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let variant = self.choose(&argument_types(&args)).map_err(external)?;
-        Ok(Arc::new(Field::new(self.name, variant.gives.arrow(), true)))
+        let result = match &self.decided {
+            Some((_, result)) => result.clone(),
+            None => {
+                let types = argument_types(&args);
+                let variant = self.choose(&types).map_err(external)?;
+                let constants = args.scalar_arguments.iter().map(|value| value.cloned()).collect();
+                variant.gives.arrow(&Shape { types, constants })
+            }
+        };
+        Ok(Arc::new(Field::new(self.name, result, true)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let Some(variant) = self.decided else {
+        let Some((variant, result)) = &self.decided else {
             return datafusion::common::internal_err!("the analyzer decides which {} is meant", self.name);
         };
         // The optimizer asks what becomes of NULLs without a type.
         if args.args.iter().any(|arg| arg.data_type().is_null()) {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from(variant.gives.arrow())?));
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from(result)?));
         }
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let values = (variant.run)(&Args { values: &args.args, rows }).map_err(external)?;
+        let run = || (variant.run)(&Args { values: &args.args, rows, result });
+        let values = in_style(&args, run).map_err(external)?;
         Ok(if constant {
             ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?)
         } else {
@@ -208,12 +304,30 @@ impl ScalarUDFImpl for Typed {
 pub(super) struct Args<'a> {
     values: &'a [ColumnarValue],
     pub rows: usize,
+    /// The type of the result.
+    pub result: &'a DataType,
 }
 
 impl Args<'_> {
     /// How many arguments there are.
     pub(super) fn len(&self) -> usize {
         self.values.len()
+    }
+
+    /// The scale of a numeric argument.
+    pub(super) fn scale(&self, position: usize) -> i8 {
+        match self.values[position].data_type() {
+            DataType::Decimal128(_, scale) => scale,
+            _ => 0,
+        }
+    }
+
+    /// The precision of a numeric argument.
+    pub(super) fn precision(&self, position: usize) -> u8 {
+        match self.values[position].data_type() {
+            DataType::Decimal128(precision, _) => precision,
+            _ => UNCONSTRAINED_NUMERIC.0,
+        }
     }
 
     pub(super) fn text(&self, position: usize) -> Texts<'_> {

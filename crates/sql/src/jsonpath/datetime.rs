@@ -3,12 +3,13 @@
 use std::cmp::Ordering;
 use std::fmt::{self, Display, Formatter};
 
+use springtide_datetime::{
+    Civil, DAY, HOUR, MINUTE, SECOND, Style, current, days_from_civil, days_in_month, is_finite, offset_text,
+    write_date, write_time, write_timestamp, write_timestamptz,
+};
 use springtide_types::{SqlError, SqlState};
 
 use super::failure::{Outcome, fatal};
-use crate::datetime::{
-    DAY, HOUR, MINUTE, SECOND, days_from_civil, days_in_month, format_date, format_time, format_timestamp,
-};
 
 /// A moment: dates in days since 1970, the others in microseconds since then or since midnight; offsets in microseconds east
 /// of UTC, which the moment does not contain.
@@ -43,35 +44,70 @@ const MICROS: u32 = 6;
 
 impl Display for Datetime {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let iso = |micros| format_timestamp(micros, "").replacen(' ', "T", 1);
+        let plain = Style::default();
+        let mut text = String::new();
         match *self {
-            Datetime::Date(days) => f.write_str(&format_date(days)),
-            Datetime::Time(micros) => f.write_str(&format_time(micros)),
-            Datetime::TimeTz(micros, offset) => write!(f, "{}{}", format_time(micros), Offset(offset)),
-            Datetime::Timestamp(micros) => f.write_str(&iso(micros)),
-            Datetime::TimestampTz(micros, offset) => write!(f, "{}{}", iso(micros + offset), Offset(offset)),
+            Datetime::Date(days) => write_date(days, &plain, &mut text),
+            Datetime::Time(micros) => write_time(micros, &mut text),
+            Datetime::TimeTz(micros, offset) => {
+                write_time(micros, &mut text);
+                text.push_str(&minutes(offset));
+            }
+            Datetime::Timestamp(micros) => write_timestamp(micros, &plain, &mut text),
+            Datetime::TimestampTz(micros, offset) if is_finite(micros) => {
+                write_timestamp(micros + offset, &plain, &mut text);
+                text.push_str(&minutes(offset));
+            }
+            Datetime::TimestampTz(micros, _) => write_timestamp(micros, &plain, &mut text),
+        }
+        match self {
+            Datetime::Timestamp(_) | Datetime::TimestampTz(..) => f.write_str(&text.replacen(' ', "T", 1)),
+            _ => f.write_str(&text),
         }
     }
 }
 
-struct Offset(i64);
+/// An offset with its minutes.
+fn minutes(offset: i64) -> String {
+    let text = offset_text((offset / SECOND) as i32);
+    if text.contains(':') { text } else { text + ":00" }
+}
 
-impl Display for Offset {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let minutes = self.0.abs() / MINUTE;
-        let sign = if self.0 < 0 { '-' } else { '+' };
-        write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
-    }
+/// What clocks in the zone of the session show at a moment, and the offset then.
+fn local(micros: i64) -> (i64, i64) {
+    let east = i64::from(current().zone.east_at(micros)) * SECOND;
+    (micros + east, east)
+}
+
+/// The moment at which clocks in the zone of the session show this.
+fn moment_of(local: i64) -> Datetime {
+    let zone = &current().zone;
+    let micros = zone.to_utc(&Civil::from_micros(local)).unwrap_or(local);
+    Datetime::TimestampTz(micros, local - micros)
+}
+
+/// The offset of the session's zone at a time of today.
+fn offset_today(time: i64) -> i64 {
+    let style = current();
+    i64::from(style.zone.east_when(&Civil { time, ..style.clock() })) * SECOND
 }
 
 impl Datetime {
-    /// The text that SQL has for it, whose time zone is UTC.
+    /// A moment, as clocks in the zone of the session show it.
+    pub(crate) fn zoned(micros: i64) -> Datetime {
+        Datetime::TimestampTz(micros, if is_finite(micros) { local(micros).1 } else { 0 })
+    }
+
+    /// The text that SQL has for it.
     pub(crate) fn sql_text(&self) -> String {
+        let (style, mut text) = (current(), String::new());
         match *self {
-            Datetime::Timestamp(micros) => format_timestamp(micros, ""),
-            Datetime::TimestampTz(micros, _) => format_timestamp(micros, "+00"),
-            other => other.to_string(),
+            Datetime::Date(days) => write_date(days, &style, &mut text),
+            Datetime::Timestamp(micros) => write_timestamp(micros, &style, &mut text),
+            Datetime::TimestampTz(micros, _) => write_timestamptz(micros, &style, &mut text),
+            other => return other.to_string(),
         }
+        text
     }
 
     pub(super) fn type_name(&self) -> &'static str {
@@ -149,7 +185,7 @@ impl Datetime {
             Datetime::Timestamp(micros) => Some(Datetime::Date(micros.div_euclid(DAY) as i32)),
             Datetime::TimestampTz(micros, _) => {
                 needs_zone(self, "date", zoned)?;
-                Some(Datetime::Date(micros.div_euclid(DAY) as i32))
+                Some(Datetime::Date(local(micros).0.div_euclid(DAY) as i32))
             }
             Datetime::Time(_) | Datetime::TimeTz(..) => None,
         })
@@ -166,7 +202,7 @@ impl Datetime {
             }
             Datetime::TimestampTz(micros, _) => {
                 needs_zone(self, "time", zoned)?;
-                Some(Datetime::Time(micros.rem_euclid(DAY)))
+                Some(Datetime::Time(local(micros).0.rem_euclid(DAY)))
             }
         })
     }
@@ -177,9 +213,12 @@ impl Datetime {
             Datetime::TimeTz(..) => Some(self),
             Datetime::Time(micros) => {
                 needs_zone(self, "timetz", zoned)?;
-                Some(Datetime::TimeTz(micros, 0))
+                Some(Datetime::TimeTz(micros, offset_today(micros)))
             }
-            Datetime::TimestampTz(micros, _) => Some(Datetime::TimeTz(micros.rem_euclid(DAY), 0)),
+            Datetime::TimestampTz(micros, _) => {
+                let (micros, offset) = local(micros);
+                Some(Datetime::TimeTz(micros.rem_euclid(DAY), offset))
+            }
         })
     }
 
@@ -189,7 +228,7 @@ impl Datetime {
             Datetime::Timestamp(_) => Some(self),
             Datetime::TimestampTz(micros, _) => {
                 needs_zone(self, "timestamp", zoned)?;
-                Some(Datetime::Timestamp(micros))
+                Some(Datetime::Timestamp(local(micros).0))
             }
             Datetime::Time(_) | Datetime::TimeTz(..) => None,
         })
@@ -200,14 +239,22 @@ impl Datetime {
             Datetime::TimestampTz(..) => Some(self),
             Datetime::Date(days) => {
                 needs_zone(self, "timestamptz", zoned)?;
-                Some(Datetime::TimestampTz(i64::from(days) * DAY, 0))
+                Some(moment_of(i64::from(days) * DAY))
             }
             Datetime::Timestamp(micros) => {
                 needs_zone(self, "timestamptz", zoned)?;
-                Some(Datetime::TimestampTz(micros, 0))
+                Some(moment_of(micros))
             }
             Datetime::Time(_) | Datetime::TimeTz(..) => None,
         })
+    }
+
+    fn micros(self) -> i64 {
+        match self {
+            Datetime::Date(days) => i64::from(days) * DAY,
+            Datetime::Time(micros) | Datetime::TimeTz(micros, _) => micros,
+            Datetime::Timestamp(micros) | Datetime::TimestampTz(micros, _) => micros,
+        }
     }
 
     /// How two moments compare; `None` if one is a time of day and the other is none.
@@ -217,11 +264,13 @@ impl Datetime {
             (Time(left), Time(right)) => Some(left.cmp(&right)),
             (Time(left), TimeTz(right, offset)) => {
                 needs_zone(*self, "timetz", zoned)?;
-                Some(left.cmp(&(right - offset)).then(offset.cmp(&0)))
+                let own = offset_today(left);
+                Some((left - own).cmp(&(right - offset)).then(offset.cmp(&own)))
             }
             (TimeTz(left, offset), Time(right)) => {
                 needs_zone(*other, "timetz", zoned)?;
-                Some((left - offset).cmp(&right).then(0.cmp(&offset)))
+                let own = offset_today(right);
+                Some((left - offset).cmp(&(right - own)).then(own.cmp(&offset)))
             }
             (TimeTz(left, left_offset), TimeTz(right, right_offset)) => {
                 // Of two that are one moment, the eastern one is less.
@@ -236,9 +285,11 @@ impl Datetime {
                         needs_zone(other, "timestamptz", zoned)?;
                     }
                 }
+                let any_zoned = is_zoned(left) || is_zoned(right);
                 let micros = |moment| match moment {
-                    Date(days) => i64::from(days) * DAY,
-                    Timestamp(micros) | TimestampTz(micros, _) | Time(micros) | TimeTz(micros, _) => micros,
+                    Date(days) if any_zoned => moment_of(i64::from(days) * DAY).micros(),
+                    Timestamp(micros) if any_zoned => moment_of(micros).micros(),
+                    other => other.micros(),
                 };
                 Some(micros(left).cmp(&micros(right)))
             }

@@ -4,7 +4,7 @@ use springtide_types::{SqlError, SqlState};
 
 use super::datetime::{Datetime, Reader, civil, micros, time_of_day};
 use super::failure::{Failure, Outcome};
-use crate::datetime::{HOUR, MINUTE};
+use springtide_datetime::{HOUR, MINUTE};
 
 /// What a part of a template reads.
 #[derive(Clone, Copy, Debug, PartialEq)]

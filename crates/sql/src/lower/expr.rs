@@ -23,7 +23,8 @@ pub(super) fn physical(expr: &Expr, schema: &DFSchema) -> Result<Arc<dyn Physica
         }
         _ => {}
     }
-    create_physical_expr(expr, schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
+    let props = ExecutionProps::new();
+    create_physical_expr(expr, schema, &props, &PhysicalPlanningContext::default())
         .and_then(case::with_tables)
         .map_err(|error| plan_error(&error))
 }

@@ -1,18 +1,19 @@
 //! What no incremental plan exists for (yet), by the name that the user knows it by.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Volatility};
-use springtide_types::{SqlError, SqlState};
+use springtide_types::{SqlError, SqlState, SqlType};
 
 use crate::asof::is_asof_join;
 use crate::errors::{external, plan_error};
+use crate::functions::{ENUM_FUNCTIONS, cast_target};
 use crate::moments::AS_OF;
 use crate::relation_table::scanned;
 use crate::scan::Time;
 use crate::system::is_function;
 
-/// Refuses what has to be judged before the optimizer: it folds `now()` into a constant and hides that a
-/// scalar subquery may return several rows.
+/// Refuses what has to be judged before the optimizer: it folds `now()` into a constant.
 pub(super) fn check(plan: &LogicalPlan) -> springtide_types::Result<()> {
     let visited = plan.apply_with_subqueries(|node| {
         if is_asof_join(node) {
@@ -44,11 +45,18 @@ fn time_travel(scan: &TableScan) -> Option<&'static str> {
 
 fn check_expr(expr: &Expr) -> Option<SqlError> {
     match expr {
+        // It would fail or not by the labels that there are at the time.
+        Expr::ScalarFunction(function) if reads_labels(function) => Some(
+            in_view("a cast of texts to an enum type")
+                .with_hint("Cast where the values are inserted: a column can be of the enum type."),
+        ),
         Expr::ScalarFunction(function) => {
             let name = function.name();
             let changes = match function.func.signature().volatility {
                 Volatility::Volatile => true,
-                Volatility::Stable => CLOCKS.contains(&name) || is_function(name),
+                Volatility::Stable => {
+                    CLOCKS.contains(&name) || ENUM_FUNCTIONS.contains(&name) || is_function(name)
+                }
                 Volatility::Immutable => false,
             };
             changes.then(|| {
@@ -61,27 +69,17 @@ fn check_expr(expr: &Expr) -> Option<SqlError> {
             let message = format!("there is no parameter {}", placeholder.id);
             Some(SqlError::new(SqlState::UNDEFINED_PARAMETER, message))
         }
-        Expr::ScalarSubquery(subquery) if !returns_one_row(&subquery.subquery) => Some(
-            in_view("a scalar subquery that may return several rows")
-                .with_hint("Use an aggregate without GROUP BY in it, such as max(), or a join."),
-        ),
         _ => None,
     }
 }
 
-const CLOCKS: [&str; 5] = ["now", "current_date", "current_time", "today", "current_timestamp"];
-
-fn returns_one_row(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Projection(projection) => returns_one_row(&projection.input),
-        LogicalPlan::SubqueryAlias(alias) => returns_one_row(&alias.input),
-        LogicalPlan::Filter(having) => returns_one_row(&having.input),
-        LogicalPlan::Sort(sort) => returns_one_row(&sort.input),
-        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
-        LogicalPlan::EmptyRelation(_) => true,
-        _ => false,
-    }
+/// Whether a call makes values of an enum, which is not done by its key.
+fn reads_labels(call: &ScalarFunction) -> bool {
+    let target = cast_target(call).map(|target| target.element().unwrap_or(target));
+    matches!(target, Some(SqlType::Enum(_)))
 }
+
+const CLOCKS: [&str; 5] = ["now", "current_date", "current_time", "today", "current_timestamp"];
 
 /// The error for a construct in a materialized view.
 pub(super) fn in_view(construct: impl std::fmt::Display) -> SqlError {

@@ -15,7 +15,7 @@ pub(super) fn kind(token: &TokenWithSpan) -> Option<&'static str> {
 
 /// The word for a kind of object.
 pub(super) fn object_kind(token: &TokenWithSpan) -> Option<&'static str> {
-    let kinds = ["table", "view", "sequence", "source", "schema", "database", "function"];
+    let kinds = ["table", "view", "sequence", "source", "schema", "database", "function", "type"];
     kinds.into_iter().find(|word| is(token, word))
 }
 

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, Ident, ObjectName,
     OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visitor, VisitorMut,
 };
+use springtide_catalog::Types;
 use springtide_types::Result;
 
 use super::arrays::EXPANDED;
@@ -15,14 +16,14 @@ use super::named;
 use super::subqueries::{array_of, counted, of_elements, single};
 use crate::array_text::elements;
 use crate::desugar::call;
-use crate::functions::SUBSCRIPTS;
+use crate::functions::{SERIES, SUBSCRIPTS};
 use crate::names::fold;
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::sql_types::sql_type;
 use crate::walk::{Stop, any_expr, change_exprs, flow, flow_until, walk, walk_mut};
 
 /// See the module. `is_aggregate` tells the functions that are aggregates.
-pub(crate) fn rewrite(query: &mut Query, is_aggregate: &dyn Fn(&str) -> bool) -> Result<()> {
+pub(crate) fn rewrite(query: &mut Query, types: &Types, is_aggregate: &dyn Fn(&str) -> bool) -> Result<()> {
     let of_system = walk(query, &mut Search).is_break();
     if let SetExpr::Select(select) = query.body.as_mut() {
         select.projection.iter_mut().for_each(show_name);
@@ -31,7 +32,7 @@ pub(crate) fn rewrite(query: &mut Query, is_aggregate: &dyn Fn(&str) -> bool) ->
         change_exprs(query, as_membership);
     }
     let singles = of_system && !any_expr(query, compares_with_rows);
-    walk_mut(query, &mut Rewrite { of_system, singles, is_aggregate })
+    walk_mut(query, &mut Rewrite { of_system, singles, types, is_aggregate })
 }
 
 /// Looks for a system relation.
@@ -50,6 +51,7 @@ struct Rewrite<'a> {
     of_system: bool,
     /// Whether every subquery in an expression stands for one value.
     singles: bool,
+    types: &'a Types,
     is_aggregate: &'a dyn Fn(&str) -> bool,
 }
 
@@ -96,7 +98,7 @@ impl VisitorMut for Rewrite<'_> {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Stop> {
-        flow(rewrite_expr(expr))
+        flow(rewrite_expr(expr, self.types))
     }
 }
 
@@ -182,10 +184,15 @@ fn array_of_name(function: &Function) -> bool {
 }
 
 /// Functions that give a row for each element of what they are here, an array.
-const SET_RETURNING: [&str; 4] =
-    ["pg_partition_ancestors", "generate_subscripts", "_pg_expandarray", "string_to_table"];
+const SET_RETURNING: [&str; 5] = [
+    "pg_partition_ancestors",
+    "generate_series",
+    "generate_subscripts",
+    "_pg_expandarray",
+    "string_to_table",
+];
 
-fn rewrite_expr(expr: &mut Expr) -> Result<()> {
+fn rewrite_expr(expr: &mut Expr, types: &Types) -> Result<()> {
     match expr {
         Expr::BinaryOp { left, op, right } if is_comparison(op) => compare_oids(left, right),
         // There is one collation, by whatever name.
@@ -200,7 +207,7 @@ fn rewrite_expr(expr: &mut Expr) -> Result<()> {
             }
         }
         Expr::Cast { expr: operand, data_type, kind, .. } => {
-            if let Some(written) = cast(operand, data_type, kind)? {
+            if let Some(written) = cast(operand, data_type, kind, types)? {
                 *expr = written;
             }
         }
@@ -215,6 +222,7 @@ fn rewrite_expr(expr: &mut Expr) -> Result<()> {
         }
         Expr::Function(function) if is_set_returning(function) => {
             let name = match fold(&last_ident(function)).as_str() {
+                "generate_series" => Ident::with_quote('"', SERIES),
                 "generate_subscripts" => Ident::with_quote('"', SUBSCRIPTS),
                 "string_to_table" => Ident::new("string_to_array"),
                 "_pg_expandarray" => Ident::with_quote('"', EXPANDED),
@@ -283,7 +291,7 @@ fn operator(parts: &[String]) -> Option<BinaryOperator> {
 }
 
 /// A cast to a type that is none of ours, or whose name says its schema.
-fn cast(operand: &Expr, data_type: &DataType, kind: &CastKind) -> Result<Option<Expr>> {
+fn cast(operand: &Expr, data_type: &DataType, kind: &CastKind, types: &Types) -> Result<Option<Expr>> {
     let to = |data_type: DataType| Expr::Cast {
         kind: kind.clone(),
         expr: Box::new(operand.clone()),
@@ -293,7 +301,7 @@ fn cast(operand: &Expr, data_type: &DataType, kind: &CastKind) -> Result<Option<
     };
     if let DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) = data_type {
         let item = plain_type(item)?.unwrap_or_else(|| item.as_ref().clone());
-        if sql_type(&item).is_ok() {
+        if sql_type(&item, types).is_ok() {
             return Ok(Some(to(DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item), None)))));
         }
         return Ok(match operand {

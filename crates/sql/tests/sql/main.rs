@@ -73,6 +73,7 @@ impl Fixture {
             kind: RelationKind::Table { primary_key, append_only: false, rules: Rules::default() },
             depends_on: vec![],
             functions: vec![],
+            types: Vec::new(),
             history: Retention::default(),
         });
         let relation = relation.unwrap();
@@ -96,6 +97,7 @@ impl Fixture {
             kind: RelationKind::View { query: query.to_owned() },
             depends_on: bound.depends_on().to_vec(),
             functions: bound.functions().to_vec(),
+            types: Vec::new(),
             history: Retention::default(),
         };
         self.catalog.create(relation).unwrap();
@@ -117,6 +119,7 @@ impl Fixture {
             name: name.to_owned(),
             parameters: parameters.collect(),
             returns,
+            rows: None,
             strict: false,
             body: body.to_owned(),
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Date32Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
@@ -14,6 +14,7 @@ use super::{json, json_at, jsonb};
 use crate::convert::format_text;
 use crate::errors::external;
 use crate::json::{canonical, quoted};
+use crate::jsonpath::Datetime;
 use crate::lists::{compact, range};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
@@ -242,12 +243,19 @@ impl Values {
                 let texts = words.map(|value| value.map(|value| if value { "true" } else { "false" }));
                 Values::Texts { texts: texts.collect(), quoted: false }
             }
-            DataType::Timestamp(_, zone) => {
-                // ISO 8601, as PostgreSQL writes them in JSON only.
-                let offset = if zone.is_some() { ":00" } else { "" };
-                let texts = format_text(array)?;
-                let texts = texts.iter().map(|text| text.map(|text| text.replacen(' ', "T", 1) + offset));
-                Values::Texts { texts: texts.collect(), quoted: true }
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+                // ISO 8601, whatever the style of the session is.
+                let text = |micros| match zone {
+                    Some(_) => Datetime::zoned(micros).to_string(),
+                    None => Datetime::Timestamp(micros).to_string(),
+                };
+                let texts = array.as_primitive::<TimestampMicrosecondType>().iter();
+                Values::Texts { texts: texts.map(|micros| micros.map(text)).collect(), quoted: true }
+            }
+            DataType::Date32 => {
+                let texts = array.as_primitive::<Date32Type>().iter();
+                let text = |days| Datetime::Date(days).to_string();
+                Values::Texts { texts: texts.map(|days| days.map(text)).collect(), quoted: true }
             }
             data_type => Values::Texts { texts: format_text(array)?, quoted: !is_number(data_type) },
         })

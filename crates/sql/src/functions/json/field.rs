@@ -8,6 +8,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use springtide_catalog::Types;
 use springtide_types::{SqlError, SqlState, SqlType, array_text};
 
 use super::json_at;
@@ -25,7 +26,8 @@ pub(super) fn function() -> Arc<ScalarUDF> {
 /// The type that a text declares.
 pub(crate) fn type_of_text(text: &str) -> springtide_types::Result<SqlType> {
     let parsed = crate::parser(text)?.parse_data_type();
-    crate::sql_type(&parsed.map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.to_string()))?)
+    let declared = parsed.map_err(|error| SqlError::new(SqlState::SYNTAX_ERROR, error.to_string()))?;
+    crate::sql_type(&declared, &Types::default())
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

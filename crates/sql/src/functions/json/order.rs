@@ -15,8 +15,9 @@ use crate::json::{parse, text_of};
 
 const KEY: &[Variant] = &[variant(&[Jsonb], Gives::One(Bytea), key)];
 const UNIFORM: &[Variant] = &[variant(&[Jsonb], Gives::One(Jsonb), uniform)];
-static KEYS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Typed::decided("$jsonb_key", KEY));
-static UNIFORMS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Typed::decided("$jsonb_uniform", UNIFORM));
+static KEYS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Typed::decided("$jsonb_key", KEY, Bytea));
+static UNIFORMS: LazyLock<Arc<ScalarUDF>> =
+    LazyLock::new(|| Typed::decided("$jsonb_uniform", UNIFORM, Jsonb));
 
 /// Bytes whose order is that of the values of a `jsonb`: equal ones are equal.
 pub(crate) fn jsonb_key(value: Expr) -> Expr {

@@ -6,8 +6,8 @@ use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::datatypes::{IntervalMonthDayNano, IntervalMonthDayNanoType, TimestampMicrosecondType};
 use springtide_types::Result;
 
-use crate::datetime::{DAY, civil_from_days, days_in_month};
 use crate::functions::typed::Args;
+use springtide_datetime::{DAY, civil_from_days, days_in_month};
 
 pub(super) fn age(args: &Args<'_>) -> Result<ArrayRef> {
     let (ends, starts) = (args.array(0)?, args.array(1)?);

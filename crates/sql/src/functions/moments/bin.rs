@@ -8,8 +8,8 @@ use arrow::datatypes::{IntervalMonthDayNano, IntervalMonthDayNanoType, Timestamp
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::out_of_range;
-use crate::datetime::DAY;
 use crate::functions::typed::{Args, Values};
+use springtide_datetime::DAY;
 
 pub(super) fn date_bin(args: &Args<'_>) -> Result<ArrayRef> {
     let moments = args.array(1)?;

@@ -7,8 +7,8 @@ use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use super::out_of_range;
-use crate::datetime::{DAY, HOUR, MINUTE, days_from_civil, days_in_month};
 use crate::functions::typed::Args;
+use springtide_datetime::{DAY, HOUR, MINUTE, days_from_civil, days_in_month};
 
 /// `make_date(year, month, day)`; years before Christ are negative.
 pub(super) fn date(args: &Args<'_>) -> Result<ArrayRef> {

@@ -7,8 +7,8 @@ use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalMonthDayNanoType,
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::{out_of_range, type_name};
-use crate::datetime::{DAY, HOUR, MINUTE, SECOND, civil_from_days, days_from_civil};
 use crate::functions::typed::Args;
+use springtide_datetime::{DAY, HOUR, MINUTE, SECOND, civil_from_days, days_from_civil};
 
 #[derive(Clone, Copy)]
 enum Unit {

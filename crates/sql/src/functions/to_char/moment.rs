@@ -2,7 +2,7 @@
 
 use arrow::datatypes::IntervalMonthDayNano;
 
-use crate::datetime::{DAY, HOUR, MINUTE, SECOND, civil_from_days};
+use springtide_datetime::{DAY, HOUR, MINUTE, SECOND, civil_from_days};
 
 /// A point in time or an interval, in fields.
 #[derive(Clone, Copy, Debug)]

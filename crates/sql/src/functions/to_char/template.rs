@@ -1,6 +1,6 @@
 //! Templates such as `YYYY-MM-DD HH24:MI:SS`, read as PostgreSQL's formatting.c reads them.
 
-use crate::datetime::{DAY, HOUR, MINUTE, SECOND};
+use springtide_datetime::{DAY, HOUR, MINUTE, SECOND};
 
 /// What a template says, in order.
 #[derive(Debug, PartialEq)]

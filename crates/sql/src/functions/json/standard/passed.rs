@@ -38,7 +38,7 @@ impl Passed {
             DataType::Timestamp(_, zone) => {
                 let micros = self.column.as_primitive::<TimestampMicrosecondType>().value(row);
                 Item::Datetime(match zone {
-                    Some(_) => Datetime::TimestampTz(micros, 0),
+                    Some(_) => Datetime::zoned(micros),
                     None => Datetime::Timestamp(micros),
                 })
             }
