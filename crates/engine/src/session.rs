@@ -431,7 +431,7 @@ fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) 
     if !prepared.bound.beyond_catalog()
         && prepared.identity == transaction.identity()
         && prepared.style.reads_like(&current())
-        && transaction.can_use(prepared.catalog_version, prepared.bound.scanned())
+        && transaction.can_use(prepared.catalog_version, &prepared.bound.scanned())
     {
         return Ok(prepared.bound.clone());
     }

@@ -4,7 +4,9 @@ use arrow::datatypes::Schema;
 
 use springtide_types::SortColumn;
 
-use crate::{Aggregate, Join, JoinKind, Node, ScalarExpr, SetOperator, UnnestColumn, ViewPlan};
+use crate::{
+    Aggregate, AggregateFunction, Join, JoinKind, Node, ScalarExpr, SetOperator, UnnestColumn, ViewPlan,
+};
 
 /// What a plan says of one of its nodes.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,7 +156,13 @@ fn describe_join(join: &Join) -> String {
 
 fn describe_aggregate(aggregate: &Aggregate, input: &Schema) -> String {
     let distinct = if aggregate.distinct { "distinct " } else { "" };
-    let argument = aggregate.argument.map_or("*", |column| input.field(column).name());
+    let name = |column: &usize| input.field(*column).name().as_str();
+    let argument = match (&aggregate.function, &aggregate.argument) {
+        (AggregateFunction::Computed(computed), _) => {
+            computed.columns.iter().map(name).collect::<Vec<_>>().join(", ")
+        }
+        (_, argument) => argument.as_ref().map_or("*", name).to_owned(),
+    };
     let filter = aggregate.filter.map(|column| format!(" filter {}", input.field(column).name()));
     let order = groups(input, "", &[], &aggregate.order);
     format!("{}({distinct}{argument}{order}){}", aggregate.function, filter.unwrap_or_default())

@@ -11,7 +11,7 @@ mod node;
 mod properties;
 mod window_function;
 
-pub use aggregate::{Aggregate, AggregateFunction};
+pub use aggregate::{Aggregate, AggregateFunction, Computed};
 pub use error::{arrow_error, sql_error};
 pub use explain::{PlanLine, explain, lines};
 pub use fingerprint::fingerprint;

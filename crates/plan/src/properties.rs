@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Aggregate, AggregateFunction, Join, JoinKind, Node, SetOperator};
+use crate::{AggregateFunction, Join, JoinKind, Node, SetOperator};
 
 /// What can be relied on of a node's output, derived from the plan alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +144,11 @@ impl Node {
         match self {
             Node::Join(join) if join.left_keys.is_empty() && !tests_existence(join) => CostClass::OtherInput,
             Node::Join(_) => CostClass::Matches,
-            Node::GroupBy(group_by) if group_by.aggregates.iter().any(is_array) => CostClass::Group,
+            Node::GroupBy(group_by)
+                if group_by.aggregates.iter().any(|aggregate| aggregate.kept_columns().is_some()) =>
+            {
+                CostClass::Group
+            }
             Node::GroupBy(group_by) => {
                 let searches = group_by.aggregates.iter().any(|aggregate| {
                     matches!(aggregate.function, AggregateFunction::Min | AggregateFunction::Max)
@@ -160,11 +164,6 @@ impl Node {
             _ => CostClass::Constant,
         }
     }
-}
-
-/// Whether an aggregate's result holds all values of its group.
-fn is_array(aggregate: &Aggregate) -> bool {
-    aggregate.function == AggregateFunction::ArrayAgg
 }
 
 /// Whether all that counts is whether the right side has a row of the key at all.

@@ -8,8 +8,8 @@ use springtide_types::SqlType;
 use crate::convert::{Family, family, is_disguised};
 use crate::errors::external;
 use crate::functions::{
-    COLLECT, ENUM_FUNCTIONS, byte_parameters, cast_function, decide, decide_array, is_cast, overload,
-    several_dimensions,
+    COLLECT, ENUM_FUNCTIONS, FORMAT_OF_ARRAY, byte_parameters, cast_function, decide, decide_array, is_cast,
+    overload, several_dimensions, takes_texts,
 };
 use crate::operators::{as_type, known_type};
 use crate::overload::no_function;
@@ -37,15 +37,18 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
         call.args = args.map(|(arg, parameter)| as_type(arg, *parameter, schema)).collect::<Result<_>>()?;
         return Ok(call);
     }
-    if matches!(call.name(), "concat" | "concat_ws") {
+    if takes_texts(call.name()) {
         call.args = call.args.into_iter().zip(types).map(|(arg, given)| written(arg, given)).collect();
         return Ok(call);
+    }
+    if takes_texts_alone(call.name()) && !types.iter().all(|given| fits(*given, SqlType::Text)) {
+        return Err(external(no_function(call.name(), &types)));
     }
     if !has_disguised(&types) || is_cast(&call) {
         return Ok(call);
     }
     match call.name() {
-        "guard" | "pg_typeof" => Ok(call),
+        "guard" | "pg_typeof" | FORMAT_OF_ARRAY => Ok(call),
         // What only the binder itself writes, and what asks the catalogue.
         name if name.starts_with('$') || is_function(name) || ENUM_FUNCTIONS.contains(&name) => Ok(call),
         "array_to_json" if matches!(types.as_slice(), [Some(SqlType::Array(_))]) => Ok(call),
@@ -55,6 +58,25 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
         "md5" if types == [Some(SqlType::Bytea)] => Ok(call),
         name => Err(external(no_function(name, &types))),
     }
+}
+
+/// Whether DataFusion would make texts of numbers and the like, where PostgreSQL has no such function.
+fn takes_texts_alone(name: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "ascii",
+        "bit_length",
+        "character_length",
+        "initcap",
+        "length",
+        "lower",
+        "octet_length",
+        "replace",
+        "starts_with",
+        "translate",
+        "upper",
+        "char_length",
+    ];
+    NAMES.contains(&name)
 }
 
 fn has_disguised(types: &[Option<SqlType>]) -> bool {

@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int16Array, Int32Array, Int64Array, LargeStringArray, ListArray,
-    StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int16Array, Int32Array, Int64Array,
+    LargeStringArray, ListArray, StringArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, TimestampSecondType};
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int64Type, TimestampSecondType};
 use springtide_types::{
     Result, SqlError, SqlState, SqlType, TIMETZ_BYTES, UNCONSTRAINED_NUMERIC, UUID_BYTES, array_text,
     bytea_text, numeric_text, uuid_text,
@@ -107,6 +107,8 @@ pub(crate) fn convertible(from: SqlType, to: SqlType, context: Context) -> bool 
                 | (SqlType::Timestamptz, SqlType::Timetz)
         )
         || (explicit && from == SqlType::Jsonb && matches!(target, Family::Number | Family::Boolean))
+        || (explicit && is_integer(from) && to == SqlType::Bytea)
+        || (explicit && from == SqlType::Bytea && is_integer(to))
         || (explicit && (from, to) == (SqlType::Boolean, SqlType::Int4))
         || (explicit && (from, to) == (SqlType::Int4, SqlType::Boolean))
 }
@@ -155,6 +157,10 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
             let floats: ArrayRef = Arc::new(floats.collect::<Float64Array>());
             convert(&floats, to, context)
         }
+        (DataType::Binary, SqlType::Int2 | SqlType::Int4 | SqlType::Int8) => {
+            bytes_as_integers(array.as_binary::<i32>(), to)
+        }
+        (DataType::Int16 | DataType::Int32 | DataType::Int64, SqlType::Bytea) => integer_bytes(array),
         (_, SqlType::Int2 | SqlType::Int4 | SqlType::Int8) => {
             kernel(array, &target).map_err(|error| out_of_range(error, to))
         }
@@ -178,6 +184,36 @@ pub(crate) fn convert(array: &ArrayRef, to: SqlType, context: Context) -> Result
         (from, _) if temporal::converts(from, to) => temporal::convert(array, to),
         _ => kernel(array, &target),
     }
+}
+
+fn is_integer(sql_type: SqlType) -> bool {
+    matches!(sql_type, SqlType::Int2 | SqlType::Int4 | SqlType::Int8)
+}
+
+/// The bytes of integers, the highest first.
+fn integer_bytes(array: &ArrayRef) -> Result<ArrayRef> {
+    let width = array.data_type().primitive_width().unwrap_or(8);
+    let wide = kernel(array, &DataType::Int64)?;
+    let bytes = |value: i64| value.to_be_bytes()[8 - width..].to_vec();
+    let values = wide.as_primitive::<Int64Type>().iter().map(|value| value.map(bytes));
+    Ok(Arc::new(values.collect::<BinaryArray>()))
+}
+
+/// The integers that bytes are, the highest first. More than the type has are refused.
+fn bytes_as_integers(bytes: &BinaryArray, to: SqlType) -> Result<ArrayRef> {
+    let width = to.arrow().primitive_width().unwrap_or(8);
+    let integer = |bytes: &[u8]| {
+        if bytes.len() > width {
+            let message = format!("{to} out of range");
+            return Err(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message));
+        }
+        // A value of the full width has a sign.
+        let unsigned = bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+        let unused = 64 - 8 * width as u32;
+        Ok(Some(i128::from((unsigned << unused) as i64 >> unused)))
+    };
+    let values = bytes.iter().map(|bytes| bytes.map(integer).transpose()).collect::<Result<Vec<_>>>()?;
+    integers(values.into_iter(), to)
 }
 
 /// The numbers and booleans that values of `jsonb` are.

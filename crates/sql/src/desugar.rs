@@ -4,21 +4,20 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, ExtractSyntax,
-    Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
-    Ident, Interval, LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
-    TableWithJoins, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut, WindowFrameBound,
-    WindowSpec, WindowType,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr,
+    ExtractSyntax, Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
+    GroupByExpr, Ident, Interval, LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript,
+    TableFactor, TableWithJoins, TrimWhereField, TypedString, UnaryOperator, Value, ValueWithSpan, Values,
+    VisitorMut, WindowFrameBound, WindowSpec, WindowType,
 };
 use springtide_catalog::Types;
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::convert::stands_apart;
-use crate::dialect::VARIADIC;
 use crate::functions::{
-    AVERAGE, BITWISE_NOT, LIKE_PATTERN, PRETTY_ARRAY, Quantifier, RANGE_BUCKET, REGEXP_GROUP, SLICE,
-    SUBSCRIPT,
+    AVERAGE, BITWISE_NOT, FORMAT_OF_ARRAY, IS_NORMALIZED, LIKE_PATTERN, PRETTY_ARRAY, Quantifier,
+    RANGE_BUCKET, REGEXP_GROUP, REGEXP_ROWS, SIMILAR, SLICE, SUBSCRIPT,
 };
 use crate::json_aggregates;
 use crate::json_records::records_in_from;
@@ -159,6 +158,20 @@ impl VisitorMut for Desugar<'_> {
                     **pattern = call(LIKE_PATTERN, vec![pattern.as_ref().clone(), Expr::Value(escape)]);
                 }
             }
+            Expr::SimilarTo { negated, expr: value, pattern, escape_char } => {
+                *expr = similar(*negated, value, pattern, escape_char.as_ref());
+            }
+            Expr::Trim { .. } | Expr::Overlay { .. } | Expr::Position { .. } | Expr::Substring { .. } => {
+                if let Some(plain) = plain_call(expr) {
+                    *expr = plain;
+                }
+            }
+            Expr::IsNormalized { expr: value, form, negated } => {
+                let form = form.map_or_else(|| "NFC".to_owned(), |form| form.to_string());
+                let form = Expr::value(Value::SingleQuotedString(form));
+                let normalized = call(IS_NORMALIZED, vec![value.as_ref().clone(), form]);
+                *expr = if *negated { negation(normalized) } else { normalized };
+            }
             Expr::CompoundFieldAccess { root, access_chain } => match subscripted(root, access_chain) {
                 Ok(Some(element)) => *expr = element,
                 Ok(None) => {}
@@ -202,6 +215,47 @@ fn prefix_function(op: UnaryOperator) -> Option<&'static str> {
         UnaryOperator::BitwiseNot => Some(BITWISE_NOT),
         _ => None,
     }
+}
+
+fn negation(expr: Expr) -> Expr {
+    Expr::Nested(Box::new(Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }))
+}
+
+/// `x SIMILAR TO p ESCAPE e` is `x ~ similar_to_escape(p, e)`.
+fn similar(negated: bool, value: &Expr, pattern: &Expr, escape: Option<&ValueWithSpan>) -> Expr {
+    let args = std::iter::once(pattern.clone()).chain(escape.cloned().map(Expr::Value));
+    let (left, right) = (Box::new(value.clone()), Box::new(call(SIMILAR, args.collect())));
+    let op = if negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
+    Expr::Nested(Box::new(Expr::BinaryOp { left, op, right }))
+}
+
+/// What has words between its arguments as a call, but for `substring` by positions.
+fn plain_call(expr: &Expr) -> Option<Expr> {
+    let is_text = |expr: &Expr| matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)));
+    Some(match expr {
+        Expr::Trim { trim_where, trim_what, expr, trim_characters } => {
+            let name = match trim_where {
+                Some(TrimWhereField::Leading) => "ltrim",
+                Some(TrimWhereField::Trailing) => "rtrim",
+                _ => "btrim",
+            };
+            let set = trim_what.iter().map(|set| set.as_ref().clone());
+            let set = set.chain(trim_characters.iter().flatten().cloned());
+            call(name, std::iter::once(expr.as_ref().clone()).chain(set).collect())
+        }
+        Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+            let given = [expr, overlay_what, overlay_from].into_iter().chain(overlay_for);
+            call("overlay", given.map(|arg| arg.as_ref().clone()).collect())
+        }
+        Expr::Position { expr, r#in } => call("strpos", vec![r#in.as_ref().clone(), expr.as_ref().clone()]),
+        Expr::Substring { expr, substring_from: Some(pattern), substring_for: Some(escape), .. }
+            if is_text(escape) =>
+        {
+            let pattern = call(SIMILAR, vec![pattern.as_ref().clone(), escape.as_ref().clone()]);
+            call("substring", vec![expr.as_ref().clone(), pattern])
+        }
+        _ => return None,
+    })
 }
 
 fn is_backslash(value: &ValueWithSpan) -> bool {
@@ -477,11 +531,68 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
         "width_bucket" => {
             unnamed_arguments(function).filter(|args| args.len() == 4).map(|args| call(RANGE_BUCKET, args))
         }
-        name => set_returning::in_list(name, function)
+        "normalize" => normalize(function),
+        "regexp_split_to_table" => {
+            let array = call("regexp_split_to_array", unnamed_arguments(function)?);
+            Some(call("unnest", vec![array]))
+        }
+        "regexp_matches" => Some(call("unnest", vec![call(REGEXP_ROWS, unnamed_arguments(function)?)])),
+        "concat" | "concat_ws" | "format" | "num_nulls" | "num_nonnulls" => variadic(function),
+        name => type_function(name, function)
+            .or_else(|| set_returning::in_list(name, function))
             .or_else(|| json_aggregates::rewritten(name, function))
             .or_else(|| rewritten_aggregate(name, function))
-            .or_else(|| variadic(name, function)),
+            .or_else(|| built_json(name, function)),
     }
+}
+
+/// `normalize(x, NFC)`
+fn normalize(function: &Function) -> Option<Expr> {
+    let args = unnamed_arguments(function)?;
+    let [value, Expr::Identifier(form)] = args.as_slice() else { return None };
+    let form = Expr::value(Value::SingleQuotedString(form.value.clone()));
+    Some(call("normalize", vec![value.clone(), form]))
+}
+
+/// A call with the elements of an array as its last arguments.
+fn variadic(function: &Function) -> Option<Expr> {
+    let name = fold(function.name.0.last()?.as_ident()?);
+    let mut args = unnamed_arguments(function)?;
+    let Some(Expr::UnaryOp { op: UnaryOperator::PGPrefixFactorial, expr: array }) = args.pop() else {
+        return None;
+    };
+    let null = || Expr::value(Value::Null);
+    let text = |text: &str| Expr::value(Value::SingleQuotedString(text.to_owned()));
+    let array = *array;
+    match (name.as_str(), args.as_slice()) {
+        ("concat", []) => Some(call("array_to_string", vec![array, text("")])),
+        ("concat_ws", [separator]) => Some(call("array_to_string", vec![array, separator.clone()])),
+        ("format", [template]) => {
+            let element = Box::new(DataType::Text);
+            let texts = DataType::Array(ArrayElemTypeDef::SquareBracket(element, None));
+            Some(call(FORMAT_OF_ARRAY, vec![template.clone(), cast(array, texts)]))
+        }
+        ("num_nulls", []) => Some(call("cardinality", vec![call("array_positions", vec![array, null()])])),
+        ("num_nonnulls", []) => Some(call("cardinality", vec![call("array_remove", vec![array, null()])])),
+        _ => None,
+    }
+}
+
+/// `float8(x)` is a cast, where a type goes by the name that functions go by.
+fn type_function(name: &str, function: &Function) -> Option<Expr> {
+    let data_type = match name {
+        "bool" => DataType::Bool,
+        "int2" => DataType::Int2(None),
+        "int4" => DataType::Int4(None),
+        "int8" => DataType::Int8(None),
+        "float4" => DataType::Float4,
+        "float8" => DataType::Float8,
+        "numeric" => DataType::Numeric(ExactNumberInfo::None),
+        "text" => DataType::Text,
+        _ => return None,
+    };
+    let [value] = <[Expr; 1]>::try_from(unnamed_arguments(function)?).ok()?;
+    Some(cast(value, data_type))
 }
 
 /// `pg_catalog.lower(x)` is `lower(x)`, and `public.f(x)` is `f(x)`.
@@ -504,13 +615,13 @@ fn average(function: &Function) -> Expr {
 }
 
 /// `f(VARIADIC array)` of the functions that build JSON, and `array_to_json(array, true)`.
-fn variadic(name: &str, function: &Function) -> Option<Expr> {
+fn built_json(name: &str, function: &Function) -> Option<Expr> {
     const BUILD: [&str; 4] =
         ["json_build_array", "jsonb_build_array", "json_build_object", "jsonb_build_object"];
     let args = unnamed_arguments(function)?;
     match args.as_slice() {
-        [Expr::Function(spread)] if BUILD.contains(&name) && is_variadic(spread) => {
-            Some(call(&format!("${name}_variadic"), unnamed_arguments(spread)?))
+        [Expr::UnaryOp { op: UnaryOperator::PGPrefixFactorial, expr }] if BUILD.contains(&name) => {
+            Some(call(&format!("${name}_variadic"), vec![expr.as_ref().clone()]))
         }
         [array, Expr::Value(pretty)] if name == "array_to_json" => match pretty.value {
             Value::Boolean(true) => Some(call(PRETTY_ARRAY, vec![array.clone()])),
@@ -519,10 +630,6 @@ fn variadic(name: &str, function: &Function) -> Option<Expr> {
         },
         _ => None,
     }
-}
-
-fn is_variadic(function: &Function) -> bool {
-    matches!(function.name.0.as_slice(), [name] if name.as_ident().is_some_and(|name| name.value == VARIADIC))
 }
 
 /// `count(1)` is `count(*)`, and DataFusion gives both one name.

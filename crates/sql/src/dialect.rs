@@ -8,11 +8,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use crate::desugar::call;
 use crate::sql_json::{parse_call, parse_is_json};
-
-/// The function that stands for VARIADIC before an argument.
-pub(crate) const VARIADIC: &str = "$variadic";
 
 /// Reserved words, which sqlparser would take for the names of columns.
 const STARTS_NO_EXPRESSION: &[Keyword] = &[
@@ -121,11 +117,6 @@ impl Dialect for Postgres {
             }
         }
         let token = parser.peek_token();
-        if matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("variadic"))
-        {
-            parser.next_token();
-            return Some(parser.parse_expr().map(|array| call(VARIADIC, vec![array])));
-        }
         let reserved =
             matches!(&token.token, Token::Word(word) if STARTS_NO_EXPRESSION.contains(&word.keyword));
         reserved.then(|| parser.expected("an expression", token))

@@ -5,10 +5,12 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::asof::with_match_conditions;
+use crate::call_words::with_known_calls;
 use crate::copy_options::{CopyOption, cut_off};
 use crate::dialect::{POSTGRES, Postgres};
 use crate::json_tokens::{with_records_named, with_subscripts_assigned, with_tables_of_json};
 use crate::literals::with_literals;
+use crate::merge::{ReturningNames, with_all_actions, without_returning_names};
 use crate::procedures::{as_calls, is, literal};
 use crate::query_words::as_known_queries;
 use crate::sequences::{Overriding, with_ordered_options, without_overriding};
@@ -23,8 +25,17 @@ pub struct Statement {
     pub text: String,
     /// The options of a COPY, which `ast` does not have.
     pub copy_options: Vec<CopyOption>,
-    /// What an INSERT says of identities, which `ast` does not have.
+    /// What a statement that writes says besides, which `ast` does not have.
+    pub write: WriteOptions,
+}
+
+/// What a statement that writes may say besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// What an INSERT says of identities.
     pub overriding: Overriding,
+    /// What RETURNING calls the rows as they were and as they are.
+    pub returning: ReturningNames,
 }
 
 /// Parses a string of statements that semicolons separate. Empty statements are skipped.
@@ -38,7 +49,9 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
             let text = sql[lines.offset(first.span.start)..lines.offset(last.span.end)].to_owned();
             let (tokens, copy_options) = cut_off(tokens.to_vec())?;
             let (tokens, overriding) = without_overriding(tokens);
-            Ok(Statement { ast: parse_one(tokens)?, text, copy_options, overriding })
+            let (tokens, returning) = without_returning_names(tokens);
+            let write = WriteOptions { overriding, returning };
+            Ok(Statement { ast: parse_one(tokens)?, text, copy_options, write })
         })
         .collect()
 }
@@ -46,7 +59,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 /// A parser over a piece of SQL that is no whole statement, such as an expression kept as text.
 pub fn parser(sql: &str) -> Result<Parser<'static>> {
     let tokens = tokens(sql)?;
-    Ok(Parser::new(POSTGRES).with_tokens_with_locations(without_other_versions(tokens)))
+    Ok(Parser::new(POSTGRES).with_tokens_with_locations(with_known_calls(without_other_versions(tokens))))
 }
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
@@ -55,11 +68,12 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 }
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
+    let tokens = with_all_actions(tokens);
     let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
     let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
     let tokens = with_subscripts_assigned(with_records_named(with_tables_of_json(tokens)));
-    let tokens = as_known_queries(with_match_conditions(tokens)?);
+    let tokens = as_known_queries(with_match_conditions(with_known_calls(tokens))?);
     match parse_as(POSTGRES, tokens.clone()) {
         // With nested joins it may say something; else it is wrong as it was.
         Err(error) => parse_as(&Postgres::with_nested_joins(), tokens).map_err(|_| error),

@@ -13,13 +13,15 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::desugar::{call, unnamed_arguments};
-use crate::functions::{SERIES, SUBSCRIPTS};
+use crate::functions::{REGEXP_ROWS, SERIES, SUBSCRIPTS};
 use crate::names::{alias, object_name};
 use crate::output_names::UNNAMED_MARK;
 use crate::set_returning;
 use crate::walk::{any_expr, any_query};
 
 const UNNEST: &str = "unnest";
+const REGEXP_SPLIT_TO_TABLE: &str = "regexp_split_to_table";
+const REGEXP_MATCHES: &str = "regexp_matches";
 const STRING_TO_TABLE: &str = "string_to_table";
 const GENERATE_SUBSCRIPTS: &str = "generate_subscripts";
 const GENERATE_SERIES: &str = "generate_series";
@@ -74,6 +76,8 @@ impl Rows {
         let args = args.collect::<Option<Vec<_>>>()?;
         let (name, arrays) = match plain_name(name)?.as_str() {
             UNNEST => (UNNEST, args),
+            REGEXP_SPLIT_TO_TABLE => (REGEXP_SPLIT_TO_TABLE, vec![call("regexp_split_to_array", args)]),
+            REGEXP_MATCHES => (REGEXP_MATCHES, vec![call(REGEXP_ROWS, args)]),
             STRING_TO_TABLE => (STRING_TO_TABLE, vec![call("string_to_array", args)]),
             GENERATE_SUBSCRIPTS => (GENERATE_SUBSCRIPTS, vec![call(SUBSCRIPTS, args)]),
             // The series of constants has a plan of its own, which keeps no array.

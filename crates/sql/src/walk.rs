@@ -4,13 +4,16 @@
 //! through every kind of node again, thousands of functions. Here there is one for all that read and one for all
 //! that change; what differs between visitors is behind a `dyn`.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, Statement, TableFactor, Value, ValueWithSpan, Visit, VisitMut,
-    Visitor, VisitorMut,
+    Expr, Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, Statement,
+    TableFactor, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
 use springtide_types::{Result, SqlError};
+
+use crate::desugar::unnamed_arguments;
 
 /// Why a walk ended before it had seen everything.
 pub(crate) enum Stop {
@@ -97,6 +100,37 @@ pub fn columns_named(expr: &Expr) -> Vec<Ident> {
         false
     });
     named
+}
+
+/// What the columns that items of a SELECT name are qualified with, folded.
+pub fn qualifiers_named(items: &[SelectItem]) -> HashSet<String> {
+    let mut named = HashSet::new();
+    for item in items {
+        if let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(of), _) = item {
+            named.extend(of.0.last().and_then(|part| part.as_ident()).map(crate::fold));
+        }
+        any_expr(item, |expr| {
+            if let Expr::CompoundIdentifier(idents) = expr {
+                named.extend(idents.iter().rev().nth(1).map(crate::fold));
+            }
+            false
+        });
+    }
+    named
+}
+
+/// Puts an expression in the place of the calls of a function without arguments. Returns whether there were any.
+pub fn put_for_calls(items: &mut Vec<SelectItem>, function: &str, value: &Expr) -> bool {
+    let mut found = false;
+    change_exprs(items, |expr| {
+        let Expr::Function(call) = expr else { return };
+        let name = call.name.0.last().and_then(|part| part.as_ident()).map(crate::fold);
+        if name.as_deref() == Some(function) && unnamed_arguments(call).is_some_and(|it| it.is_empty()) {
+            *expr = value.clone();
+            found = true;
+        }
+    });
+    found
 }
 
 /// Gives a column another name in an expression. Names are folded as [`crate::fold`] does.

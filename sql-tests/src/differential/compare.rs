@@ -17,7 +17,8 @@ pub struct Differential {
     pub seed: u64,
 }
 
-const SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET statement_timeout = '10s'";
+const SETTINGS: &str =
+    "SET TimeZone = 'America/New_York'; SET DateStyle = 'ISO, MDY'; SET statement_timeout = '10s'";
 const SCHEMA: &str = "DROP SCHEMA IF EXISTS springtide_differential CASCADE";
 
 /// Runs the statements on both, each in a transaction of its own that is rolled back.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::{Client, Error};
 
 /// The types that are compared, by PostgreSQL's internal names.
-pub(super) const TYPES: [&str; 20] = [
+pub(super) const TYPES: [&str; 21] = [
     "bool",
     "int2",
     "int4",
@@ -17,6 +17,7 @@ pub(super) const TYPES: [&str; 20] = [
     "bytea",
     "date",
     "time",
+    "timetz",
     "timestamp",
     "timestamptz",
     "interval",

@@ -127,7 +127,7 @@ fn qualified(text: &str) -> Option<(Option<String>, String)> {
 }
 
 /// A name as SQL would have to write it.
-pub(crate) fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     let plain = |(at, letter): (usize, char)| {
         letter == '_' || letter.is_ascii_lowercase() || (at > 0 && letter.is_ascii_digit())
     };

@@ -33,7 +33,7 @@ impl Session {
             Control::Release(name) => self.release(&name),
             Control::RollbackTo(name) => self.roll_back_to(&name),
             Control::Prepare { name, types, statement: prepared } => {
-                self.prepare_named(name, &types, *prepared, (&statement.text, statement.overriding))
+                self.prepare_named(name, &types, *prepared, (&statement.text, statement.write.clone()))
             }
             Control::Execute(_) => Err(SqlError::internal("EXECUTE is run as what it executes")),
             Control::Deallocate(name) => self.deallocate(name.as_deref()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use springtide_catalog::system::CursorFacts;
 use springtide_sql::sqlparser::ast;
-use springtide_sql::{Overriding, Statement};
+use springtide_sql::{Statement, WriteOptions};
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::cursor::Cursor;
@@ -93,7 +93,7 @@ impl Session {
             ast: ast::Statement::Query(query),
             text: text.to_owned(),
             copy_options: Vec::new(),
-            overriding: Overriding::No,
+            write: WriteOptions::default(),
         };
         let prepared = self.prepare_now(&query, &[])?;
         let in_block = self.require_block("DECLARE CURSOR").is_ok();

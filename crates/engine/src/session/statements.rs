@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use springtide_catalog::system::StatementFacts;
 use springtide_catalog::{Catalog, Column};
 use springtide_sql::sqlparser::ast::{self, DataType, Expr, SelectItem};
-use springtide_sql::{Overriding, Statement};
+use springtide_sql::{Statement, WriteOptions};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use super::{Session, scalar};
@@ -107,11 +107,10 @@ impl Session {
         name: String,
         types: &[DataType],
         statement: ast::Statement,
-        (text, overriding): (&str, Overriding),
+        (text, write): (&str, WriteOptions),
     ) -> Result<Response> {
         self.statements.check_name_is_free(&name)?;
-        let statement =
-            Statement { ast: statement, text: text.to_owned(), copy_options: Vec::new(), overriding };
+        let statement = Statement { ast: statement, text: text.to_owned(), copy_options: Vec::new(), write };
         let catalog = self.query_catalog();
         let types = types.iter().map(|declared| parameter_type(declared, &catalog));
         let prepared = self.prepare_now(&statement, &types.collect::<Result<Vec<_>>>()?)?;

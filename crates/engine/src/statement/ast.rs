@@ -72,7 +72,7 @@ pub(crate) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
     if is_default(expr) {
         return match &column.default {
             Some(default) => assigned(&parse_expr(&default.expr)?, column),
-            None => Ok(Expr::Value(Value::Null.into())),
+            None => cast_to(Expr::Value(Value::Null.into()), column.sql_type.unconstrained()),
         };
     }
     let is_literal = string_literal(expr).is_some()

@@ -7,14 +7,15 @@ use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use springtide_catalog::{Catalog, Column, Default, DefaultKind, Privilege, Relation, Securable, denied};
 use springtide_sql::sqlparser::ast::{
-    Expr, Insert as InsertAst, Query, SelectItem, SetExpr, TableObject, UnaryOperator, Value, ValueWithSpan,
-    Values,
+    Expr, Insert as InsertAst, ObjectName, Query, SelectItem, SetExpr, TableObject, UnaryOperator, Value,
+    ValueWithSpan, Values,
 };
-use springtide_sql::{BoundQuery, Overriding, Planner};
+use springtide_sql::{BoundQuery, Overriding, Planner, WriteOptions};
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
 use super::query::Select;
-use super::returning::{Returning, answer};
+use super::returning::{self, Returning, Scope, Written, answer};
+use super::sides::Side;
 use super::target::Target;
 use super::upsert::Upsert;
 use super::{ast, read};
@@ -59,7 +60,7 @@ impl Insert {
         planner: &Planner,
         catalog: &Catalog,
         insert: &InsertAst,
-        overriding: Overriding,
+        write: &WriteOptions,
         parameters: &[Option<SqlType>],
     ) -> Result<Insert> {
         if insert.replace_into || insert.overwrite {
@@ -69,21 +70,23 @@ impl Insert {
             return Err(SqlError::unsupported("INSERT into anything but a table"));
         };
         let table = Target::find(planner, catalog, name, "insert into")?;
-        let mut columns = target_columns(&table, insert)?;
+        let mut columns = listed_columns(&table, &insert.columns)?;
         let (source, mut hints) = bind_source(planner, catalog, &table, &mut columns, insert, parameters)?;
-        let overridden = overridden(&table, &columns, insert.source.as_deref(), overriding)?;
+        let overridden = overridden(&table, &columns, insert.source.as_deref(), write.overriding)?;
         let qualifier = match &insert.table_alias {
             Some(alias) => alias.alias.clone(),
             None => ast::quoted(&table.name),
         };
-        let names = (name, &qualifier);
-        let bind_upsert = |on| Upsert::bind(planner, catalog, &table, names, on, &hints);
+        let bind_upsert = |on| Upsert::bind(planner, catalog, &table, &qualifier, on, &hints);
         let upsert = insert.on.as_ref().map(bind_upsert).transpose()?;
         if let Some(types) = upsert.as_ref().and_then(Upsert::parameters) {
             hints = types.into_iter().map(Some).collect();
         }
+        let target = Side::new(qualifier.clone(), &table.columns, true);
+        let names = &write.returning;
+        let scope = Scope { target, others: Vec::new(), merges: false, with: None, names };
         let bind_returning =
-            |items: &Vec<SelectItem>| Returning::bind(planner, catalog, names, items, &hints);
+            |items: &Vec<SelectItem>| Returning::bind(planner, catalog, &scope, items, &hints);
         let returning = insert.returning.as_ref().map(bind_returning).transpose()?;
         let parameters = match &returning {
             Some(returning) => returning.parameters(),
@@ -92,11 +95,14 @@ impl Insert {
         Ok(Insert { table, columns, source, overridden, upsert, returning, parameters })
     }
 
-    pub(crate) fn scanned(&self) -> &[RelationId] {
-        match &self.source {
+    pub(crate) fn scanned(&self) -> Vec<RelationId> {
+        let source = match &self.source {
             Source::Query(select) => select.scanned(),
             Source::Constants(_) | Source::Defaults => &[],
-        }
+        };
+        let upsert = self.upsert.as_ref().map_or(&[][..], Upsert::scanned);
+        let returning = self.returning.as_ref().map_or(&[][..], Returning::scanned);
+        source.iter().chain(upsert).chain(returning).copied().collect()
     }
 
     pub(super) fn needs(&self) -> Vec<(RelationId, Privilege)> {
@@ -106,6 +112,8 @@ impl Insert {
         }
         let upsert = self.upsert.as_ref();
         needs.extend(upsert.filter(|it| it.updates()).map(|_| (self.table.id, Privilege::Update)));
+        needs.extend(upsert.into_iter().flat_map(|upsert| read(upsert.depends_on())));
+        needs.extend(self.returning.iter().flat_map(|returning| read(returning.depends_on())));
         if self.returning.is_some() || upsert.is_some_and(Upsert::reads) {
             needs.push((self.table.id, Privilege::Select));
         }
@@ -126,6 +134,8 @@ impl Insert {
         transaction: &mut Transaction,
         parameters: &[ScalarValue],
     ) -> Result<Response> {
+        let returning = self.returning.as_ref();
+        let read = returning::prepare(returning, planner, transaction, parameters).await?;
         let mut written = Vec::new();
         for (values, rows) in self.source.values(planner, transaction, self, parameters).await? {
             let catalog = transaction.visible_catalog();
@@ -139,11 +149,11 @@ impl Insert {
                 }
                 None => {
                     self.table.insert(transaction, rows.clone(), true)?;
-                    written.push(rows);
+                    written.push(Written::inserted(&rows));
                 }
             }
         }
-        answer(self.returning.as_ref(), planner, &self.table, written, "INSERT 0", parameters).await
+        answer(returning, planner, read, written, "INSERT 0", parameters).await
     }
 
     fn constants(&self, rows: &[Vec<Cell>], parameters: &[ScalarValue]) -> Result<Vec<ArrayRef>> {
@@ -209,7 +219,7 @@ fn bind_source(
 }
 
 /// Whole rows of `table` from values for some of its columns: assignment casts, and defaults for the rest.
-async fn table_rows(
+pub(super) async fn table_rows(
     planner: &Planner,
     catalog: &Catalog,
     table: &Target,
@@ -333,7 +343,7 @@ fn default_query(
 
 /// The columns whose values OVERRIDING USER VALUE leaves out. Fails with `428C9` if a value is given for a column that is
 /// GENERATED ALWAYS, and nothing says that this is meant.
-fn overridden(
+pub(super) fn overridden(
     table: &Relation,
     columns: &[usize],
     source: Option<&Query>,
@@ -378,11 +388,12 @@ pub(super) fn generated_always(message: String, column: &str) -> SqlError {
         .with_detail(format!("Column \"{column}\" is an identity column defined as GENERATED ALWAYS."))
 }
 
-fn target_columns(table: &Relation, insert: &InsertAst) -> Result<Vec<usize>> {
-    if insert.columns.is_empty() {
+/// The columns that are listed, or all if none are.
+pub(super) fn listed_columns(table: &Relation, names: &[ObjectName]) -> Result<Vec<usize>> {
+    if names.is_empty() {
         return Ok((0..table.columns.len()).collect());
     }
-    let names = insert.columns.iter().map(|name| name.0.last().and_then(|part| part.as_ident()).cloned());
+    let names = names.iter().map(|name| name.0.last().and_then(|part| part.as_ident()).cloned());
     let names =
         names.collect::<Option<Vec<_>>>().ok_or_else(|| SqlError::unsupported("this form of column name"))?;
     super::column_positions(table, &names)
@@ -397,7 +408,7 @@ fn width(query: &Query) -> Option<usize> {
 }
 
 /// A source may give fewer columns than the table has, but no fewer than were listed.
-fn check_width(columns: &mut Vec<usize>, given: Option<usize>, listed: bool) -> Result<()> {
+pub(super) fn check_width(columns: &mut Vec<usize>, given: Option<usize>, listed: bool) -> Result<()> {
     let Some(given) = given else { return Ok(()) };
     let error = |message: &str| Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
     if given > columns.len() {

@@ -1,6 +1,7 @@
 //! The statements: each is bound once under a catalog, then run in a transaction, perhaps many times.
 
 mod alter;
+mod assignments;
 mod ast;
 mod call;
 mod checks;
@@ -18,6 +19,8 @@ mod function_result;
 mod grant;
 mod indexes;
 mod insert;
+mod matching;
+mod merge;
 mod modify;
 mod ownership;
 mod permission;
@@ -32,12 +35,16 @@ mod returning;
 mod role;
 mod rules;
 mod sequence;
+mod sides;
 mod source;
 mod storage_options;
+mod subject;
 mod substitute;
 mod target;
 mod upsert;
 mod user_type;
+
+use std::borrow::Cow;
 
 use datafusion::common::ScalarValue;
 use springtide_catalog::{Catalog, Privilege, Relation};
@@ -82,6 +89,7 @@ pub(crate) enum Bound {
     Insert(Box<insert::Insert>),
     Update(modify::Update),
     Delete(modify::Delete),
+    Merge(Box<merge::Merge>),
     Copy(copy_in::Copy),
     CopyOut(copy::CopyOut),
     /// Nothing to bind: it runs from its text.
@@ -96,19 +104,21 @@ impl Bound {
             Bound::Insert(insert) => insert.parameters(),
             Bound::Update(update) => update.parameters(),
             Bound::Delete(delete) => delete.parameters(),
+            Bound::Merge(merge) => merge.parameters(),
             Bound::Copy(_) | Bound::CopyOut(_) | Bound::Text => Vec::new(),
         }
     }
 
     /// The stored relations that it scans.
-    pub(crate) fn scanned(&self) -> &[RelationId] {
+    pub(crate) fn scanned(&self) -> Cow<'_, [RelationId]> {
         match self {
-            Bound::Query(select) => select.scanned(),
-            Bound::Insert(insert) => insert.scanned(),
-            Bound::Update(update) => update.scanned(),
-            Bound::Delete(delete) => delete.scanned(),
-            Bound::CopyOut(copy) => copy.select.scanned(),
-            Bound::Copy(_) | Bound::Text => &[],
+            Bound::Query(select) => select.scanned().into(),
+            Bound::Insert(insert) => insert.scanned().into(),
+            Bound::Update(update) => update.scanned().into(),
+            Bound::Delete(delete) => delete.scanned().into(),
+            Bound::Merge(merge) => merge.scanned().into(),
+            Bound::CopyOut(copy) => copy.select.scanned().into(),
+            Bound::Copy(_) | Bound::Text => Cow::default(),
         }
     }
 
@@ -120,6 +130,7 @@ impl Bound {
             (Bound::Insert(insert), _) => insert.needs(),
             (Bound::Update(update), sql::Statement::Update(ast)) => update.needs(ast),
             (Bound::Delete(delete), sql::Statement::Delete(ast)) => delete.needs(ast),
+            (Bound::Merge(merge), _) => merge.needs(),
             (Bound::Copy(copy), _) => vec![(copy.table(), Privilege::Insert)],
             _ => Vec::new(),
         }
@@ -141,6 +152,7 @@ impl Bound {
             Bound::Insert(insert) => insert.columns(),
             Bound::Update(update) => update.columns(),
             Bound::Delete(delete) => delete.columns(),
+            Bound::Merge(merge) => merge.columns(),
             Bound::Copy(_) | Bound::CopyOut(_) | Bound::Text => None,
         }
     }
@@ -169,7 +181,10 @@ impl Bound {
 
     /// Whether it may change a table.
     pub(crate) fn writes(&self) -> bool {
-        matches!(self, Bound::Insert(_) | Bound::Update(_) | Bound::Delete(_) | Bound::Copy(_))
+        matches!(
+            self,
+            Bound::Insert(_) | Bound::Update(_) | Bound::Delete(_) | Bound::Merge(_) | Bound::Copy(_)
+        )
     }
 
     /// Fails with `25006` unless it only reads: nothing can be changed in the past.
@@ -205,17 +220,34 @@ pub(crate) fn bind(
 ) -> Result<Bound> {
     Ok(match &statement.ast {
         sql::Statement::Query(query) => {
+            if let sql::SetExpr::Merge(sql::Statement::Merge(merge)) = query.body.as_ref() {
+                let with = query.with.as_ref();
+                let bound = merge::Merge::bind(planner, catalog, merge, with, &statement.write, parameters)?;
+                return Ok(Bound::Merge(Box::new(bound)));
+            }
             Bound::Query(query::Select::bind(planner, catalog, query, parameters)?)
         }
         sql::Statement::Insert(insert) => {
-            let bound = insert::Insert::bind(planner, catalog, insert, statement.overriding, parameters)?;
+            let bound = insert::Insert::bind(planner, catalog, insert, &statement.write, parameters)?;
             Bound::Insert(Box::new(bound))
         }
-        sql::Statement::Update(update) => {
-            Bound::Update(modify::Update::bind(planner, catalog, update, parameters)?)
-        }
-        sql::Statement::Delete(delete) => {
-            Bound::Delete(modify::Delete::bind(planner, catalog, delete, parameters)?)
+        sql::Statement::Update(update) => Bound::Update(modify::Update::bind(
+            planner,
+            catalog,
+            update,
+            &statement.write.returning,
+            parameters,
+        )?),
+        sql::Statement::Delete(delete) => Bound::Delete(modify::Delete::bind(
+            planner,
+            catalog,
+            delete,
+            &statement.write.returning,
+            parameters,
+        )?),
+        sql::Statement::Merge(merge) => {
+            let bound = merge::Merge::bind(planner, catalog, merge, None, &statement.write, parameters)?;
+            Bound::Merge(Box::new(bound))
         }
         sql::Statement::Copy { .. } => copy::bind(planner, catalog, statement)?,
         _ => Bound::Text,
@@ -239,6 +271,7 @@ pub(crate) async fn run(
         Bound::Insert(insert) => insert.run(planner, transaction, parameters).await?,
         Bound::Update(update) => update.run(planner, transaction, parameters).await?,
         Bound::Delete(delete) => delete.run(planner, transaction, parameters).await?,
+        Bound::Merge(merge) => merge.run(planner, transaction, parameters).await?,
         Bound::Copy(copy) => Response::CopyIn { columns: copy.columns(), binary: copy.is_binary() },
         Bound::CopyOut(copy) => {
             let batches = copy.select.stream(planner, transaction, parameters).await?;

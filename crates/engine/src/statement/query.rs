@@ -39,6 +39,10 @@ impl Select {
         self.read.as_ref()
     }
 
+    pub(super) fn bound(&self) -> &BoundQuery {
+        &self.query
+    }
+
     pub(crate) fn parameters(&self) -> Vec<SqlType> {
         self.query.parameters()
     }
@@ -99,9 +103,20 @@ impl Select {
         transaction: &mut Transaction,
         parameters: &[ScalarValue],
     ) -> Result<HashMap<Scan, Vec<ZBatch>>> {
+        self.contents_but(planner, transaction, parameters, |_| false).await
+    }
+
+    /// What is scanned of relations that are not at hand.
+    pub(super) async fn contents_but(
+        &self,
+        planner: &Planner,
+        transaction: &mut Transaction,
+        parameters: &[ScalarValue],
+        is_at_hand: impl Fn(RelationId) -> bool,
+    ) -> Result<HashMap<Scan, Vec<ZBatch>>> {
         let moments = planner.moments(&self.query, parameters).await?;
         let mut contents = HashMap::new();
-        for scan in self.query.scans() {
+        for scan in self.query.scans().iter().filter(|scan| !is_at_hand(scan.relation)) {
             let point = self.point.as_ref().filter(|point| point.relation == scan.relation);
             let point = point.filter(|_| transaction.sees_present(*scan));
             let rows = match point {

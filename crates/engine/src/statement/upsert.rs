@@ -6,16 +6,17 @@ use std::collections::{HashMap, HashSet};
 use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use datafusion::common::ScalarValue;
-use futures::TryStreamExt;
-use springtide_catalog::{Catalog, Column, Index, Relation, RelationKind, Retention, Rules};
+use springtide_catalog::{Catalog, Index};
+use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
-    ConflictTarget, DoUpdate, Ident, ObjectName, OnConflict, OnConflictAction, OnInsert,
+    ConflictTarget, DoUpdate, Ident, OnConflict, OnConflictAction, OnInsert,
 };
-use springtide_sql::{BoundQuery, Planner, Scan, Time};
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
 
+use super::returning::Written;
+use super::sides::{OverSides, Side};
 use super::target::Target;
-use super::{ast, internal, modify};
+use super::{assignments, ast, internal};
 use crate::constraints::{columns, row_keys};
 use crate::key_index::without_null_keys;
 use crate::transaction::Transaction;
@@ -37,18 +38,18 @@ pub(super) struct Upsert {
 struct ConflictUpdate {
     /// The columns that are assigned to, in the order of the values.
     columns: Vec<usize>,
-    /// Returns the old row, then the assigned values.
-    matching: BoundQuery,
-    excluded: RelationId,
+    /// Returns the old row, then the assigned values, for rows of the table and those that are in conflict with them.
+    matching: OverSides,
+    key: Vec<usize>,
 }
 
 impl Upsert {
-    /// `name` and `qualifier` are what the statement calls its table.
+    /// `qualifier` is what the statement calls its table.
     pub(super) fn bind(
         planner: &Planner,
         catalog: &Catalog,
         table: &Target,
-        names: (&ObjectName, &Ident),
+        qualifier: &Ident,
         on: &OnInsert,
         parameters: &[Option<SqlType>],
     ) -> Result<Upsert> {
@@ -69,7 +70,8 @@ impl Upsert {
             }
             OnConflictAction::DoUpdate(update) => {
                 let key = &keys[0];
-                let update = ConflictUpdate::bind(planner, catalog, (table, key), names, update, parameters)?;
+                let update =
+                    ConflictUpdate::bind(planner, catalog, (table, key), qualifier, update, parameters)?;
                 Ok(Upsert { keys, is_about_one_key, update: Some(update) })
             }
         }
@@ -85,6 +87,16 @@ impl Upsert {
         self.update.is_some() || self.is_about_one_key
     }
 
+    /// The relations that subqueries of it name.
+    pub(super) fn depends_on(&self) -> &[RelationId] {
+        self.update.as_ref().map_or(&[], |update| update.matching.depends_on())
+    }
+
+    /// The stored relations among them.
+    pub(super) fn scanned(&self) -> &[RelationId] {
+        self.update.as_ref().map_or(&[], |update| update.matching.scanned())
+    }
+
     pub(super) fn parameters(&self) -> Option<Vec<SqlType>> {
         self.update.as_ref().map(|update| update.matching.parameters())
     }
@@ -98,7 +110,7 @@ impl Upsert {
         table: &Target,
         rows: RecordBatch,
         parameters: &[ScalarValue],
-    ) -> Result<Vec<RecordBatch>> {
+    ) -> Result<Vec<Written>> {
         let mut places = vec![Place::Fresh; rows.num_rows()];
         let mut conflicts = None;
         for key in &self.keys {
@@ -114,7 +126,7 @@ impl Upsert {
         // About the keys that were looked at, there is nothing to be found.
         let has_other_keys = table.keys().count() > self.keys.len();
         table.insert(transaction, fresh.clone(), has_other_keys)?;
-        let mut written = vec![fresh];
+        let mut written = vec![Written::inserted(&fresh)];
         let conflicting = at(Place::Conflicting);
         if let (Some(update), Some(existing), 1..) = (&self.update, conflicts, conflicting.len()) {
             let excluded = take_record_batch(&rows, &conflicting).map_err(internal)?;
@@ -178,41 +190,19 @@ impl ConflictUpdate {
         planner: &Planner,
         catalog: &Catalog,
         (table, key): (&Target, &[usize]),
-        (name, qualifier): (&ObjectName, &Ident),
+        qualifier: &Ident,
         update: &DoUpdate,
         parameters: &[Option<SqlType>],
     ) -> Result<ConflictUpdate> {
-        let mut catalog = catalog.clone();
-        let excluded = catalog.next_id();
-        let nullable = |column: &Column| Column { nullable: true, default: None, ..column.clone() };
-        catalog.create(Relation {
-            id: excluded,
-            name: EXCLUDED.to_owned(),
-            columns: table.columns.iter().map(nullable).collect(),
-            kind: RelationKind::Table { primary_key: None, append_only: false, rules: Rules::default() },
-            depends_on: Vec::new(),
-            functions: Vec::new(),
-            types: Vec::new(),
-            history: Retention::default(),
-        })?;
         let mut hints = parameters.to_vec();
-        let (columns, items) = modify::replacement(table, qualifier, &update.assignments, &mut hints)?;
-        let pairs = key.iter().map(|column| {
-            let column = ast::quoted(&table.columns[*column].name);
-            format!("{qualifier}.{column} = {EXCLUDED}.{column}")
-        });
-        let on = pairs.collect::<Vec<_>>().join(" AND ");
-        let mut query =
-            ast::parse_query(&format!("SELECT 1 FROM {name} AS {qualifier} JOIN {EXCLUDED} ON {on}"))?;
-        let select = ast::body(&mut query).ok_or_else(|| SqlError::internal("a SELECT has a body"))?;
-        select.projection = items;
-        select.selection = update.selection.clone();
-        let matching = planner.bind(&query, &catalog, &hints)?;
-        let is_past = |scan: &Scan| scan.time != Time::Present;
-        if matching.depends_on().len() > 2 || matching.scans().iter().any(is_past) {
-            return Err(SqlError::unsupported("a subquery in ON CONFLICT DO UPDATE"));
-        }
-        Ok(ConflictUpdate { columns, matching, excluded })
+        let (columns, values) = assignments::assigned(table, &update.assignments, &mut hints)?;
+        let mut items = assignments::old_row(table, qualifier);
+        items.extend(values);
+        let side = |alias: &Ident| Side::new(alias.clone(), &table.columns, true);
+        let sides = [side(qualifier), side(&Ident::new(EXCLUDED))];
+        let selection = update.selection.clone();
+        let matching = OverSides::bind(planner, catalog, &sides, None, &items, selection, &hints)?;
+        Ok(ConflictUpdate { columns, matching, key: key.to_vec() })
     }
 
     async fn run(
@@ -223,17 +213,28 @@ impl ConflictUpdate {
         existing: RecordBatch,
         excluded: RecordBatch,
         parameters: &[ScalarValue],
-    ) -> Result<Vec<RecordBatch>> {
-        let inserts = |relation, rows| (Scan::present(relation), vec![ZBatch::inserts(rows)]);
-        let contents = HashMap::from([inserts(table.id, existing), inserts(self.excluded, excluded)]);
-        let matched = planner.execute(&self.matching, &contents, parameters).await?;
-        let matched: Vec<RecordBatch> = matched.try_collect().await?;
+    ) -> Result<Vec<Written>> {
+        let existing = in_order_of(&existing, &excluded, &self.key)?;
+        let others = self.matching.others(planner, transaction, parameters).await?;
+        let (rows, sides) = (excluded.num_rows(), [existing, excluded]);
+        let sides = sides.iter().map(|side| side.columns().to_vec()).collect();
+        let matched = self.matching.run(planner, others, sides, rows, parameters).await?;
         let mut written = Vec::new();
         for matched in matched.iter().filter(|matched| matched.num_rows() > 0) {
-            written.push(table.replace(planner, transaction, &self.columns, matched).await?);
+            let old = matched.columns()[..table.columns.len()].to_vec();
+            let new = table.replace(planner, transaction, &self.columns, matched).await?;
+            written.push(Written::updated(old, &new));
         }
         Ok(written)
     }
+}
+
+/// For each of some rows the existing one that has the same key.
+fn in_order_of(existing: &RecordBatch, rows: &RecordBatch, key: &[usize]) -> Result<RecordBatch> {
+    let places = row_keys(&columns(existing, key)).into_iter().zip(0_u32..).collect::<HashMap<_, _>>();
+    let wanted = row_keys(&columns(rows, key));
+    let wanted = wanted.iter().map(|key| places.get(key).copied()).collect::<UInt32Array>();
+    take_record_batch(existing, &wanted).map_err(internal)
 }
 
 /// The key that a conflict target stands for.

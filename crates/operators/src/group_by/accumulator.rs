@@ -5,7 +5,7 @@ use arrow::datatypes::Schema;
 use springtide_plan::{Aggregate, AggregateFunction};
 use springtide_types::SqlError;
 
-use super::array_agg::ArrayAgg;
+use super::collected::Collected;
 use super::{count, extremum, sum};
 
 /// One aggregate of every group. Groups are slots, small numbers that are used again.
@@ -55,15 +55,17 @@ pub(super) fn create(
     input: &Schema,
     append_only: bool,
 ) -> Result<Box<dyn Accumulator>, SqlError> {
+    if let Some(columns) = aggregate.kept_columns() {
+        return Ok(Box::new(Collected::new(aggregate, &columns, input)));
+    }
     let argument = aggregate.argument.map(|column| input.field(column).data_type());
-    Ok(match (aggregate.function, argument) {
+    Ok(match (&aggregate.function, argument) {
         (AggregateFunction::Count, _) => Box::new(count::Count::default()),
         (AggregateFunction::Sum, Some(argument)) => sum::create(argument, &aggregate.output)?,
         (AggregateFunction::Min | AggregateFunction::Max, Some(argument)) => {
             let greatest = aggregate.function == AggregateFunction::Max;
             extremum::create(argument, greatest, append_only)?
         }
-        (AggregateFunction::ArrayAgg, Some(_)) => Box::new(ArrayAgg::new(aggregate, input)),
-        (function, None) => return Err(SqlError::internal(format!("{function} without an argument"))),
+        (function, _) => return Err(SqlError::internal(format!("{function} without an argument"))),
     })
 }

@@ -6,12 +6,11 @@ use arrow::array::{Array, ArrayRef, AsArray, StructArray, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::take;
 use arrow::datatypes::{Fields, Schema};
-use springtide_plan::{Aggregate, AggregateFunction};
+use springtide_plan::Aggregate;
 use springtide_state::Frozen;
 use springtide_types::{SqlError, ZBatch};
 
 use super::accumulator::{Accumulator, create};
-use super::array_agg;
 use super::distinct::DistinctValues;
 
 /// The accumulators of all aggregates, and what feeds them.
@@ -48,8 +47,8 @@ impl Inputs {
         let mut inputs = Inputs { accumulators: Vec::new(), plain: Vec::new(), distinct: Vec::new() };
         for (position, aggregate) in aggregates.iter().enumerate() {
             inputs.accumulators.push(create(aggregate, input, append_only)?);
-            if aggregate.function == AggregateFunction::ArrayAgg {
-                let values = Values::Together(array_agg::columns(aggregate));
+            if let Some(columns) = aggregate.kept_columns() {
+                let values = Values::Together(columns);
                 inputs.plain.push(Plain { aggregate: position, values, filter: aggregate.filter });
                 continue;
             }

@@ -1,7 +1,7 @@
 //! GROUP BY: the operator, and one file per kind of aggregate.
 
 mod accumulator;
-mod array_agg;
+mod collected;
 mod count;
 mod distinct;
 mod extremum;

@@ -4,6 +4,7 @@ mod arithmetic;
 mod array_agg;
 mod arrays;
 mod average;
+mod byte_strings;
 mod bytes;
 mod cast;
 mod decimal;
@@ -21,10 +22,12 @@ mod like_pattern;
 mod moments;
 mod numeric;
 mod numeric_power;
+mod quoting;
 mod regexp;
 mod series;
 mod session;
 mod shift;
+mod similar;
 mod single;
 mod sum;
 mod temporal_arithmetic;
@@ -33,6 +36,7 @@ mod to_char;
 mod totals;
 mod typed;
 mod undecided;
+mod unicode;
 mod uuid;
 
 use std::collections::{HashMap, HashSet};
@@ -63,11 +67,14 @@ pub(crate) use json::{
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
 pub(crate) use numeric::RANGE_BUCKET;
-pub(crate) use regexp::{REGEXP_GROUP, compiled_pattern, matches};
+pub(crate) use quoting::{FORMAT_OF_ARRAY, takes_texts};
+pub(crate) use regexp::{Compiled, REGEXP_GROUP, REGEXP_ROWS, matches};
 pub(crate) use series::SERIES;
+pub(crate) use similar::SIMILAR;
 pub(crate) use single::single;
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
+pub(crate) use unicode::IS_NORMALIZED;
 
 use crate::{asof, system};
 
@@ -148,6 +155,10 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(regexp::functions())
         .chain(to_char::functions())
         .chain(text::functions())
+        .chain(quoting::functions())
+        .chain(similar::functions())
+        .chain(byte_strings::functions())
+        .chain(unicode::functions())
         .chain(floats::functions())
         .chain(integers::functions())
         .chain(numeric::functions())

@@ -26,7 +26,7 @@ const SUBSTR: &[Variant] =
     &[Variant { parameters: &[Text, Int4, Int4], required: 2, gives: TEXT, run: substr }];
 const UNISTR: &[Variant] = &[variant(&[Text], TEXT, unistr)];
 const CHR: &[Variant] = &[variant(&[Int4], TEXT, chr)];
-const STRPOS: &[Variant] = &[variant(&[Text, Text], Gives::One(Int4), strpos)];
+pub(super) const STRPOS: Variant = variant(&[Text, Text], Gives::One(Int4), strpos);
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
@@ -38,7 +38,6 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         Typed::udf("rpad", RPAD),
         Typed::udf("chr", CHR),
         Typed::udf("unistr", UNISTR),
-        Typed::udf("strpos", STRPOS),
     ]
 }
 

@@ -41,6 +41,8 @@ pub(super) enum Gives {
     Texts,
     /// An array of this type.
     Array(SqlType),
+    /// An array of `text[]`, which is made rows of at once.
+    TextArrays,
     /// PostgreSQL has the function, this database has not: what to call it.
     Refused(&'static str),
 }
@@ -55,6 +57,7 @@ impl Gives {
             }
             Gives::Texts => DataType::new_list(DataType::Utf8, true),
             Gives::Array(element) => DataType::new_list(element.arrow(), true),
+            Gives::TextArrays => DataType::new_list(DataType::new_list(DataType::Utf8, true), true),
             Gives::Refused(_) => DataType::Null,
         }
     }

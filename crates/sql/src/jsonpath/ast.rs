@@ -1,7 +1,8 @@
 //! What a path says.
 
 use bigdecimal::BigDecimal;
-use regex::Regex;
+
+use crate::functions::Compiled;
 
 /// A parsed path.
 #[derive(Clone, Debug)]
@@ -99,7 +100,7 @@ pub(super) enum Predicate {
 pub(super) struct Pattern {
     pub text: String,
     pub flags: Flags,
-    pub regex: Regex,
+    pub regex: Compiled,
 }
 
 /// The flags of `like_regex`.

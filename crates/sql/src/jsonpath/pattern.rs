@@ -4,7 +4,7 @@ use springtide_types::{Result, SqlError};
 
 use super::ast::{Flags, Pattern};
 use super::lexer::syntax;
-use crate::functions::compiled_pattern;
+use crate::functions::Compiled;
 
 /// A pattern under XQuery's flags.
 pub(super) fn compile(text: String, letters: &str) -> Result<Pattern> {
@@ -35,6 +35,6 @@ pub(super) fn compile(text: String, letters: &str) -> Result<Pattern> {
         (_, true, false) => "s",
         (_, false, false) => "p",
     };
-    let regex = compiled_pattern(&text, &format!("{case}{lines}"))?;
+    let regex = Compiled::new(&text, &format!("{case}{lines}"))?;
     Ok(Pattern { text, flags, regex })
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::ast::{Comparison, Pattern, Predicate};
 use super::evaluate::{Evaluation, Scope};
-use super::failure::Outcome;
+use super::failure::{Outcome, fatal};
 use super::item::Item;
 
 /// Whether a predicate holds; `None` if that is unknown.
@@ -54,7 +54,7 @@ pub(super) fn holds<'a>(
         }
         Predicate::LikeRegex(value, pattern) => {
             let Some(values) = kept_back(evaluation.unwrapped(value, scope))? else { return Ok(None) };
-            let matches = |value: &Item<'a>, (): &()| Ok(matches(pattern, value));
+            let matches = |value: &Item<'a>, (): &()| matches(pattern, value);
             pairs(evaluation, &values, &[()], matches)?
         }
     })
@@ -64,8 +64,8 @@ fn text<'i>(item: &'i Item<'_>) -> Option<&'i str> {
     item.value().and_then(Value::as_str)
 }
 
-fn matches(pattern: &Pattern, value: &Item<'_>) -> Option<bool> {
-    text(value).map(|text| pattern.regex.is_match(text))
+fn matches(pattern: &Pattern, value: &Item<'_>) -> Outcome<Option<bool>> {
+    text(value).map(|text| pattern.regex.is_match(text)).transpose().map_err(fatal)
 }
 
 /// A failure makes a predicate unknown.

@@ -75,7 +75,7 @@ impl Extreme {
 fn extreme_of(rows: Keyed<'_>, extremes: Keyed<'_>) -> Option<Extreme> {
     let group_by = group_by(extremes.node)?;
     let [aggregate] = group_by.aggregates.as_slice() else { return None };
-    let greatest = match aggregate.function {
+    let greatest = match &aggregate.function {
         AggregateFunction::Max => true,
         AggregateFunction::Min => false,
         _ => return None,

@@ -7,6 +7,7 @@ mod constant;
 mod expr;
 mod extreme;
 mod greatest;
+mod grouping_sets;
 mod join;
 mod optimize;
 mod over_expand;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int32Array, ListBuilder, StringBuilder};
-use regex::CaptureLocations;
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::compile::Matches;
@@ -16,7 +15,7 @@ pub(super) fn group(args: &Args<'_>) -> Result<ArrayRef> {
     let flags = if last == 3 { args.text(2) } else { args.text_or(last + 1, "") };
     let numbers = args.int4_or(last, 1)?;
     let mut programs = Programs::of("regexp_match", args.text(1), flags);
-    let mut room: Option<CaptureLocations> = None;
+    let mut room = None;
     let mut out = StringBuilder::with_capacity(args.rows, args.rows * 8);
     for row in 0..args.rows {
         let (Some(program), Some(text)) = (programs.get(row)?, texts.get(row)) else {
@@ -25,18 +24,18 @@ pub(super) fn group(args: &Args<'_>) -> Result<ArrayRef> {
         };
         let groups = program.regex.captures_len();
         let number = numbers.get(row).and_then(|number| element(number, groups));
+        let Some(number) = number else {
+            out.append_null();
+            continue;
+        };
         // Another pattern needs other room.
-        if room.as_ref().is_none_or(|room| room.len() != groups) {
-            room = Some(program.regex.capture_locations());
-        }
-        let range = number.zip(room.as_mut()).and_then(|(number, room)| {
-            program.regex.captures_read(room, text)?;
-            room.get(number)
-        });
-        match range {
-            Some((start, end)) => out.append_value(&text[start..end]),
-            None => out.append_null(),
-        }
+        let room = match room.take().filter(|room| program.regex.fits(room)) {
+            Some(fitting) => room.insert(fitting),
+            None => room.insert(program.regex.locations()),
+        };
+        let found = program.regex.find_at(room, text, 0)?;
+        let range = room.get(number).filter(|_| found);
+        out.append_option(range.map(|(start, end)| &text[start..end]));
     }
     Ok(Arc::new(out.finish()))
 }
@@ -67,13 +66,39 @@ pub(super) fn first(args: &Args<'_>) -> Result<ArrayRef> {
             continue;
         };
         let mut matches = Matches::new(&program.regex, text, Some(0));
-        let found = matches.next().is_some();
+        let found = matches.next()?.is_some();
         if found {
             let groups = program.regex.captures_len();
             let numbers = if groups == 1 { 0..1 } else { 1..groups };
             numbers.for_each(|number| out.values().append_option(matches.group(number)));
         }
         out.append(found);
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+/// `regexp_matches(text, pattern [, flags])`: the groups of each match, or of the first.
+pub(super) fn rows(args: &Args<'_>) -> Result<ArrayRef> {
+    let texts = args.text(0);
+    let mut programs = Programs::new(args.text(1), args.text_or(2, ""));
+    let mut out = ListBuilder::new(ListBuilder::new(StringBuilder::new()));
+    for row in 0..args.rows {
+        let (Some(program), Some(text)) = (programs.get(row)?, texts.get(row)) else {
+            out.append_null();
+            continue;
+        };
+        let groups = program.regex.captures_len();
+        let numbers = if groups == 1 { 0..1 } else { 1..groups };
+        let mut matches = Matches::new(&program.regex, text, Some(0));
+        while matches.next()?.is_some() {
+            let found = out.values();
+            numbers.clone().for_each(|number| found.values().append_option(matches.group(number)));
+            found.append(true);
+            if !program.options.global {
+                break;
+            }
+        }
+        out.append(true);
     }
     Ok(Arc::new(out.finish()))
 }
@@ -90,7 +115,7 @@ pub(super) fn split(args: &Args<'_>) -> Result<ArrayRef> {
         };
         let mut matches = Matches::new(&program.regex, text, Some(0));
         let mut from = 0;
-        while let Some((start, end)) = matches.next() {
+        while let Some((start, end)) = matches.next()? {
             // Empty matches at the ends and right behind another separate nothing.
             if start < text.len() && end > from {
                 out.values().append_value(&text[from..start]);
@@ -109,7 +134,7 @@ pub(super) fn like(args: &Args<'_>) -> Result<ArrayRef> {
     let mut programs = Programs::of("regexp_like", args.text(1), args.text_or(2, "")).for_existence();
     let matches = (0..args.rows).map(|row| {
         let (Some(program), Some(text)) = (programs.get(row)?, texts.get(row)) else { return Ok(None) };
-        Ok(Some(program.regex.is_match(text)))
+        program.regex.is_match(text).map(Some)
     });
     Ok(Arc::new(matches.collect::<Result<BooleanArray>>()?))
 }
@@ -126,7 +151,7 @@ pub(super) fn substring(args: &Args<'_>) -> Result<ArrayRef> {
         };
         let mut matches = Matches::new(&program.regex, text, Some(0));
         let group = usize::from(program.regex.captures_len() > 1);
-        out.append_option(matches.next().and_then(|_| matches.group(group)));
+        out.append_option(matches.next()?.and_then(|_| matches.group(group)));
     }
     Ok(Arc::new(out.finish()))
 }
@@ -141,7 +166,11 @@ pub(super) fn count(args: &Args<'_>) -> Result<ArrayRef> {
             return Ok(None);
         };
         let mut matches = Matches::new(&program.regex, text, offset(text, start)?);
-        Ok(Some(std::iter::from_fn(|| matches.next()).count() as i32))
+        let mut count = 0;
+        while matches.next()?.is_some() {
+            count += 1;
+        }
+        Ok(Some(count))
     });
     Ok(Arc::new(counts.collect::<Result<Int32Array>>()?))
 }
@@ -164,7 +193,7 @@ pub(super) fn substr(args: &Args<'_>) -> Result<ArrayRef> {
         };
         let mut matches = Matches::new(&program.regex, text, offset(text, start)?);
         let group = subexpression(group, program.regex.captures_len())?;
-        let found = matches.nth(at_least("n", number, 1)?).zip(group);
+        let found = matches.nth(at_least("n", number, 1)?)?.zip(group);
         out.append_option(found.and_then(|(_, group)| matches.group(group)));
     }
     Ok(Arc::new(out.finish()))
@@ -187,7 +216,7 @@ pub(super) fn instr(args: &Args<'_>) -> Result<ArrayRef> {
             end => return Err(invalid_parameter("endoption", end)),
         };
         let group = subexpression(group, program.regex.captures_len())?;
-        let found = matches.nth(number).zip(group).and_then(|(_, group)| matches.range(group));
+        let found = matches.nth(number)?.zip(group).and_then(|(_, group)| matches.range(group));
         let position = |(from, to)| text[..if end { to } else { from }].chars().count() as i32 + 1;
         Ok(Some(found.map_or(0, position)))
     });

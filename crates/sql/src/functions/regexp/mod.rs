@@ -1,5 +1,6 @@
 //! Regular expressions, as PostgreSQL's functions and operators know them.
 
+mod backtrack;
 mod compile;
 mod matching;
 mod options;
@@ -7,11 +8,11 @@ mod replace;
 mod rows;
 mod translate;
 
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ScalarUDF, lit};
-use regex::Regex;
 use springtide_types::Result;
 use springtide_types::SqlType::{Boolean, Int4, Text};
 
@@ -27,6 +28,16 @@ const GROUP: &[Variant] = &[
 
 const MATCH: &[Variant] =
     &[Variant { parameters: &[Text, Text, Text], required: 2, gives: Gives::Texts, run: matching::first }];
+
+/// What `regexp_matches` gives rows of: the array of its results.
+pub(crate) const REGEXP_ROWS: &str = "regexp_matches array";
+
+const ROWS: &[Variant] = &[Variant {
+    parameters: &[Text, Text, Text],
+    required: 2,
+    gives: Gives::TextArrays,
+    run: matching::rows,
+}];
 
 const SPLIT: &[Variant] =
     &[Variant { parameters: &[Text, Text, Text], required: 2, gives: Gives::Texts, run: matching::split }];
@@ -82,6 +93,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         Typed::udf(REGEXP_GROUP, GROUP),
         Typed::udf("regexp_match", MATCH),
+        Typed::udf(REGEXP_ROWS, ROWS),
         Typed::udf("regexp_split_to_array", SPLIT),
         Typed::udf("regexp_like", LIKE),
         Typed::udf("regexp_count", COUNT),
@@ -98,9 +110,18 @@ pub(crate) fn matches(text: Expr, pattern: Expr, ignore_case: bool) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(FUNCTION.clone(), vec![text, pattern, flags]))
 }
 
-/// A pattern under flags of these functions, compiled.
-pub(crate) fn compiled_pattern(pattern: &str, flags: &str) -> Result<Regex> {
-    compile::compile(pattern, flags).map(|program| program.regex.clone())
+/// A pattern under flags of these functions.
+#[derive(Clone, Debug)]
+pub(crate) struct Compiled(Rc<compile::Program>);
+
+impl Compiled {
+    pub(crate) fn new(pattern: &str, flags: &str) -> Result<Compiled> {
+        compile::compile(pattern, flags).map(Compiled)
+    }
+
+    pub(crate) fn is_match(&self, text: &str) -> Result<bool> {
+        self.0.regex.is_match(text)
+    }
 }
 
 /// The function of `substring(text FROM pattern)`.

@@ -49,7 +49,7 @@ fn replace(
             continue;
         };
         let (start, number) = (offset(text, start)?, at_least("n", number, 0)?);
-        replace_one(&mut out, program, text, replacement, start, number);
+        replace_one(&mut out, program, text, replacement, start, number)?;
         out.append_value("");
     }
     Ok(Arc::new(out.finish()))
@@ -62,10 +62,10 @@ fn replace_one(
     replacement: &str,
     start: Option<usize>,
     number: usize,
-) {
+) -> Result<()> {
     let mut matches = Matches::new(&program.regex, text, start);
     let (mut copied, mut count) = (0, 0);
-    while let Some((start, end)) = matches.next() {
+    while let Some((start, end)) = matches.next()? {
         count += 1;
         if number != 0 && count < number {
             continue;
@@ -78,6 +78,7 @@ fn replace_one(
         }
     }
     put(out, &text[copied..]);
+    Ok(())
 }
 
 /// Writes a replacement, in which `\1` to `\9` stand for groups, `\&` for the match, and `\\` for a backslash.

@@ -9,18 +9,45 @@ use std::cmp::Reverse;
 
 use springtide_types::{Result, SqlError, SqlState};
 
+use super::backtrack::{Kind, Node};
 use super::options::Options;
 
-/// The pattern as the crate reads it, and whether it mixes greedy and non-greedy quantifiers. Fails with `2201B`
-/// if it is none, and with `0A000` for what the crate has not: back references and conditions on what is around.
-pub(super) fn translate(pattern: &str, options: Options) -> Result<(String, bool)> {
-    let mut reader = Reader { rest: pattern, options, greedy: false, lazy: false };
+/// A pattern that was read.
+pub(super) struct Translated {
+    pub as_read: Read,
+    /// Whether it mixes greedy and non-greedy quantifiers.
+    pub mixed: bool,
+}
+
+/// What can be made of a pattern.
+pub(super) enum Read {
+    /// An expression of the crate.
+    Linear(String),
+    /// What the crate has not, back references and conditions on what is around, with the number of groups, 0 included.
+    Tree(Node, usize),
+}
+
+/// Reads a pattern. Fails with `2201B` if it is none.
+pub(super) fn translate(pattern: &str, options: Options) -> Result<Translated> {
+    let mut reader = Reader {
+        rest: pattern,
+        options,
+        greedy: false,
+        lazy: false,
+        groups: 1,
+        conditions: 0,
+        needs_tree: false,
+    };
     let piece = reader.alternation()?;
     if !reader.rest.is_empty() {
         return Err(invalid("parentheses () not balanced"));
     }
     let fixed = piece.anchored_start && piece.anchored_end && !options.lines;
-    Ok((piece.text, reader.greedy && reader.lazy && !fixed))
+    let mixed = reader.greedy && reader.lazy && !fixed;
+    if reader.needs_tree {
+        return Ok(Translated { as_read: Read::Tree(piece.node, reader.groups), mixed: false });
+    }
+    Ok(Translated { as_read: Read::Linear(piece.text), mixed })
 }
 
 pub(super) fn invalid(why: &str) -> SqlError {
@@ -31,6 +58,7 @@ pub(super) fn invalid(why: &str) -> SqlError {
 #[derive(Default)]
 struct Piece {
     text: String,
+    node: Node,
     /// How many characters it matches, if that is known.
     length: Option<usize>,
     captures: bool,
@@ -44,6 +72,12 @@ struct Reader<'a> {
     /// Whether a greedy quantifier occurred.
     greedy: bool,
     lazy: bool,
+    /// The number of the next group that captures.
+    groups: usize,
+    /// How many conditions on what is around are open. Groups in them capture nothing.
+    conditions: usize,
+    /// Whether there is anything that the crate has not.
+    needs_tree: bool,
 }
 
 /// What matches at one place.
@@ -53,6 +87,10 @@ enum Atom {
     /// A condition on the place.
     Anchor(&'static str),
     Group(Piece),
+    /// What a group has matched.
+    Back(usize),
+    /// A condition on what is around.
+    Around(Node),
 }
 
 impl<'a> Reader<'a> {
@@ -94,44 +132,61 @@ impl<'a> Reader<'a> {
         }
         let length = branches[0].length;
         let same = branches.iter().all(|branch| branch.length == length);
-        let texts = branches.iter().map(|branch| branch.text.as_str()).collect::<Vec<_>>();
+        let captures = branches.iter().any(|branch| branch.captures);
+        let texts = branches.iter().map(|branch| branch.text.as_str()).collect::<Vec<_>>().join("|");
         Ok(Piece {
-            text: texts.join("|"),
+            text: texts,
+            node: Node::Choice(branches.into_iter().map(|branch| branch.node).collect()),
             length: length.filter(|_| same),
-            captures: branches.iter().any(|branch| branch.captures),
+            captures,
             ..Piece::default()
         })
     }
 
     fn branch(&mut self) -> Result<Piece> {
         let mut branch = Piece { length: Some(0), ..Piece::default() };
+        let mut nodes = Vec::new();
         loop {
             if self.options.expanded {
                 self.skip_space();
             }
             if self.rest.is_empty() || self.rest.starts_with(['|', ')']) {
-                return Ok(branch);
+                return Ok(Piece { node: Node::Sequence(nodes), ..branch });
             }
             let Some(atom) = self.atom()? else { continue };
             let first = branch.text.is_empty();
             branch.anchored_end = matches!(atom, Atom::Anchor("$" | r"\z"));
-            let length = match &atom {
+            let is_condition = matches!(atom, Atom::Anchor(_) | Atom::Around(_));
+            let mut node;
+            let length = match atom {
                 Atom::Char(text) => {
-                    branch.text.push_str(text);
+                    branch.text.push_str(&text);
+                    node = Node::Char(Kind::new(text));
                     Some(1)
                 }
                 Atom::Anchor(text) => {
-                    branch.anchored_start |= first && matches!(*text, "^" | r"\A");
+                    branch.anchored_start |= first && matches!(text, "^" | r"\A");
                     branch.text.push_str(text);
+                    node = Node::Anchor(text);
                     Some(0)
                 }
                 Atom::Group(group) => {
                     branch.text.push_str(&group.text);
                     branch.captures |= group.captures;
+                    node = group.node;
                     group.length
                 }
+                Atom::Back(number) => {
+                    node = Node::Back(number);
+                    None
+                }
+                Atom::Around(condition) => {
+                    node = condition;
+                    Some(0)
+                }
             };
-            let times = self.quantifier(&atom, &mut branch.text)?;
+            let times = self.quantifier(is_condition, &mut branch.text, &mut node)?;
+            nodes.push(node);
             branch.length = branch.length.and_then(|sum| Some(sum + length? * times?));
         }
     }
@@ -170,15 +225,19 @@ impl<'a> Reader<'a> {
             self.take_while(usize::MAX, |char| char != ')');
             return if self.eat(")") { Ok(None) } else { Err(invalid("parentheses () not balanced")) };
         }
-        let captures = !self.eat("?:");
-        if captures && ["?=", "?!", "?<=", "?<!"].iter().any(|condition| self.rest.starts_with(condition)) {
-            return Err(SqlError::unsupported(
-                "a lookahead or lookbehind constraint in a regular expression",
-            ));
+        let captures = !self.eat("?:") && self.conditions == 0;
+        for (words, behind, negated) in
+            [("?=", false, false), ("?!", false, true), ("?<=", true, false), ("?<!", true, true)]
+        {
+            if self.eat(words) {
+                return self.condition(behind, negated).map(Some);
+            }
         }
         if self.rest.starts_with('?') {
             return Err(invalid("quantifier operand invalid"));
         }
+        let number = self.groups;
+        self.groups += usize::from(captures);
         let inner = self.alternation()?;
         if !self.eat(")") {
             return Err(invalid("parentheses () not balanced"));
@@ -186,23 +245,42 @@ impl<'a> Reader<'a> {
         let open = if captures { "(" } else { "(?:" };
         Ok(Some(Atom::Group(Piece {
             text: format!("{open}{})", inner.text),
+            node: if captures { Node::Group(number, Box::new(inner.node)) } else { inner.node },
             captures: captures || inner.captures,
             length: inner.length,
             ..Piece::default()
         })))
     }
 
+    /// A condition on what is around, after its opening words.
+    fn condition(&mut self, behind: bool, negated: bool) -> Result<Atom> {
+        (self.needs_tree, self.conditions) = (true, self.conditions + 1);
+        let inner = self.alternation()?;
+        self.conditions -= 1;
+        if !self.eat(")") {
+            return Err(invalid("parentheses () not balanced"));
+        }
+        Ok(Atom::Around(Node::Around { node: Box::new(inner.node), behind, negated }))
+    }
+
     /// How many times an atom stands, if that is known, with the quantifier that follows it added to the text.
-    fn quantifier(&mut self, atom: &Atom, text: &mut String) -> Result<Option<usize>> {
-        let (quantifier, times) = match self.rest.chars().next() {
+    fn quantifier(
+        &mut self,
+        is_condition: bool,
+        text: &mut String,
+        node: &mut Node,
+    ) -> Result<Option<usize>> {
+        let (quantifier, (least, most)) = match self.rest.chars().next() {
             Some(char @ ('*' | '+' | '?')) => {
                 self.next();
-                (char.to_string(), None)
+                let most = if char == '?' { Some(1) } else { None };
+                (char.to_string(), (usize::from(char == '+'), most))
             }
             Some('{') if self.rest[1..].starts_with(|char: char| char.is_ascii_digit()) => self.bounds()?,
             _ => return Ok(Some(1)),
         };
-        if matches!(atom, Atom::Anchor(_)) {
+        let times = most.filter(|most| *most == least);
+        if is_condition {
             return Err(invalid("quantifier operand invalid"));
         }
         text.push_str(&quantifier);
@@ -210,6 +288,8 @@ impl<'a> Reader<'a> {
         if lazy {
             text.push('?');
         }
+        let repeated = Box::new(std::mem::take(node));
+        *node = Node::Repeat { node: repeated, least, most: most.unwrap_or(usize::MAX), lazy };
         if times.is_none() {
             self.lazy |= lazy;
             self.greedy |= !lazy;
@@ -221,7 +301,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `{m}`, `{m,}` or `{m,n}`
-    fn bounds(&mut self) -> Result<(String, Option<usize>)> {
+    fn bounds(&mut self) -> Result<(String, (usize, Option<usize>))> {
         self.next();
         let least = self.count()?;
         let most = if !self.eat(",") {
@@ -236,9 +316,9 @@ impl<'a> Reader<'a> {
         }
         Ok(match most {
             Some(most) if most < least => return Err(invalid("invalid repetition count(s)")),
-            Some(most) if most == least => (format!("{{{least}}}"), Some(least)),
-            Some(most) => (format!("{{{least},{most}}}"), None),
-            None => (format!("{{{least},}}"), None),
+            Some(most) if most == least => (format!("{{{least}}}"), (least, Some(least))),
+            Some(most) => (format!("{{{least},{most}}}"), (least, Some(most))),
+            None => (format!("{{{least},}}"), (least, None)),
         })
     }
 
@@ -264,8 +344,27 @@ impl<'a> Reader<'a> {
             'W' => Atom::Char(format!("[^{WORD}]")),
             's' => Atom::Char(format!("[{SPACE}]")),
             'S' => Atom::Char(format!("[^{SPACE}]")),
+            '1'..='9' => return self.back_reference(char),
             char => Atom::Char(literal(self.escaped(char)?)),
         })
+    }
+
+    /// `\1`, and what follows it as long as there are so many groups.
+    fn back_reference(&mut self, first: char) -> Result<Atom> {
+        let mut number = first.to_digit(10).map_or(0, |digit| digit as usize);
+        while let Some(digit) = self.rest.chars().next().and_then(|char| char.to_digit(10)) {
+            let longer = number * 10 + digit as usize;
+            if longer >= self.groups {
+                break;
+            }
+            number = longer;
+            self.next();
+        }
+        if number >= self.groups || self.conditions > 0 {
+            return Err(invalid("invalid backreference number"));
+        }
+        self.needs_tree = true;
+        Ok(Atom::Back(number))
     }
 
     /// The character for which an escape stands, in brackets or out of them.
@@ -300,7 +399,6 @@ impl<'a> Reader<'a> {
                 "" => '\0',
                 digits => code(digits, 8)?,
             },
-            '1'..='9' => return Err(SqlError::unsupported("a back reference in a regular expression")),
             char if char.is_ascii_alphanumeric() => return Err(invalid_escape()),
             char => char,
         })
