@@ -88,6 +88,15 @@ fn moment(
     })
 }
 
+/// `+02:30`, seconds east of UTC: `None` if it is not written as such, an error if it is too far.
+pub fn parse_displacement(text: &str) -> Option<Result<i32>> {
+    match crate::number::displacement(text) {
+        Ok(east) => Some(Ok(east)),
+        Err(Fault::Displacement) => Some(Err(Fault::Displacement.of(text, "time zone"))),
+        Err(_) => None,
+    }
+}
+
 fn decode_time(text: &str, type_name: &str) -> Result<(i64, i32)> {
     let style = current();
     let decoded = fields(text).ok_or(Fault::Format).and_then(|fields| time_only(&fields, &style));

@@ -23,8 +23,8 @@ pub use calendar::{
 };
 pub use error::{out_of_range, unknown_zone};
 pub use input::{
-    EARLY, EARLY_DATE, LATE, LATE_DATE, is_finite, is_finite_date, parse_date, parse_time, parse_timestamp,
-    parse_timestamptz, parse_timetz, valid_date, valid_timestamp,
+    EARLY, EARLY_DATE, LATE, LATE_DATE, is_finite, is_finite_date, parse_date, parse_displacement,
+    parse_time, parse_timestamp, parse_timestamptz, parse_timetz, valid_date, valid_timestamp,
 };
 pub use interval::{Interval, IntervalFields, parse_interval, parse_interval_fields, round, write_interval};
 pub use output::{

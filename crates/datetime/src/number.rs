@@ -88,7 +88,10 @@ pub(crate) fn displacement(text: &str) -> Result<i32, Fault> {
     let (hour, rest) = integer::<i32>(&text[1..]).map_err(overflow)?;
     let (hour, minute, second, rest) = match rest.strip_prefix(':') {
         Some(rest) => {
-            let (minute, rest) = integer::<i32>(rest).map_err(overflow)?;
+            let (minute, rest) = match rest {
+                "" => (0, ""),
+                rest => integer::<i32>(rest).map_err(overflow)?,
+            };
             match rest.strip_prefix(':') {
                 Some(rest) => {
                     let (second, rest) = integer::<i32>(rest).map_err(overflow)?;

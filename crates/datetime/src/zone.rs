@@ -55,6 +55,8 @@ impl Hash for Zone {
 
 /// Years after which the calendar repeats, in microseconds.
 const CYCLE: i64 = 146_097 * DAY;
+/// The second Sunday of March, the first of November.
+const USA: &str = "M3.2.0,M11.1.0";
 /// How many seconds a zone may be away from UTC, exclusive.
 const MOST_SECONDS: i32 = 168 * 3600;
 
@@ -70,7 +72,9 @@ impl Zone {
         }
         Zone::posix_offset(name).or_else(|| {
             let zone = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '<');
-            let zone = zone.then(|| TimeZone::posix(name).ok())??;
+            // Without a rule, clocks change as in the USA.
+            let parsed = || TimeZone::posix(name).or_else(|_| TimeZone::posix(&format!("{name},{USA}")));
+            let zone = zone.then(|| parsed().ok())??;
             Some(Zone::varying(name, zone))
         })
     }
@@ -186,11 +190,16 @@ impl Zone {
 
     /// What an abbreviation means here when clocks show this: its newest meaning by then, else the first one after.
     pub fn abbreviated(&self, abbreviation: &str, civil: &Civil) -> Option<i32> {
+        self.abbreviated_at(abbreviation, self.to_utc(civil).unwrap_or_default())
+    }
+
+    /// What an abbreviation means here at a moment, as [`Self::abbreviated`].
+    fn abbreviated_at(&self, abbreviation: &str, micros: i64) -> Option<i32> {
         let zone = match &self.rules {
             Rules::Fixed(east, own) => return own.eq_ignore_ascii_case(abbreviation).then_some(*east),
             Rules::Varying(zone) => zone,
         };
-        let at = instant(self.to_utc(civil).unwrap_or_default());
+        let at = instant(micros);
         let now = zone.to_offset_info(at);
         if now.abbreviation().eq_ignore_ascii_case(abbreviation) {
             return Some(now.offset().seconds());
@@ -251,8 +260,7 @@ impl Named {
         match self {
             Named::Fixed(east) => *east,
             Named::Abbreviation(zone, name) => {
-                let local = zone.to_local(micros).unwrap_or(micros);
-                zone.abbreviated(name, &Civil::from_micros(local)).unwrap_or_else(|| zone.east_at(micros))
+                zone.abbreviated_at(name, micros).unwrap_or_else(|| zone.east_at(micros))
             }
             Named::Zone(zone) => zone.east_at(micros),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::TableFunctionArgs;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{DFSchema, Result, TableReference};
@@ -23,6 +23,7 @@ use springtide_types::{RelationId, SqlError, SqlState, SqlType};
 
 use crate::errors::external;
 use crate::inline::Call;
+use crate::moment_series::moment_series;
 use crate::moments::Moments;
 use crate::planner::Planner;
 use crate::relation_table::{self, RelationTable};
@@ -230,6 +231,9 @@ impl ContextProvider for Names<'_> {
             external(SqlError::new(SqlState::UNDEFINED_FUNCTION, message))
         })?;
         let args = args.into_iter().map(constant_argument).collect::<Result<Vec<_>>>()?;
+        if let Some(series) = moment_series(name, &args)? {
+            return Ok(Arc::new(DefaultTableSource::new(series)));
+        }
         let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&args, session))?;
         Ok(Arc::new(DefaultTableSource::new(provider)))
     }
@@ -309,7 +313,6 @@ fn constant_argument(argument: Expr) -> Result<Expr> {
     let Expr::Literal(value, metadata) = constant else { return Ok(constant) };
     let value = match value.data_type() {
         DataType::Int16 | DataType::Int32 => value.cast_to(&DataType::Int64)?,
-        DataType::Timestamp(_, zone) => value.cast_to(&DataType::Timestamp(TimeUnit::Nanosecond, zone))?,
         _ => value,
     };
     Ok(Expr::Literal(value, metadata))

@@ -1,7 +1,8 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use springtide_catalog::{Column, FunctionId, TypeId};
 use springtide_types::{RelationId, SqlType};
 
@@ -9,6 +10,17 @@ use crate::bind::{Names, scans};
 use crate::pipeline::Pipeline;
 use crate::plain::plain_columns;
 use crate::scan::Scan;
+
+/// What a query has that no row gives on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeyondRows {
+    /// Aggregate functions.
+    Aggregates,
+    /// Window functions.
+    Windows,
+    /// Functions that return sets.
+    Sets,
+}
 
 /// A query whose names and types are resolved, ready to be executed or lowered.
 #[derive(Clone, Debug)]
@@ -117,6 +129,30 @@ impl BoundQuery {
     /// Whether the plan holds run-time parameters or named snapshots as they were when the query was bound.
     pub fn beyond_catalog(&self) -> bool {
         self.beyond_catalog
+    }
+
+    /// Whether it gives the same for the same rows, whenever and by whomever it is asked.
+    pub fn is_immutable(&self) -> bool {
+        let changes = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable);
+        let node_changes = |node: &LogicalPlan| {
+            Ok(node.expressions().iter().any(|expr| expr.exists(|expr| Ok(changes(expr))).unwrap_or(true)))
+        };
+        !self.draws && !self.beyond_catalog && !self.plan.exists(node_changes).unwrap_or(true)
+    }
+
+    /// What it has that no row gives on its own: aggregates, window functions, or functions that return sets.
+    pub fn beyond_rows(&self) -> Option<BeyondRows> {
+        let mut found = None;
+        let visited = self.plan.apply(|node| {
+            found = match node {
+                LogicalPlan::Aggregate(_) => Some(BeyondRows::Aggregates),
+                LogicalPlan::Window(_) => Some(BeyondRows::Windows),
+                LogicalPlan::Unnest(_) => Some(BeyondRows::Sets),
+                _ => None,
+            };
+            Ok(if found.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        });
+        visited.ok().and(found)
     }
 
     /// Whether it may take numbers of sequences.

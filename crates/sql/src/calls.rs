@@ -50,7 +50,13 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
     match call.name() {
         "guard" | "pg_typeof" | FORMAT_OF_ARRAY => Ok(call),
         // What only the binder itself writes, and what asks the catalogue.
-        name if name.starts_with('$') || is_function(name) || ENUM_FUNCTIONS.contains(&name) => Ok(call),
+        name if name.starts_with('$')
+            || name.starts_with("extract_")
+            || is_function(name)
+            || ENUM_FUNCTIONS.contains(&name) =>
+        {
+            Ok(call)
+        }
         "array_to_json" if matches!(types.as_slice(), [Some(SqlType::Array(_))]) => Ok(call),
         "row_to_json" if matches!(types.as_slice(), [Some(SqlType::Json)]) => Ok(call),
         "to_json" | "to_jsonb" | "json_build_array" | "jsonb_build_array" | "json_build_object"
@@ -100,8 +106,11 @@ fn written(value: Expr, sql_type: Option<SqlType>) -> Expr {
 /// Refuses aggregates of bytea, uuid, JSON, enums and arrays, but for those that take any type, and the extremes of enums.
 pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
     let types = argument_types(args, schema);
-    let takes_any =
-        name == COLLECT || matches!(name, "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
+    let takes_any = name == COLLECT
+        || matches!(name, "any_value" | "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
+    if name == "count" && args.len() > 1 {
+        return Err(external(no_function(name, &types)));
+    }
     if name == "array_agg" && matches!(types.as_slice(), [Some(SqlType::Array(_))]) {
         return Err(external(several_dimensions()));
     }

@@ -85,6 +85,11 @@ pub(crate) fn is_disguised(sql_type: SqlType) -> bool {
     )
 }
 
+/// Whether values are moments or lengths of time.
+pub(crate) fn is_temporal(sql_type: SqlType) -> bool {
+    matches!(family(sql_type), Family::DateTime | Family::Interval | Family::Time | Family::Timetz)
+}
+
 /// Whether DataFusion finds no type that values and a string literal have in common.
 pub(crate) fn stands_apart(sql_type: SqlType) -> bool {
     is_disguised(sql_type) || sql_type == SqlType::Time

@@ -4,21 +4,22 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr,
-    ExtractSyntax, Fetch, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    GroupByExpr, Ident, Interval, LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript,
-    TableFactor, TableWithJoins, TrimWhereField, TypedString, UnaryOperator, Value, ValueWithSpan, Values,
-    VisitorMut, WindowFrameBound, WindowSpec, WindowType,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Fetch, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval,
+    LimitClause, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript, TableFactor,
+    TableWithJoins, TrimWhereField, TypedString, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
+    WindowFrameBound, WindowSpec, WindowType,
 };
 use springtide_catalog::Types;
 use springtide_types::{Result, SqlError, SqlState};
 
-use crate::convert::stands_apart;
+use crate::convert::{is_temporal, stands_apart};
 use crate::functions::{
     AVERAGE, BITWISE_NOT, FORMAT_OF_ARRAY, IS_NORMALIZED, LIKE_PATTERN, PRETTY_ARRAY, Quantifier,
     RANGE_BUCKET, REGEXP_GROUP, REGEXP_ROWS, SIMILAR, SLICE, SUBSCRIPT,
 };
+use crate::input_error::input_errors_in_lists;
 use crate::json_aggregates;
 use crate::json_records::records_in_from;
 use crate::names::fold;
@@ -31,6 +32,7 @@ use crate::set_returning;
 use crate::sql_json::{check_defaults, rewritten_aggregate};
 use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
+use crate::temporal_syntax::temporal_call;
 use crate::unnest::unnest_in_lists;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 use crate::with_ties;
@@ -88,6 +90,7 @@ impl VisitorMut for Desugar<'_> {
         }
         records_in_from(&mut select.from);
         unnest_in_lists(&mut select.from);
+        input_errors_in_lists(&mut select.from);
         name_series(&mut select.from);
         name_outputs(select);
         group_for_having(select);
@@ -131,6 +134,18 @@ impl VisitorMut for Desugar<'_> {
                 if let Some((number, data_type)) = typed_number(operand) {
                     let negative = Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(number.clone()) };
                     *expr = cast(negative, data_type.clone());
+                }
+            }
+            Expr::Interval(_) | Expr::AtTimeZone { .. } | Expr::Cast { .. } | Expr::TypedString(_)
+                if temporal_call(expr).is_some() =>
+            {
+                if let Some(call) = temporal_call(expr) {
+                    *expr = call;
+                }
+            }
+            Expr::BinaryOp { op: BinaryOperator::Overlaps, .. } => {
+                if let Some(call) = temporal_call(expr) {
+                    *expr = call;
                 }
             }
             Expr::UnaryOp { op, expr: operand } if prefix_function(*op).is_some() => {
@@ -177,6 +192,9 @@ impl VisitorMut for Desugar<'_> {
                 Ok(None) => {}
                 Err(error) => return ControlFlow::Break(Stop::Failed(error)),
             },
+            Expr::Case { .. } if !any_query(expr) && any_expr(expr, is_unnest) => {
+                return flow(Err(misplaced_rows("CASE")));
+            }
             Expr::IsDistinctFrom(left, right) => *expr = operation(left, distinction(false), right),
             Expr::IsNotDistinctFrom(left, right) => *expr = operation(left, distinction(true), right),
             Expr::AnyOp { left, compare_op, right, .. } if !is_query(right) => {
@@ -195,6 +213,13 @@ impl VisitorMut for Desugar<'_> {
                     && let Err(error) = check_defaults(&name.value, function)
                 {
                     return ControlFlow::Break(Stop::Failed(error));
+                }
+                let is_coalesce = |name: &ObjectName| name.to_string().eq_ignore_ascii_case("coalesce");
+                if is_coalesce(&function.name)
+                    && !any_query(&function.args)
+                    && any_expr(&function.args, is_unnest)
+                {
+                    return flow(Err(misplaced_rows("COALESCE")));
                 }
                 if let Some(rewritten) = rewrite_function(function) {
                     *expr = rewritten;
@@ -384,7 +409,8 @@ fn spread_float_types(values: &mut Values) {
 fn spread_casts(values: &mut Values, types: &Types) {
     let apart = |expr: &Expr| match expr {
         Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
-            sql_type(data_type, types).is_ok_and(stands_apart).then(|| data_type.clone())
+            let apart = |sql_type| stands_apart(sql_type) || is_temporal(sql_type);
+            sql_type(data_type, types).is_ok_and(apart).then(|| data_type.clone())
         }
         _ => None,
     };
@@ -400,15 +426,15 @@ fn spread_casts(values: &mut Values, types: &Types) {
     }
 }
 
-/// `INTERVAL '1' DAY` says the same as `'1 day'::interval`, which PostgreSQL's input function reads.
+/// The text of an interval literal.
 pub(crate) fn interval_text(interval: &Interval) -> Option<String> {
     let Expr::Value(value) = interval.value.as_ref() else { return None };
     let text = match &value.value {
         Value::SingleQuotedString(text) | Value::Number(text, _) => text,
         _ => return None,
     };
-    Some(match &interval.leading_field {
-        Some(unit) if text.trim().parse::<f64>().is_ok() => format!("{text} {unit}").to_lowercase(),
+    Some(match (&interval.leading_field, &interval.last_field) {
+        (Some(unit), None) if text.trim().parse::<f64>().is_ok() => format!("{text} {unit}").to_lowercase(),
         _ => text.clone(),
     })
 }
@@ -526,7 +552,6 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
     match fold(part.as_ident()?).as_str() {
         "avg" => Some(average(function)),
         "count" => count_rows(function),
-        "date_part" => date_part(function),
         "mod" => modulo(function),
         "width_bucket" => {
             unnamed_arguments(function).filter(|args| args.len() == 4).map(|args| call(RANGE_BUCKET, args))
@@ -660,6 +685,16 @@ fn check_unnests(projection: &[SelectItem]) -> Result<()> {
     }
 }
 
+fn is_unnest(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if function.name.to_string().trim_matches('"') == "unnest")
+}
+
+fn misplaced_rows(place: &str) -> SqlError {
+    let message = format!("set-returning functions are not allowed in {place}");
+    SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+        .with_hint("You might be able to move the set-returning function into a LATERAL FROM item.")
+}
+
 fn is_query(expr: &Expr) -> bool {
     matches!(expr, Expr::Subquery(_))
 }
@@ -783,25 +818,6 @@ fn modulo(function: &Function) -> Option<Expr> {
     };
     let (left, right) = (Box::new(left.clone()), Box::new(right.clone()));
     Some(Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Modulo, right })))
-}
-
-/// `date_part('year', x)` is `extract(year FROM x)` as a double.
-fn date_part(function: &Function) -> Option<Expr> {
-    let FunctionArguments::List(list) = &function.args else { return None };
-    let [
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(field))),
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(operand)),
-    ] = list.args.as_slice()
-    else {
-        return None;
-    };
-    let Value::SingleQuotedString(field) = &field.value else { return None };
-    let extract = Expr::Extract {
-        field: DateTimeField::Custom(Ident::new(field.clone())),
-        syntax: ExtractSyntax::From,
-        expr: Box::new(operand.clone()),
-    };
-    Some(cast(extract, DataType::DoublePrecision))
 }
 
 /// A call of a function by its plain name.

@@ -146,6 +146,9 @@ fn planning_message(message: &str) -> Option<SqlError> {
         let message = format!("a table has {available} columns available but {given} columns specified");
         return Some(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
     }
+    if message.contains("only support Literal types") {
+        return Some(SqlError::unsupported("an offset of lag or lead that is no constant"));
+    }
     if message.contains("Unnest should be rewritten") {
         return Some(
             SqlError::unsupported("a set-returning function in this place")

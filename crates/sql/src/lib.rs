@@ -36,6 +36,7 @@ mod flatten;
 mod functions;
 mod inline;
 mod input;
+mod input_error;
 mod json;
 mod json_aggregates;
 mod json_records;
@@ -47,6 +48,7 @@ mod literals;
 mod lower;
 mod merge;
 mod merge_join;
+mod moment_series;
 mod moments;
 mod multisets;
 mod named_arguments;
@@ -67,6 +69,7 @@ mod query_words;
 mod relation_table;
 mod rename;
 mod roles;
+mod row_values;
 mod scan;
 mod scope;
 mod sequences;
@@ -79,6 +82,7 @@ mod style;
 mod system;
 mod table_functions;
 mod temporal;
+mod temporal_syntax;
 mod three_valued_in;
 mod time_travel;
 mod total_order;
@@ -93,7 +97,7 @@ mod with_ties;
 
 pub use analysis::{Analysis, AnalyzedNode};
 pub use assign::assign;
-pub use bound::BoundQuery;
+pub use bound::{BeyondRows, BoundQuery};
 pub use convert::format_text;
 pub use copy_options::{CopyOption, CopyValue};
 pub use datafusion::sql::sqlparser;
@@ -110,5 +114,6 @@ pub use sequences::{Overriding, is_next_number, name_sequences, next_number};
 pub use sql_types::sql_type;
 pub use time_travel::{printable, query_text};
 pub use walk::{
-    columns_named, put_arguments, put_for_calls, qualifiers_named, relations_named, rename_column,
+    any_query, columns_named, prefix_columns, put_arguments, put_for_calls, qualifiers_named,
+    relations_named, rename_column,
 };

@@ -63,6 +63,22 @@ const FUNCTIONS: &[(&str, &[Parameter])] = &[
     ),
     ("make_date", &[("year", None), ("month", None), ("day", None)]),
     ("make_time", &[("hour", None), ("min", None), ("sec", None)]),
+    (
+        "make_timestamp",
+        &[("year", None), ("month", None), ("mday", None), ("hour", None), ("min", None), ("sec", None)],
+    ),
+    (
+        "make_timestamptz",
+        &[
+            ("year", None),
+            ("month", None),
+            ("mday", None),
+            ("hour", None),
+            ("min", None),
+            ("sec", None),
+            ("timezone", None),
+        ],
+    ),
 ];
 
 /// Puts the arguments of a query's calls where they belong.

@@ -106,7 +106,7 @@ impl ExprPlanner for OperatorPlanner {
         else {
             return Ok(PlannerResult::Original(args));
         };
-        Ok(PlannerResult::Planned(extract(&field, operand)?))
+        Ok(PlannerResult::Planned(extract(&field, operand)))
     }
 }
 

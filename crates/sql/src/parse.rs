@@ -14,6 +14,7 @@ use crate::merge::{ReturningNames, with_all_actions, without_returning_names};
 use crate::procedures::{as_calls, is, literal};
 use crate::query_words::as_known_queries;
 use crate::sequences::{Overriding, with_ordered_options, without_overriding};
+use crate::temporal_syntax::LOCAL_ZONE;
 use crate::windows::with_keys_last;
 
 /// A parsed statement with its own source text.
@@ -59,7 +60,8 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 /// A parser over a piece of SQL that is no whole statement, such as an expression kept as text.
 pub fn parser(sql: &str) -> Result<Parser<'static>> {
     let tokens = tokens(sql)?;
-    Ok(Parser::new(POSTGRES).with_tokens_with_locations(with_known_calls(without_other_versions(tokens))))
+    let tokens = without_other_versions(with_zones(tokens));
+    Ok(Parser::new(POSTGRES).with_tokens_with_locations(with_known_calls(tokens)))
 }
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
@@ -68,7 +70,7 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 }
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
-    let tokens = with_all_actions(tokens);
+    let tokens = with_all_actions(with_zones(tokens));
     let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
     let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
@@ -88,6 +90,35 @@ fn parse_as(dialect: &Postgres, tokens: Vec<TokenWithSpan>) -> Result<ast::State
         Token::EOF => Ok(statement),
         token => Err(near(&token.to_string())),
     }
+}
+
+/// Writes `AT LOCAL` as `AT TIME ZONE '$local'`, and `RESET TIME ZONE` as `RESET timezone`, which sqlparser knows.
+fn with_zones(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut written = Vec::<TokenWithSpan>::with_capacity(tokens.len());
+    let is_blank = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_));
+    for token in tokens {
+        let before = written.iter().rev().find(|token| !is_blank(token)).map(|token| &token.token);
+        if is_word(&token.token, Keyword::LOCAL) && before.is_some_and(|at| is_word(at, Keyword::AT)) {
+            let zone = [
+                Token::make_keyword("TIME"),
+                Token::make_keyword("ZONE"),
+                Token::SingleQuotedString(LOCAL_ZONE.to_owned()),
+            ];
+            written.extend(zone.map(|zone| TokenWithSpan::new(zone, token.span)));
+        } else {
+            written.push(token);
+        }
+    }
+    let mut words = written.iter().enumerate().filter(|(_, token)| !is_blank(token)).map(|(at, _)| at);
+    if let (Some(reset), Some(time), Some(zone)) = (words.next(), words.next(), words.next())
+        && is_word(&written[reset].token, Keyword::RESET)
+        && is_word(&written[time].token, Keyword::TIME)
+        && is_word(&written[zone].token, Keyword::ZONE)
+    {
+        written[time].token = Token::make_word("timezone", None);
+        written.remove(zone);
+    }
+    written
 }
 
 fn is_word(token: &Token, keyword: Keyword) -> bool {

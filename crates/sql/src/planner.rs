@@ -45,6 +45,7 @@ use crate::null_equality::{EliminateCrossJoinOfOneKind, ExtractEqualities};
 use crate::operators::{OperatorPlanner, parameter_field};
 use crate::output_names::without_mark;
 use crate::push_down_filter::PushDownFilterBelowGroups;
+use crate::row_values::compare_columns;
 use crate::sql_types::declared_type;
 use crate::system;
 use crate::table_functions::expand_functions;
@@ -328,6 +329,7 @@ fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
     spell_out_rows(&mut query, names.catalog())?;
     let aggregates = &names.planner().functions().aggregate;
     expand_functions(&mut query, names)?;
+    compare_columns(&mut query)?;
     check_recursion(&mut query, &|name| aggregates.contains_key(name))?;
     let types = names.catalog().types();
     system::rewrite(&mut query, types, &|name| aggregates.contains_key(name))?;

@@ -61,7 +61,7 @@ pub(crate) fn any_expr(node: &impl Visit, found: impl FnMut(&Expr) -> bool) -> b
 }
 
 /// Whether there is a query anywhere in the tree.
-pub(crate) fn any_query(node: &impl Visit) -> bool {
+pub fn any_query(node: &impl Visit) -> bool {
     struct Any;
     impl Visitor for Any {
         type Break = Stop;
@@ -131,6 +131,32 @@ pub fn put_for_calls(items: &mut Vec<SelectItem>, function: &str, value: &Expr) 
         }
     });
     found
+}
+
+/// Puts a prefix before the names of the columns that items of a SELECT qualify with a name. What they are called in the
+/// result stays.
+pub fn prefix_columns(items: &mut Vec<SelectItem>, qualifier: &str, prefix: &str) {
+    let qualified = |expr: &Expr| match expr {
+        Expr::CompoundIdentifier(idents) => match idents.as_slice() {
+            [of, column] if crate::fold(of) == qualifier => Some(column.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    for item in items.iter_mut() {
+        if let SelectItem::UnnamedExpr(expr) = item
+            && let Some(alias) = qualified(expr)
+        {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
+    }
+    change_exprs(items, |expr| {
+        if let Some(column) = qualified(expr)
+            && let Expr::CompoundIdentifier(idents) = expr
+        {
+            idents[1] = Ident::with_quote('"', format!("{prefix}{}", crate::fold(&column)));
+        }
+    });
 }
 
 /// Gives a column another name in an expression. Names are folded as [`crate::fold`] does.

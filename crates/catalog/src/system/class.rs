@@ -151,7 +151,8 @@ fn attribute(catalog: &Catalog, relation: i64, position: usize, column: &Column,
     let row = any_attribute(relation, position, &column.name, known.as_deref());
     row.set("atttypid", oid)
         .set("atttypmod", i64::from(column.sql_type.modifier()))
-        .set("atthasdef", of_table && column.declared_default().is_some())
+        .set("atthasdef", of_table && (column.declared_default().is_some() || column.generated().is_some()))
+        .set("attgenerated", if of_table && column.generated().is_some() { "s" } else { "" })
         .set("attidentity", if of_table { identity(column) } else { "" })
 }
 
@@ -191,7 +192,7 @@ fn defaults(catalog: &Catalog) -> Vec<Row> {
     let of_columns = |relation: &Relation| {
         let columns = relation.columns.iter().enumerate();
         let rows = columns.filter_map(|(position, column)| {
-            let default = column.declared_default()?;
+            let default = column.default.as_ref().filter(|default| !default.kind.is_identity())?;
             Some(
                 Row::zero()
                     .set("oid", of_default(relation, position))

@@ -191,6 +191,10 @@ fn columns(catalog: &Catalog) -> Vec<Row> {
 
 fn column(catalog: &Catalog, relation: &Relation, position: usize, column: &Column) -> Row {
     let row = about("public", &relation.name).set("column_name", column.name.as_str());
+    let row = match column.generated() {
+        Some(expr) => row.set("is_generated", "ALWAYS").set("generation_expression", expr),
+        None => row,
+    };
     let row = any_column(row, position)
         .set("column_default", column.declared_default().map(|default| default.expr.as_str()))
         .set("is_nullable", yes_or_no(relation.is_nullable(position)))

@@ -298,6 +298,13 @@ fn rename_column(catalog: &mut Catalog, relation: &Relation, old: &Ident, new: &
             .with_hint("Drop these objects, rename the column, and create them again."));
     }
     let mut relation = relation.clone();
+    for computed in super::generated::computed_from(&relation, position)? {
+        if let Some(default) = &mut relation.columns[computed].default {
+            let mut expr = ast::parse_expr(&default.expr)?;
+            springtide_sql::rename_column(&mut expr, &old, &ast::quoted(&new));
+            default.expr = expr.to_string();
+        }
+    }
     relation.columns[position].name.clone_from(&new);
     if let RelationKind::Table { rules, .. } = &mut relation.kind {
         for check in rules.checks.iter_mut().filter(|check| check.columns.contains(&position)) {
@@ -327,6 +334,10 @@ fn set_default(
     let column = &mut relation.columns[position];
     if column.identity().is_some() {
         let message = format!("column \"{}\" of relation \"{table}\" is an identity column", column.name);
+        return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
+    }
+    if column.generated().is_some() {
+        let message = format!("column \"{}\" of relation \"{table}\" is a generated column", column.name);
         return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
     }
     column.default = default.map(|expr| Default::expression(expr.to_string()));

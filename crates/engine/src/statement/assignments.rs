@@ -26,6 +26,10 @@ pub(super) fn assigned(
             let message = format!("column \"{}\" can only be updated to DEFAULT", target.name);
             return Err(super::insert::generated_always(message, &target.name));
         }
+        if target.generated().is_some() && !ast::is_default(&value) {
+            let message = format!("column \"{}\" can only be updated to DEFAULT", target.name);
+            return Err(super::generated::given(message, &target.name));
+        }
         ast::hint_parameter(hints, &value, target);
         items.push(aliased(ast::assigned(&value, target)?, format!("new{}", columns.len())));
         columns.push(column);

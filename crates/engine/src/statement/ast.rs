@@ -70,7 +70,7 @@ pub(super) fn parse_type(sql: &str) -> Result<DataType> {
 /// PostgreSQL's literals of unknown type do, and DEFAULT takes the column's default.
 pub(crate) fn assigned(expr: &Expr, column: &Column) -> Result<Expr> {
     if is_default(expr) {
-        return match &column.default {
+        return match column.default.as_ref().filter(|_| column.generated().is_none()) {
             Some(default) => assigned(&parse_expr(&default.expr)?, column),
             None => cast_to(Expr::Value(Value::Null.into()), column.sql_type.unconstrained()),
         };

@@ -286,7 +286,7 @@ pub(super) fn check_column_names(columns: &[Column]) -> Result<()> {
 }
 
 /// Fails with `42804` unless the column can take values of the type of its DEFAULT.
-fn check_default_type(bound: &BoundQuery, column: &Column) -> Result<()> {
+pub(super) fn check_default_type(bound: &BoundQuery, column: &Column) -> Result<()> {
     let given =
         bound.columns().iter().map(|given| new_empty_array(&given.sql_type.arrow())).collect::<Vec<_>>();
     springtide_sql::assign(&given, &[column]).map(|_| ()).map_err(|error| SqlError {

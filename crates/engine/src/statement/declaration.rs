@@ -10,7 +10,7 @@ use springtide_sql::sqlparser::ast::{
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType};
 
 use super::rules::{Declared, DeclaredKind, declare, key_columns, refuse_deferrable};
-use super::{Context, ast, sequence};
+use super::{Context, ast, generated, sequence};
 
 /// The name under which the parser hands on `LIKE table` among the columns.
 const LIKE: &str = "?like?";
@@ -79,6 +79,7 @@ pub(super) fn create(
     let (depends_on, functions, types) = (Vec::new(), Vec::new(), Vec::new());
     let mut table = Relation { id, name, columns, kind, depends_on, functions, types, history };
     put_primary_key(catalog, &mut table, &constraints)?;
+    generated::check(planner, catalog, &mut table)?;
     catalog.create(table)?;
     let is_primary = |it: &&Declared| matches!(it.kind, DeclaredKind::PrimaryKey(_));
     for constraint in constraints.iter().filter(|it| !is_primary(it)) {
@@ -146,6 +147,8 @@ impl Declaration {
                 Column { default: None, nullable: source.is_nullable(position), ..column.clone() };
             if column.identity().is_some() && included.has("identity") {
                 self.copy_identity(catalog, table, column, &mut copied)?;
+            } else if column.generated().is_some() {
+                copied.default = column.default.clone().filter(|_| included.has("generated"));
             } else if included.has("defaults") {
                 copied.default = column.declared_default().cloned();
             }
@@ -189,7 +192,7 @@ impl Declaration {
         copied: &mut Column,
     ) -> Result<()> {
         let kind = column.identity().unwrap_or_default();
-        let sequence = generated(catalog, table, copied, kind, &[])?;
+        let sequence = numbered(catalog, table, copied, kind, &[])?;
         self.owned.push((sequence, self.columns.len(), true));
         Ok(())
     }
@@ -239,7 +242,7 @@ pub(super) fn column(
     let mut sequence = None;
     if serial.is_some() {
         column.nullable = false;
-        sequence = Some((generated(catalog, table, &mut column, DefaultKind::Next, &[])?, false));
+        sequence = Some((numbered(catalog, table, &mut column, DefaultKind::Next, &[])?, false));
     }
     let mut is_null = false;
     for option in &definition.options {
@@ -247,6 +250,13 @@ pub(super) fn column(
             ColumnOption::Null => is_null = true,
             ColumnOption::NotNull => column.nullable = false,
             ColumnOption::Default(expr) => {
+                if column.generated().is_some() {
+                    let message = format!(
+                        "both default and generation expression specified for column \"{}\" of table \"{table}\"",
+                        column.name
+                    );
+                    return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
+                }
                 if column.default.is_some() {
                     return Err(twice("default values", &column.name, table));
                 }
@@ -269,7 +279,19 @@ pub(super) fn column(
                     return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
                 }
                 column.nullable = false;
-                sequence = Some((generated(catalog, table, &mut column, kind, options)?, true));
+                sequence = Some((numbered(catalog, table, &mut column, kind, options)?, true));
+            }
+            ColumnOption::Generated { generation_expr: Some(expr), .. } => {
+                if let Some(default) = &column.default {
+                    let what = if default.kind.is_identity() { "identity" } else { "default" };
+                    let message = format!(
+                        "both {what} and generation expression specified for column \"{}\" of table \"{table}\"",
+                        column.name
+                    );
+                    return Err(SqlError::new(SqlState::SYNTAX_ERROR, message));
+                }
+                let generation = Default::expression(expr.to_string());
+                column.default = Some(Default { kind: DefaultKind::Stored, ..generation });
             }
             _ => constraints.push(constraint(&definition.name, option)?),
         }
@@ -290,7 +312,7 @@ fn twice(what: &str, column: &str, table: &str) -> SqlError {
 }
 
 /// Makes a sequence whose numbers are the DEFAULT of a column.
-fn generated(
+fn numbered(
     catalog: &mut Catalog,
     table: &str,
     column: &mut Column,

@@ -278,7 +278,8 @@ pub(super) fn bind_default(
     catalog: &Catalog,
     column: &Column,
 ) -> Result<Option<BoundQuery>> {
-    let Some(default) = &column.default else { return Ok(None) };
+    let default = column.default.as_ref().filter(|_| column.generated().is_none());
+    let Some(default) = default else { return Ok(None) };
     let expr = ast::assigned(&ast::parse_expr(&default.expr)?, column)?;
     let query = ast::select(vec![SelectItem::UnnamedExpr(expr)], vec![], None)?;
     let bound = planner.bind(&query, catalog, &[])?;
@@ -295,7 +296,7 @@ pub(super) async fn default_values(
     column: &Column,
     rows: usize,
 ) -> Result<ArrayRef> {
-    let Some(default) = &column.default else {
+    let Some(default) = column.default.as_ref().filter(|_| column.generated().is_none()) else {
         return Ok(new_null_array(&column.sql_type.arrow(), rows));
     };
     if let Some(sequence) = default.next_of().and_then(|id| catalog.by_id(id)) {
@@ -353,6 +354,13 @@ pub(super) fn overridden(
     let identities = identities
         .filter_map(|(at, column)| table.columns[*column].identity().map(|kind| (at, *column, kind)));
     let mut left_out = Vec::new();
+    for (at, column) in columns.iter().enumerate() {
+        if table.columns[*column].generated().is_some() && !source.is_some_and(|it| is_default_at(it, at)) {
+            let name = &table.columns[*column].name;
+            let message = format!("cannot insert a non-DEFAULT value into column \"{name}\"");
+            return Err(super::generated::given(message, name));
+        }
+    }
     for (at, column, kind) in identities {
         match overriding {
             Overriding::System => {}
@@ -443,7 +451,7 @@ fn constant_rows(
 /// The constant that `expr` is, if it can be read as the column's type without any cast.
 fn cell(expr: &Expr, column: &Column, parameters: &[Option<SqlType>]) -> Option<Cell> {
     if ast::is_default(expr) {
-        return column.default.is_none().then_some(Cell::Null);
+        return (column.default.is_none() || column.generated().is_some()).then_some(Cell::Null);
     }
     let fits = |digits: &str| match column.sql_type {
         SqlType::Int2 | SqlType::Int4 | SqlType::Int8 => digits.bytes().all(|byte| byte.is_ascii_digit()),

@@ -16,6 +16,7 @@ mod explain;
 mod foreign_key;
 mod function;
 mod function_result;
+mod generated;
 mod grant;
 mod indexes;
 mod insert;

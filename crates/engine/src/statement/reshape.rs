@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use super::rules::{self, table_of};
 use super::substitute::{same_columns, substitute};
 use super::target::Target;
-use super::{Context, ast, column_position, declaration, insert, internal};
+use super::{Context, ast, column_position, declaration, generated, insert, internal};
 use crate::notice::Notice;
 use crate::transaction::Transaction;
 
@@ -52,6 +52,9 @@ pub(super) async fn add_column(
     let mut columns = table.columns.clone();
     columns.push(column);
     super::ddl::check_defaults(context.planner, catalog, &mut columns[table.columns.len()..])?;
+    let mut added = Relation { columns, ..table.clone() };
+    generated::check(context.planner, catalog, &mut added)?;
+    let columns = added.columns;
     let mut from = (0..table.columns.len()).map(From::Old).collect::<Vec<_>>();
     from.push(From::Default);
     let shape = Shape { columns, from };
@@ -89,6 +92,10 @@ pub(super) async fn drop_column(
     });
     let keys = keys.map(|(other, key)| (other.clone(), key.clone())).collect::<Vec<_>>();
     let mut gone = views.iter().map(|view| view.description()).collect::<Vec<_>>();
+    let computed = generated::computed_from(table, position)?;
+    gone.extend(
+        computed.iter().map(|at| format!("column {} of table {}", table.columns[*at].name, table.name)),
+    );
     gone.extend(
         keys.iter().map(|(other, key)| format!("constraint {} on {}", key.name, other.description())),
     );
@@ -111,7 +118,7 @@ pub(super) async fn drop_column(
     context.notices.extend(gone.into_iter().map(|it| Notice::new(format!("drop cascades to {it}"))));
     drop_owned_sequences(catalog, table.id, position)?;
     let table = table_of(catalog, table.id)?;
-    let kept = (0..table.columns.len()).filter(|column| *column != position);
+    let kept = (0..table.columns.len()).filter(|column| *column != position && !computed.contains(column));
     let columns = kept.clone().map(|column| table.columns[column].clone()).collect();
     let shape = Shape { columns, from: kept.map(From::Old).collect() };
     rewrite(context.planner, transaction, catalog, &table, &shape).await.map(|_| ())
@@ -178,6 +185,12 @@ pub(super) async fn set_type(
         let message = "cannot alter type of a column used by a view or rule";
         let detail = format!("{} depends on column \"{}\"", view.description(), table.columns[position].name);
         return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_detail(detail));
+    }
+    if let Some(computed) = generated::computed_from(table, position)?.first() {
+        let message = "cannot alter type of a column used by a generated column";
+        let (name, computed) = (&table.columns[position].name, &table.columns[*computed].name);
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+            .with_detail(format!("Column \"{name}\" is used by generated column \"{computed}\".")));
     }
     let in_key = |key: &springtide_catalog::ForeignKey| key.referenced.contains(&position);
     if let Some((other, key)) = catalog.referencing(table.id).find(|(_, key)| in_key(key)) {
@@ -262,6 +275,7 @@ async fn rewrite_with(
             let column = &target.columns[computed.position];
             columns[computed.position] = converted(&values, column, computed.is_using)?;
         }
+        target.fill(planner, &mut columns).await?;
         check_new_nulls(&target, shape, &columns)?;
         let rows = target.rows(planner, columns).await?;
         transaction.write(&target, ZBatch::new(rows, batch.weights().clone()), computed.is_some())?;

@@ -18,6 +18,8 @@ use crate::transaction::Transaction;
 
 /// The side that says what MERGE did.
 const ACTION: &str = "?action";
+/// What the names of columns begin with that have to be qualified.
+const HIDDEN: &str = "?";
 const MERGE_ACTION: &str = "merge_action";
 
 /// What a statement lets RETURNING name.
@@ -95,7 +97,7 @@ impl Returning {
         parameters: &[Option<SqlType>],
     ) -> Result<Returning> {
         let mut items = items.to_vec();
-        let mut sides = scope.sides(&items)?;
+        let mut sides = scope.sides(&mut items)?;
         if scope.merges {
             let action = [ACTION, MERGE_ACTION].map(ast::quoted).to_vec();
             if springtide_sql::put_for_calls(&mut items, MERGE_ACTION, &Expr::CompoundIdentifier(action)) {
@@ -193,7 +195,7 @@ fn concat(parts: &[Vec<ArrayRef>]) -> Result<Vec<ArrayRef>> {
 
 impl Scope<'_> {
     /// The sides that a query of these items needs.
-    fn sides(&self, items: &[SelectItem]) -> Result<Vec<(Part, Side)>> {
+    fn sides(&self, items: &mut Vec<SelectItem>) -> Result<Vec<(Part, Side)>> {
         let others = self.others.iter().enumerate().map(|(at, side)| (Part::Other(at), side.clone()));
         let target = (Part::Target, self.target.clone());
         let mut sides = match self.merges {
@@ -210,7 +212,12 @@ impl Scope<'_> {
                 return Err(SqlError::new(SqlState::DUPLICATE_ALIAS, message));
             }
             if !is_taken && qualifiers.contains(name) {
-                sides.push((part, Side::new(ast::quoted(name), &self.target.columns, false)));
+                let mut side = Side::new(ast::quoted(name), &self.target.columns, false);
+                *items = super::sides::with_stars_expanded(items, std::slice::from_ref(&side), false)?;
+                // A column without a name before it is one of the target.
+                springtide_sql::prefix_columns(items, name, HIDDEN);
+                side.columns.iter_mut().for_each(|column| column.name.insert_str(0, HIDDEN));
+                sides.push((part, side));
             }
         }
         Ok(sides)

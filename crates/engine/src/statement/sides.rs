@@ -76,7 +76,7 @@ impl OverSides {
             let relation = catalog.create(relation)?;
             relations.push((relation.id, relation.schema()));
         }
-        let items = if numbered { with_stars_expanded(items, sides)? } else { items.to_vec() };
+        let items = if numbered { with_stars_expanded(items, sides, true)? } else { items.to_vec() };
         let mut query = from(sides)?;
         let select = ast::body(&mut query).ok_or_else(|| SqlError::internal("a SELECT has a body"))?;
         (select.projection, select.selection) = (items, selection);
@@ -182,8 +182,12 @@ fn from(sides: &[Side]) -> Result<Query> {
     ast::parse_query(&text)
 }
 
-/// The items without `*`, which would show the numbers of the rows.
-fn with_stars_expanded(items: &[SelectItem], sides: &[Side]) -> Result<Vec<SelectItem>> {
+/// The items without `*`, which would show the numbers of the rows, unless there may be other sides than these.
+pub(super) fn with_stars_expanded(
+    items: &[SelectItem],
+    sides: &[Side],
+    are_all: bool,
+) -> Result<Vec<SelectItem>> {
     let columns = |side: &Side| {
         let named = |column: &Column| {
             let column = vec![side.alias.clone(), ast::quoted(&column.name)];
@@ -194,16 +198,20 @@ fn with_stars_expanded(items: &[SelectItem], sides: &[Side]) -> Result<Vec<Selec
     let mut expanded = Vec::new();
     for item in items {
         match item {
-            SelectItem::Wildcard(_) => {
+            SelectItem::Wildcard(_) if are_all => {
                 expanded.extend(sides.iter().filter(|side| side.in_star).flat_map(columns));
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(of), _) => {
                 let of = of.0.last().and_then(|part| part.as_ident()).map(ast::fold).unwrap_or_default();
                 let side = sides.iter().find(|side| ast::fold(&side.alias) == of);
-                expanded.extend(columns(side.ok_or_else(|| {
-                    let message = format!("missing FROM-clause entry for table \"{of}\"");
-                    SqlError::new(SqlState::UNDEFINED_TABLE, message)
-                })?));
+                match side {
+                    Some(side) => expanded.extend(columns(side)),
+                    None if !are_all => expanded.push(item.clone()),
+                    None => {
+                        let message = format!("missing FROM-clause entry for table \"{of}\"");
+                        return Err(SqlError::new(SqlState::UNDEFINED_TABLE, message));
+                    }
+                }
             }
             other => expanded.push(other.clone()),
         }

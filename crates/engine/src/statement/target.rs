@@ -9,6 +9,7 @@ use springtide_sql::sqlparser::ast::ObjectName;
 use springtide_types::{Result, SqlError, SqlState, ZBatch};
 
 use super::checks::Checks;
+use super::generated::Generated;
 use super::internal;
 use crate::constraints::check_not_null;
 use crate::transaction::{Change, Transaction};
@@ -19,12 +20,14 @@ pub(crate) struct Target {
     table: Arc<Relation>,
     schema: SchemaRef,
     checks: Checks,
+    generated: Generated,
 }
 
 impl Target {
     pub(crate) fn new(planner: &Planner, catalog: &Catalog, table: Arc<Relation>) -> Result<Target> {
         let checks = Checks::bind(planner, catalog, &table)?;
-        Ok(Target { schema: table.schema(), table, checks })
+        let generated = Generated::bind(planner, catalog, &table)?;
+        Ok(Target { schema: table.schema(), table, checks, generated })
     }
 
     /// The table of this name. `verb` is what the messages say: `insert into`.
@@ -59,11 +62,17 @@ impl Target {
     }
 
     /// Rows of the table from its columns. What they must fulfil on their own is checked.
-    pub(crate) async fn rows(&self, planner: &Planner, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    pub(crate) async fn rows(&self, planner: &Planner, mut columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+        self.fill(planner, &mut columns).await?;
         check_not_null(&self.table, &columns)?;
         let rows = self.batch(columns)?;
         self.checks.check(planner, &self.table, &rows).await?;
         Ok(rows)
+    }
+
+    /// Computes the generated columns of rows.
+    pub(super) async fn fill(&self, planner: &Planner, columns: &mut [ArrayRef]) -> Result<()> {
+        self.generated.fill(planner, &self.table, columns).await
     }
 
     /// Rows of the table that were in it already.
@@ -113,7 +122,8 @@ impl Target {
         }
         let (old, new) = (self.batch(old.to_vec())?, self.rows(planner, new).await?);
         let mut keys = self.keys().flat_map(|key| key.columns);
-        let changes_key = keys.any(|column| columns.contains(column));
+        let generated = self.generated.positions();
+        let changes_key = keys.any(|column| columns.contains(column) || generated.contains(column));
         transaction.write(self, ZBatch::deletes(old.clone()), false)?;
         transaction.write(self, ZBatch::inserts(new.clone()), changes_key)?;
         transaction.note_change(Change { table: self.id, old: Some(old), new: Some(new.clone()) });

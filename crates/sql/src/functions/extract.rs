@@ -1,160 +1,71 @@
+//! `extract(field FROM moment)`, a numeric, and `date_part(field, moment)`, a double.
+
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray};
-use arrow::compute::{DatePart, cast, date_part};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array};
 use arrow::datatypes::{
-    DataType, Decimal128Type, Int32Type, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
-    TimestampMicrosecondType,
+    DataType, Date32Type, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
 };
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use springtide_types::{SqlError, SqlState, SqlType};
+use springtide_datetime::{
+    EARLY, EARLY_DATE, Interval, SECOND, Style, TimeTz, current, is_finite, is_finite_date,
+};
+use springtide_types::SqlType::{Date, Float8, Interval as Span, Text, Time, Timestamp, Timestamptz, Timetz};
+use springtide_types::{Result as SqlResult, SqlError, SqlState, SqlType, TIMETZ_BYTES};
 
 use super::arithmetic::external;
+use super::moments::{Field, Value};
+use super::typed::{Args, Gives, Typed, Variant, variant};
+use crate::operators::describe;
+use crate::style::in_style;
 
 /// `extract(field FROM operand)`: a numeric, with the fraction that the field has.
-pub(crate) fn extract(field: &str, operand: Expr) -> Result<Expr> {
+pub(crate) fn extract(field: &str, operand: Expr) -> Expr {
     let field = field.trim_matches(['\'', '"']).to_lowercase();
-    let Some(part) = Part::from_name(&field) else {
-        let message = format!("unit \"{field}\" not recognized for type timestamp without time zone");
-        return Err(external(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message)));
-    };
-    let function = Arc::new(ScalarUDF::from(Extract::new(field, part)));
-    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![operand])))
+    let function = Arc::new(ScalarUDF::from(Extract::new(field)));
+    Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![operand]))
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Part {
-    Epoch,
-    Second,
-    Millisecond,
-    Microsecond,
-    Decade,
-    Century,
-    Millennium,
-    /// Counted by Arrow.
-    Year,
-    IsoYear,
-    Quarter,
-    Month,
-    Week,
-    Day,
-    DayOfWeek,
-    IsoDayOfWeek,
-    DayOfYear,
-    Hour,
-    Minute,
-}
+const DATE_PART: &[Variant] = &[
+    variant(&[Text, Timestamp], Gives::One(Float8), date_part),
+    variant(&[Text, Timestamptz], Gives::One(Float8), date_part),
+    variant(&[Text, Date], Gives::One(Float8), date_part),
+    variant(&[Text, Time], Gives::One(Float8), date_part),
+    variant(&[Text, Timetz], Gives::One(Float8), date_part),
+    variant(&[Text, Span], Gives::One(Float8), date_part),
+];
 
-impl Part {
-    fn from_name(name: &str) -> Option<Part> {
-        Some(match name {
-            "epoch" => Part::Epoch,
-            "second" | "seconds" => Part::Second,
-            "millisecond" | "milliseconds" => Part::Millisecond,
-            "microsecond" | "microseconds" => Part::Microsecond,
-            "decade" => Part::Decade,
-            "century" => Part::Century,
-            "millennium" => Part::Millennium,
-            "year" | "years" => Part::Year,
-            "isoyear" => Part::IsoYear,
-            "quarter" => Part::Quarter,
-            "month" | "months" => Part::Month,
-            "week" | "weeks" => Part::Week,
-            "day" | "days" => Part::Day,
-            "dow" => Part::DayOfWeek,
-            "isodow" => Part::IsoDayOfWeek,
-            "doy" => Part::DayOfYear,
-            "hour" | "hours" => Part::Hour,
-            "minute" | "minutes" => Part::Minute,
-            _ => return None,
-        })
-    }
-
-    fn scale(self) -> i8 {
-        match self {
-            Part::Epoch | Part::Second => 6,
-            Part::Millisecond => 3,
-            _ => 0,
-        }
-    }
-
-    /// Whether an interval has none.
-    fn needs_date(self) -> bool {
-        matches!(self, Part::IsoYear | Part::Week | Part::DayOfWeek | Part::IsoDayOfWeek | Part::DayOfYear)
-    }
-
-    /// Whether a time of day has one.
-    fn is_of_time(self) -> bool {
-        use Part::*;
-        matches!(self, Epoch | Second | Millisecond | Microsecond | Hour | Minute)
-    }
-
-    /// The kernel's part, how far to shift what it counts, and whether to divide it, rounding up.
-    fn counted(self) -> DatePart {
-        match self {
-            Part::IsoYear => DatePart::YearISO,
-            Part::Quarter => DatePart::Quarter,
-            Part::Month => DatePart::Month,
-            Part::Week => DatePart::WeekISO,
-            Part::Day => DatePart::Day,
-            Part::DayOfWeek => DatePart::DayOfWeekSunday0,
-            Part::IsoDayOfWeek => DatePart::DayOfWeekMonday0,
-            Part::DayOfYear => DatePart::DayOfYear,
-            Part::Hour => DatePart::Hour,
-            Part::Minute => DatePart::Minute,
-            _ => DatePart::Year,
-        }
-    }
-
-    fn adjust(self, counted: i32) -> i128 {
-        let counted = i128::from(counted);
-        // Arrow's year 0 is 1 BC, and there is no century or year 0.
-        let of_years = |years: i128| match counted {
-            1.. => (counted + years - 1) / years,
-            _ => -((years - counted) / years),
-        };
-        match self {
-            Part::IsoDayOfWeek => counted + 1,
-            Part::Year | Part::IsoYear => of_years(1),
-            Part::Decade => counted.div_euclid(10),
-            Part::Century => of_years(100),
-            Part::Millennium => of_years(1000),
-            _ => counted,
-        }
-    }
-
-    /// [`Self::adjust`] for an interval, whose fields count whole units.
-    fn adjust_length(self, counted: i32) -> i128 {
-        let counted = i128::from(counted);
-        match self {
-            Part::Decade => counted / 10,
-            Part::Century => counted / 100,
-            Part::Millennium => counted / 1000,
-            _ => counted,
-        }
-    }
+pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
+    vec![Typed::udf("date_part", DATE_PART)]
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Extract {
     name: String,
-    part: Part,
+    field: String,
     signature: Signature,
 }
 
 impl Extract {
-    fn new(field: String, part: Part) -> Extract {
-        let name = format!("extract_{field}");
-        Extract { name, part, signature: Signature::any(1, Volatility::Immutable) }
+    fn new(field: String) -> Extract {
+        Extract {
+            name: format!("extract_{field}"),
+            field,
+            signature: Signature::any(1, Volatility::Immutable),
+        }
+    }
+
+    fn scale(&self, of: &DataType) -> i8 {
+        let field = Field::named(&self.field, "timestamp");
+        field.map_or(0, |field| field.scale(*of == DataType::Date32) as i8)
     }
 }
 
 const PRECISION: u8 = 38;
-const MINUTE: i64 = 60_000_000;
 
 impl ScalarUDFImpl for Extract {
     fn name(&self) -> &str {
@@ -171,41 +82,36 @@ impl ScalarUDFImpl for Extract {
             | DataType::Time64(_)
             | DataType::Timestamp(..)
             | DataType::Interval(_)
-            | DataType::Null => Ok(DataType::Decimal128(PRECISION, self.part.scale())),
-            other => plan_err!("No function matches extract({other})"),
+            | DataType::FixedSizeBinary(TIMETZ_BYTES)
+            | DataType::Null => Ok(DataType::Decimal128(PRECISION, self.scale(&types[0]))),
+            other => {
+                let given = describe(SqlType::from_arrow(other));
+                let message = format!("function pg_catalog.extract(unknown, {given}) does not exist");
+                Err(external(SqlError::new(SqlState::UNDEFINED_FUNCTION, message)))
+            }
         }
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let operand = args.args[0].to_array(args.number_rows)?;
-        let is_interval = matches!(operand.data_type(), DataType::Interval(_));
-        let lacks_it = match operand.data_type() {
-            DataType::Interval(_) => self.part.needs_date(),
-            DataType::Time64(_) => !self.part.is_of_time(),
-            _ => false,
-        };
-        if let Some(sql_type) = SqlType::from_arrow(operand.data_type()).filter(|_| lacks_it) {
-            let unit = self.name.trim_start_matches("extract_");
-            let message = format!("unit \"{unit}\" not supported for type {sql_type}");
-            return Err(external(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)));
-        }
-        let value = match self.part {
-            Part::Quarter if is_interval => {
-                let months = operand.as_primitive::<IntervalMonthDayNanoType>();
-                months.unary::<_, Decimal128Type>(|interval| i128::from(interval.months % 12 / 3 + 1))
-            }
-            Part::Epoch | Part::Second | Part::Millisecond | Part::Microsecond => self.time(&operand)?,
-            part => {
-                let counted = date_part(&operand, part.counted())?;
-                let counted = counted.as_primitive::<Int32Type>();
-                counted.unary::<_, Decimal128Type>(|counted| match is_interval {
-                    true => part.adjust_length(counted),
-                    false => part.adjust(counted),
-                })
-            }
-        };
-        let value = value.with_precision_and_scale(PRECISION, self.part.scale())?;
-        Ok(ColumnarValue::Array(Arc::new(value)))
+        let scale = self.scale(operand.data_type());
+        let values = in_style(&args, || {
+            let (moments, style) = (Moments::of(&operand), current());
+            let field = Field::named(&self.field, moments.type_name())?;
+            let value = |row: usize| match moments.field(field, row, &self.field, &style)? {
+                Value::Number(number) => Ok(Some(number)),
+                Value::None => Ok(None),
+                Value::Infinite { .. } => Err(SqlError::unsupported("an infinite numeric")
+                    .with_hint("Use date_part, which gives a double precision.")),
+            };
+            (0..operand.len()).map(value).collect::<SqlResult<Decimal128Array>>()
+        });
+        let values: ArrayRef =
+            Arc::new(values.map_err(external)?.with_precision_and_scale(PRECISION, scale)?);
+        Ok(match &args.args[0] {
+            ColumnarValue::Scalar(_) => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+            ColumnarValue::Array(_) => ColumnarValue::Array(values),
+        })
     }
 
     fn is_strict(&self) -> bool {
@@ -213,30 +119,92 @@ impl ScalarUDFImpl for Extract {
     }
 }
 
-impl Extract {
-    /// Parts that are counted in microseconds.
-    fn time(&self, operand: &ArrayRef) -> Result<arrow::array::Decimal128Array> {
-        if let DataType::Interval(_) = operand.data_type() {
-            return Ok(operand.as_primitive::<IntervalMonthDayNanoType>().unary(|interval| {
-                let micros = interval.nanoseconds / 1000;
-                if self.part != Part::Epoch {
-                    return i128::from(micros % MINUTE);
-                }
-                // A year has 365.25 days here, a month 30.
-                let days = i64::from(interval.months % 12) * 30 + i64::from(interval.days);
-                let seconds = i64::from(interval.months / 12) * 31_557_600 + days * 86_400;
-                i128::from(seconds) * 1_000_000 + i128::from(micros)
-            }));
-        }
-        let part = |micros: i64| match self.part {
-            Part::Epoch => i128::from(micros),
-            _ => i128::from(micros.rem_euclid(MINUTE)),
+/// With a field for each row.
+fn date_part(args: &Args<'_>) -> SqlResult<ArrayRef> {
+    let (names, operand, style) = (args.text(0), args.array(1)?, current());
+    let operand = match operand.data_type() {
+        // As a timestamp, which has all fields.
+        DataType::Date32 => crate::temporal::convert(&operand, Timestamp)?,
+        _ => operand,
+    };
+    let moments = Moments::of(&operand);
+    let mut last: Option<(&str, Field)> = None;
+    let part = |row: usize| {
+        let Some(name) = names.get(row) else { return Ok(None) };
+        let field = match last {
+            Some((before, field)) if before == name => field,
+            _ => Field::named(name, moments.type_name())?,
         };
-        if let DataType::Time64(_) = operand.data_type() {
-            let times = cast(operand, &DataType::Time64(TimeUnit::Microsecond))?;
-            return Ok(times.as_primitive::<Time64MicrosecondType>().unary(part));
+        last = Some((name, field));
+        Ok(match moments.field(field, row, name, &style)? {
+            Value::Number(number) => Some(number as f64 / 10_f64.powi(field.scale(false) as i32)),
+            Value::Infinite { negative: true } => Some(f64::NEG_INFINITY),
+            Value::Infinite { negative: false } => Some(f64::INFINITY),
+            Value::None => None,
+        })
+    };
+    Ok(Arc::new((0..args.rows).map(part).collect::<SqlResult<Float64Array>>()?))
+}
+
+/// What has fields.
+struct Moments<'a>(&'a ArrayRef);
+
+impl Moments<'_> {
+    fn of(array: &ArrayRef) -> Moments<'_> {
+        Moments(array)
+    }
+
+    fn type_name(&self) -> &'static str {
+        match self.0.data_type() {
+            DataType::Date32 => "date",
+            DataType::Time64(_) => "time without time zone",
+            DataType::Interval(_) => "interval",
+            DataType::Timestamp(_, Some(_)) => "timestamp with time zone",
+            DataType::Timestamp(_, None) => "timestamp without time zone",
+            _ => "time with time zone",
         }
-        let micros = cast(operand, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-        Ok(micros.as_primitive::<TimestampMicrosecondType>().unary(part))
+    }
+
+    fn field(&self, field: Field, row: usize, name: &str, style: &Style) -> SqlResult<Value> {
+        if self.0.is_null(row) {
+            return Ok(Value::None);
+        }
+        match self.0.data_type() {
+            DataType::Date32 => {
+                let days = self.0.as_primitive::<Date32Type>().value(row);
+                match is_finite_date(days) {
+                    true => field.of_date(days, name),
+                    false => {
+                        field.of_date(0, name)?;
+                        Ok(field.of_infinity(days == EARLY_DATE, false))
+                    }
+                }
+            }
+            DataType::Time64(_) => {
+                field.of_time(self.0.as_primitive::<Time64MicrosecondType>().value(row), name)
+            }
+            DataType::Interval(_) => {
+                let value = self.0.as_primitive::<IntervalMonthDayNanoType>().value(row);
+                let interval = Interval::from_arrow(value);
+                match interval.is_finite() {
+                    true => field.of_interval(interval, name),
+                    false => {
+                        field.of_interval(Interval::default(), name)?;
+                        Ok(field.of_infinity(interval == Interval::EARLY, true))
+                    }
+                }
+            }
+            DataType::Timestamp(_, zone) => {
+                let micros = self.0.as_primitive::<TimestampMicrosecondType>().value(row);
+                let zoned = zone.is_some();
+                if !is_finite(micros) {
+                    field.of_timestamp(0, zoned.then_some(0), name)?;
+                    return Ok(field.of_infinity(micros == EARLY, false));
+                }
+                let east = zoned.then(|| style.zone.east_at(micros));
+                field.of_timestamp(micros.saturating_add(i64::from(east.unwrap_or(0)) * SECOND), east, name)
+            }
+            _ => field.of_timetz(TimeTz::from_bytes(self.0.as_fixed_size_binary().value(row)), name),
+        }
     }
 }

@@ -15,6 +15,7 @@ mod extract;
 mod extremum;
 mod floats;
 mod guard;
+mod input_check;
 mod integers;
 mod json;
 mod labelled;
@@ -59,6 +60,7 @@ pub(crate) use enums::{ENUM_FUNCTIONS, enum_column};
 pub(crate) use extract::extract;
 pub(crate) use floats::power_function;
 pub(crate) use guard::guard;
+pub(crate) use input_check::INPUT_ERROR;
 pub(crate) use integers::BITWISE_NOT;
 pub(crate) use json::{
     FIELD, PRETTY_ARRAY, PRETTY_ROW, ROW, as_json, delete_from_json, join_json, json_operator, jsonb_key,
@@ -66,12 +68,14 @@ pub(crate) use json::{
 };
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
+pub(crate) use moments::OF_FIELDS;
 pub(crate) use numeric::RANGE_BUCKET;
 pub(crate) use quoting::{FORMAT_OF_ARRAY, takes_texts};
 pub(crate) use regexp::{Compiled, REGEXP_GROUP, REGEXP_ROWS, matches};
 pub(crate) use series::SERIES;
 pub(crate) use similar::SIMILAR;
 pub(crate) use single::single;
+pub(crate) use temporal_arithmetic::moved_in;
 pub(crate) use typed::decide;
 pub(crate) use undecided::decided;
 pub(crate) use unicode::IS_NORMALIZED;
@@ -123,6 +127,11 @@ impl Functions {
             }
             aggregate.insert(function.name().to_owned(), function);
         }
+        for (name, known) in [("every", "bool_and"), ("variance", "var_samp")] {
+            if let Some(function) = aggregate.get(known).cloned() {
+                aggregate.insert(name.to_owned(), function);
+            }
+        }
         let window = SessionStateDefaults::default_window_functions();
         let window = window.into_iter().map(|function| (function.name().to_owned(), function)).collect();
         Functions { scalar, aggregate, window }
@@ -163,6 +172,8 @@ fn own_scalars() -> Vec<Arc<ScalarUDF>> {
         .chain(integers::functions())
         .chain(numeric::functions())
         .chain(moments::functions())
+        .chain(extract::functions())
+        .chain(input_check::functions())
         .chain(system::scalars())
         .chain(asof::functions())
         .chain(uuid::functions())

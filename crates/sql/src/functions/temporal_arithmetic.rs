@@ -9,10 +9,10 @@ use arrow::datatypes::{
 };
 use datafusion::common::{Result, exec_err};
 use springtide_datetime::{
-    Civil, DAY, EARLY, EARLY_DATE, Interval, LATE, LATE_DATE, SECOND, Style, TimeTz, current, days_in_month,
+    Civil, DAY, EARLY, EARLY_DATE, Interval, LATE, LATE_DATE, Named, SECOND, TimeTz, current, days_in_month,
     is_finite, is_finite_date, out_of_range, valid_date, valid_timestamp,
 };
-use springtide_types::{Result as SqlResult, SqlError, SqlState};
+use springtide_types::{Result as SqlResult, SqlError, SqlState, SqlType};
 
 use super::arithmetic::{ArithmeticOp, Operand, external};
 use super::shift;
@@ -85,6 +85,7 @@ pub(super) fn compute(
         (Timestamp(_, zone), Span(_)) => {
             let style = current();
             let zoned = zone.is_some() && style.zone.always().is_none();
+            let zone = zoned.then(|| Named::Zone(style.zone.clone()));
             if !zoned
                 && !left.scalar
                 && let Some(moved) = shift::moved(&left.array, op, &right.array, right.scalar)
@@ -95,11 +96,32 @@ pub(super) fn compute(
                 left,
                 right,
                 target,
-                |moment, by| moved_moment(moment, Interval::from_arrow(by), minus, zoned.then_some(&style)),
+                |moment, by| moved_in(moment, Interval::from_arrow(by), minus, zone.as_ref()),
             )
         }
         (left, right) => exec_err!("no operator {left} {op} {right}"),
     }
+}
+
+/// Dates with times of day.
+pub(super) fn date_with_time(dates: ArrayRef, times: ArrayRef) -> SqlResult<ArrayRef> {
+    let target = match times.data_type() {
+        DataType::Time64(_) => SqlType::Timestamp,
+        _ => SqlType::Timestamptz,
+    };
+    sum(dates, times, &target.arrow())
+}
+
+/// Times or timestamps, each later by an interval.
+pub(super) fn later(moments: ArrayRef, intervals: ArrayRef) -> SqlResult<ArrayRef> {
+    let target = moments.data_type().clone();
+    sum(moments, intervals, &target)
+}
+
+fn sum(left: ArrayRef, right: ArrayRef, target: &DataType) -> SqlResult<ArrayRef> {
+    let operand = |array| Operand { array, scalar: false };
+    compute(ArithmeticOp::Add, &operand(left), &operand(right), target)
+        .map_err(|error| springtide_plan::sql_error(&error))
 }
 
 /// `-interval`
@@ -220,12 +242,7 @@ fn date_and_timetz(left: &Operand, right: &Operand, target: &DataType) -> Result
 }
 
 /// The moment after an interval: first its months, then its days by the clocks of the zone, then its time.
-pub(super) fn moved_moment(
-    moment: i64,
-    by: Interval,
-    minus: bool,
-    zone: Option<&Arc<Style>>,
-) -> SqlResult<i64> {
+pub(crate) fn moved_in(moment: i64, by: Interval, minus: bool, zone: Option<&Named>) -> SqlResult<i64> {
     let error = || out_of_range("timestamp");
     let by = if minus { by.negated().ok_or_else(|| out_of_range("interval"))? } else { by };
     if !by.is_finite() {
@@ -238,17 +255,15 @@ pub(super) fn moved_moment(
     let moved = || {
         let mut moment = moment;
         if by.months != 0 || by.days != 0 {
-            let east = zone.map_or(0, |style| i64::from(style.zone.east_at(moment)) * SECOND);
+            let east = zone.map_or(0, |zone| i64::from(zone.east_at(moment)) * SECOND);
             let mut civil = Civil::from_micros(moment.checked_add(east)?);
             let months = civil.year * 12 + civil.month - 1 + i64::from(by.months);
             (civil.year, civil.month) = (months.div_euclid(12), months.rem_euclid(12) + 1);
             civil.day = civil.day.min(days_in_month(civil.year, civil.month));
             let days = civil.days() + i64::from(by.days);
             let local = days.checked_mul(DAY)?.checked_add(civil.time)?;
-            moment = match zone {
-                Some(style) => style.zone.to_utc(&Civil::from_micros(local))?,
-                None => local,
-            };
+            let east = zone.map_or(0, |zone| zone.east_when(&Civil::from_micros(local)));
+            moment = local.checked_sub(i64::from(east) * SECOND)?;
         }
         moment.checked_add(by.micros).and_then(valid_timestamp)
     };

@@ -317,6 +317,11 @@ impl Args<'_> {
         self.values.len()
     }
 
+    /// The Arrow type of an argument.
+    pub(super) fn data_type(&self, position: usize) -> DataType {
+        self.values[position].data_type()
+    }
+
     /// The scale of a numeric argument.
     pub(super) fn scale(&self, position: usize) -> i8 {
         match self.values[position].data_type() {

@@ -7,9 +7,10 @@ use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::datatypes::{IntervalMonthDayNano, IntervalMonthDayNanoType, TimestampMicrosecondType};
 use springtide_types::{Result, SqlError, SqlState};
 
+use super::intervals::fixed_length;
 use super::out_of_range;
 use crate::functions::typed::{Args, Values};
-use springtide_datetime::DAY;
+use springtide_datetime::{Interval, is_finite, valid_timestamp};
 
 pub(super) fn date_bin(args: &Args<'_>) -> Result<ArrayRef> {
     let moments = args.array(1)?;
@@ -57,17 +58,30 @@ fn starts(
 }
 
 fn start(stride: i64, moment: i64, origin: i64) -> Result<i64> {
+    if !is_finite(moment) {
+        return Ok(moment);
+    }
+    if !is_finite(origin) {
+        return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "origin out of range"));
+    }
     let since = moment.checked_sub(origin).ok_or_else(out_of_range)?;
-    moment.checked_sub(since.rem_euclid(stride)).ok_or_else(out_of_range)
+    let start = moment.checked_sub(since.rem_euclid(stride)).and_then(valid_timestamp);
+    start.ok_or_else(out_of_range)
 }
 
 /// The length of an interval without months. It is positive.
 fn stride_micros(stride: IntervalMonthDayNano) -> Result<i64> {
+    let stride = Interval::from_arrow(stride);
+    if !stride.is_finite() {
+        let message = "timestamps cannot be binned into infinite intervals";
+        return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message));
+    }
     if stride.months != 0 {
         let message = "timestamps cannot be binned into intervals containing months or years";
         return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
-    let micros = i64::from(stride.days) * DAY + stride.nanoseconds / 1000;
+    let error = || springtide_datetime::out_of_range("interval");
+    let micros = fixed_length(stride).ok_or_else(error)?;
     if micros <= 0 {
         let message = "stride must be greater than zero";
         return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message));

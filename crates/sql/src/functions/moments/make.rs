@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, PrimitiveArray};
-use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Float64Type, Time64MicrosecondType, TimestampMicrosecondType};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use super::out_of_range;
+use super::zones::signed_zone;
 use crate::functions::typed::Args;
-use springtide_datetime::{DAY, HOUR, MINUTE, days_from_civil, days_in_month};
+use springtide_datetime::{
+    Civil, DAY, EARLY, HOUR, LATE, MINUTE, SECOND, current, days_from_civil, days_in_month, valid_date,
+    valid_timestamp,
+};
 
 /// `make_date(year, month, day)`; years before Christ are negative.
 pub(super) fn date(args: &Args<'_>) -> Result<ArrayRef> {
@@ -31,11 +35,48 @@ fn day_number(year: i32, month: i32, day: i32) -> Result<i32> {
     let year = if shown < 0 { shown + 1 } else { shown };
     let valid = shown != 0 && (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
     let days = Some(()).filter(|()| valid).map(|()| days_from_civil(year, month, day));
-    days.and_then(|days| i32::try_from(days).ok()).ok_or_else(out_of_range)
+    days.and_then(valid_date).ok_or_else(out_of_range)
 }
 
-/// `make_timestamp(year, month, day, hour, minute, seconds)`, also with a time zone, which is UTC.
+/// `make_time(hour, minute, seconds)`
+pub(super) fn time(args: &Args<'_>) -> Result<ArrayRef> {
+    let (hours, minutes, seconds) =
+        (args.int4_or(0, 0)?, args.int4_or(1, 0)?, args.values::<Float64Type>(2)?);
+    let time = |row| match (hours.get(row), minutes.get(row), seconds.get(row)) {
+        (Some(hour), Some(minute), Some(seconds)) => time_of_day(hour, minute, seconds).map(Some),
+        _ => Ok(None),
+    };
+    Ok(Arc::new((0..args.rows).map(time).collect::<Result<PrimitiveArray<Time64MicrosecondType>>>()?))
+}
+
+/// `make_timestamp(year, month, day, hour, minute, seconds)`
 pub(super) fn timestamp(args: &Args<'_>) -> Result<ArrayRef> {
+    timestamps(shown(args)?.into_iter().map(Ok), SqlType::Timestamp)
+}
+
+/// The same by the clocks of the session, or of a zone that is given.
+pub(super) fn timestamptz(args: &Args<'_>) -> Result<ArrayRef> {
+    let shown = shown(args)?;
+    let style = current();
+    let zones = (args.len() > 6).then(|| args.text(6));
+    let moment = |(row, shown): (usize, Option<i64>)| {
+        let Some(shown) = shown else { return Ok(None) };
+        let civil = Civil::from_micros(shown);
+        let east = match zones {
+            None => style.zone.east_when(&civil),
+            Some(zones) => match zones.get(row) {
+                Some(name) => signed_zone(name)?.east_when(&civil),
+                None => return Ok(None),
+            },
+        };
+        let moment = shown.checked_sub(i64::from(east) * SECOND).and_then(valid_timestamp);
+        moment.map(Some).ok_or_else(out_of_range)
+    };
+    timestamps(shown.into_iter().enumerate().map(moment), SqlType::Timestamptz)
+}
+
+/// What clocks show.
+fn shown(args: &Args<'_>) -> Result<Vec<Option<i64>>> {
     let days = date(args)?;
     let days = days.as_primitive::<arrow::datatypes::Date32Type>();
     let (hours, minutes, seconds) = (args.int4_or(3, 0)?, args.int4_or(4, 0)?, args.array(5)?);
@@ -47,9 +88,10 @@ pub(super) fn timestamp(args: &Args<'_>) -> Result<ArrayRef> {
         }
         let time = time_of_day(hour, minute, seconds.value(row))?;
         let day = i64::from(days.value(row)).checked_mul(DAY);
-        day.and_then(|day| day.checked_add(time)).map(Some).ok_or_else(out_of_range)
+        let moment = day.and_then(|day| day.checked_add(time)).and_then(valid_timestamp);
+        moment.map(Some).ok_or_else(out_of_range)
     };
-    timestamps((0..args.rows).map(moment), SqlType::Timestamp)
+    (0..args.rows).map(moment).collect()
 }
 
 /// In microseconds.
@@ -77,6 +119,9 @@ fn moment(seconds: f64) -> Result<i64> {
     const RANGE: std::ops::Range<f64> = -210_866_803_200.0..9_224_318_016_000.0;
     /// From 1970 to 2000, from which PostgreSQL counts; the rounding depends on it.
     const TO_2000: f64 = 946_684_800.0;
+    if seconds.is_infinite() {
+        return Ok(if seconds > 0.0 { LATE } else { EARLY });
+    }
     if seconds.is_nan() {
         return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "timestamp cannot be NaN"));
     }

@@ -1,14 +1,19 @@
 //! `date_trunc(unit, moment)`
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalMonthDayNanoType, TimestampMicrosecondType};
 use springtide_types::{Result, SqlError, SqlState};
 
+use super::zones::Zones;
 use super::{out_of_range, type_name};
 use crate::functions::typed::Args;
-use springtide_datetime::{DAY, HOUR, MINUTE, SECOND, civil_from_days, days_from_civil};
+use springtide_datetime::{
+    Civil, DAY, HOUR, Interval, MINUTE, Named, SECOND, civil_from_days, current, days_from_civil, is_finite,
+    valid_timestamp,
+};
 
 #[derive(Clone, Copy)]
 enum Unit {
@@ -38,8 +43,15 @@ impl Unit {
             "century" | "centuries" | "c" | "cent" => Unit::Century(100),
             "millennium" | "millennia" | "mil" | "mils" => Unit::Century(1000),
             _ => {
-                let message = format!("unit \"{name}\" not recognized for type {}", type_name(of));
-                return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+                // What is a field of a moment, but no length of time.
+                let (state, what) = match name.trim().to_lowercase().as_str() {
+                    "timezone" | "timezone_h" | "timezone_m" => {
+                        (SqlState::FEATURE_NOT_SUPPORTED, "supported")
+                    }
+                    _ => (SqlState::INVALID_PARAMETER_VALUE, "recognized"),
+                };
+                let message = format!("unit \"{name}\" not {what} for type {}", type_name(of));
+                return Err(SqlError::new(state, message));
             }
         })
     }
@@ -65,8 +77,21 @@ impl Unit {
         first.checked_mul(DAY)
     }
 
+    /// The same by the clocks of a zone. What is no longer than an hour has the offset of the moment.
+    fn start_in(self, micros: i64, zone: &Named) -> Option<i64> {
+        let east = i64::from(zone.east_at(micros)) * SECOND;
+        let start = self.start(micros.checked_add(east)?)?;
+        match self {
+            Unit::Time(length) if length < DAY => start.checked_sub(east),
+            _ => start.checked_sub(i64::from(zone.east_when(&Civil::from_micros(start))) * SECOND),
+        }
+    }
+
     /// The interval without what is smaller than the unit.
     fn cut(self, interval: IntervalMonthDayNano, name: &str) -> Result<IntervalMonthDayNano> {
+        if !Interval::from_arrow(interval).is_finite() && !matches!(self, Unit::Week) {
+            return Ok(interval);
+        }
         let IntervalMonthDayNano { months, days, nanoseconds } = interval;
         let whole = |months: i32, length: i64| (i64::from(months) / length * length) as i32;
         Ok(match self {
@@ -85,14 +110,36 @@ impl Unit {
     }
 }
 
-/// Of a timestamp, with a time zone or without.
+/// Of a timestamp, with a time zone or without. One with is cut by the clocks of the session, or of a zone that is given.
 pub(super) fn timestamp(args: &Args<'_>) -> Result<ArrayRef> {
     let moments = args.array(1)?;
     let data_type = moments.data_type().clone();
     let moments = moments.as_primitive::<TimestampMicrosecondType>();
+    let zoned = matches!(data_type, DataType::Timestamp(_, Some(_)));
+    let zones = RefCell::new(match args.len() {
+        3 => Some(Zones::of(args, 2)?),
+        _ => zoned.then(|| Zones::Session(current().zone.clone())),
+    });
     let starts = each(args, &data_type, |row, unit, _| {
-        let start = moments.is_valid(row).then(|| unit.start(moments.value(row)).ok_or_else(out_of_range));
-        start.transpose()
+        if moments.is_null(row) {
+            return Ok(None);
+        }
+        let zone = match zones.borrow_mut().as_mut() {
+            Some(zones) => match zones.get(row)? {
+                None => return Ok(None),
+                zone => zone,
+            },
+            None => None,
+        };
+        let moment = moments.value(row);
+        if !is_finite(moment) {
+            return Ok(Some(moment));
+        }
+        let start = match zone {
+            None => unit.start(moment),
+            Some(zone) => unit.start_in(moment, &zone),
+        };
+        start.and_then(valid_timestamp).map(Some).ok_or_else(out_of_range)
     });
     let starts = starts.collect::<Result<PrimitiveArray<TimestampMicrosecondType>>>()?;
     Ok(Arc::new(starts.with_data_type(data_type)))

@@ -1,5 +1,6 @@
 //! `to_char(moment, template)`
 
+mod input;
 mod moment;
 mod template;
 mod write;
@@ -12,19 +13,23 @@ use arrow::array::{
 };
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
-use springtide_types::SqlType::{Float8, Int4, Int8, Interval, Numeric, Text, Timestamp, Timestamptz};
+use springtide_datetime::{Interval, Style, current, is_finite};
+use springtide_types::SqlType::{
+    Float8, Int4, Int8, Interval as Span, Numeric, Text, Timestamp, Timestamptz,
+};
 use springtide_types::{Result, SqlError};
 
 use self::moment::{Kind, Moment};
 use self::template::Template;
 use super::typed::{Args, Gives, Typed, Variant, refused, variant};
+pub(super) use input::{to_date, to_timestamp};
 
 const NUMBERS: &str = "to_char of a number";
 
 const VARIANTS: &[Variant] = &[
     variant(&[Timestamp, Text], Gives::One(Text), to_char),
     variant(&[Timestamptz, Text], Gives::One(Text), to_char),
-    variant(&[Interval, Text], Gives::One(Text), to_char),
+    variant(&[Span, Text], Gives::One(Text), to_char),
     refused(&[Int4, Text], NUMBERS),
     refused(&[Int8, Text], NUMBERS),
     refused(&[Numeric(38, 10), Text], NUMBERS),
@@ -42,7 +47,8 @@ fn to_char(args: &Args<'_>) -> Result<ArrayRef, SqlError> {
     let mut last: Option<Writer<'_>> = None;
     for row in 0..args.rows {
         // PostgreSQL answers an empty template with NULL.
-        let template = templates.get(row).filter(|text| !text.is_empty() && values.is_valid(row));
+        // Nor is there a text of infinities.
+        let template = templates.get(row).filter(|text| !text.is_empty() && moments.is_finite(row));
         let Some(template) = template else {
             out.append_null();
             continue;
@@ -63,6 +69,16 @@ enum Moments<'a> {
 }
 
 impl Moments<'_> {
+    /// Whether there is one, and it is no infinity.
+    fn is_finite(&self, row: usize) -> bool {
+        match self {
+            Moments::Intervals(intervals) => {
+                intervals.is_valid(row) && Interval::from_arrow(intervals.value(row)).is_finite()
+            }
+            Moments::Timestamps(_, moments) => moments.is_valid(row) && is_finite(moments.value(row)),
+        }
+    }
+
     fn of(values: &ArrayRef) -> Moments<'_> {
         match values.data_type() {
             DataType::Interval(_) => Moments::Intervals(values.as_primitive()),
@@ -82,13 +98,14 @@ struct Writer<'a> {
     /// The timestamps for which `text` is the answer.
     stretch: Range<i64>,
     text: String,
+    style: Arc<Style>,
 }
 
 impl Writer<'_> {
     fn new(source: &str) -> Writer<'_> {
         let template = Template::parse(source);
         let unit = template.unit();
-        Writer { source, template, unit, stretch: 0..0, text: String::new() }
+        Writer { source, template, unit, stretch: 0..0, text: String::new(), style: current() }
     }
 
     fn write(&mut self, moments: &Moments<'_>, row: usize) -> Result<&str, SqlError> {
@@ -99,9 +116,18 @@ impl Writer<'_> {
                 if self.stretch.contains(&micros) {
                     return Ok(&self.text);
                 }
-                let into = micros.rem_euclid(self.unit);
-                let stretch = micros.saturating_sub(into)..micros.saturating_add(self.unit - into);
-                (Moment::timestamp(*kind, micros), stretch)
+                let zone = &self.style.zone;
+                if *kind == Kind::Timestamptz && zone.always() != Some(0) {
+                    (Moment::timestamptz(micros, zone), 0..0)
+                } else {
+                    let into = micros.rem_euclid(self.unit);
+                    let stretch = micros.saturating_sub(into)..micros.saturating_add(self.unit - into);
+                    let moment = match kind {
+                        Kind::Timestamptz => Moment::timestamptz(micros, zone),
+                        kind => Moment::timestamp(*kind, micros),
+                    };
+                    (moment, stretch)
+                }
             }
         };
         self.text.clear();

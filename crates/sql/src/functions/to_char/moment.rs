@@ -2,10 +2,10 @@
 
 use arrow::datatypes::IntervalMonthDayNano;
 
-use springtide_datetime::{DAY, HOUR, MINUTE, SECOND, civil_from_days};
+use springtide_datetime::{DAY, HOUR, MINUTE, Offset, SECOND, Zone, civil_from_days};
 
 /// A point in time or an interval, in fields.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Moment {
     pub kind: Kind,
     /// The year 0 is 1 BC.
@@ -17,6 +17,8 @@ pub(super) struct Moment {
     pub minute: i64,
     pub second: i64,
     pub micros: i64,
+    /// Of a timestamp with time zone.
+    pub zone: Option<Offset>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,7 +29,7 @@ pub(super) enum Kind {
 }
 
 impl Moment {
-    /// From microseconds since 1970.
+    /// From microseconds since 1970, as clocks show them.
     pub(super) fn timestamp(kind: Kind, micros: i64) -> Moment {
         let (year, month, day) = civil_from_days(micros.div_euclid(DAY));
         Moment { year, month, day, ..Moment::time(kind, micros.rem_euclid(DAY)) }
@@ -53,7 +55,20 @@ impl Moment {
             minute: time / MINUTE % 60,
             second: time / SECOND % 60,
             micros: time % SECOND,
+            zone: None,
         }
+    }
+
+    /// From microseconds since 1970 UTC.
+    pub(super) fn timestamptz(micros: i64, zone: &Zone) -> Moment {
+        let offset = zone.offset_at(micros);
+        let local = micros.saturating_add(i64::from(offset.east) * SECOND);
+        Moment { zone: Some(offset), ..Moment::timestamp(Kind::Timestamptz, local) }
+    }
+
+    /// Seconds east of UTC.
+    pub(super) fn east(&self) -> i32 {
+        self.zone.as_ref().map_or(0, |zone| zone.east)
     }
 
     /// A year as people count it, from 1 before and after Christ. Those of an interval are as they are.

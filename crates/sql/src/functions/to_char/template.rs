@@ -10,6 +10,8 @@ pub(super) struct Template(pub(super) Vec<Part>);
 pub(super) enum Part {
     /// Stands for itself.
     Text(String),
+    /// Stands for itself too; in input, a blank or a sign may stand in its place, or nothing.
+    Separator(char),
     Pattern(Pattern),
 }
 
@@ -167,8 +169,14 @@ impl Template {
                 rest = parts.quoted(quoted);
             } else {
                 // Outside of quotes, a backslash is special before a quote alone.
-                rest = rest.strip_prefix('\\').filter(|rest| rest.starts_with('"')).unwrap_or(rest);
-                rest = parts.char(rest);
+                let escaped = rest.strip_prefix('\\').filter(|rest| rest.starts_with('"'));
+                rest = match rest.chars().next() {
+                    Some(char) if escaped.is_none() && is_separator(char) => {
+                        parts.0.push(Part::Separator(char));
+                        &rest[1..]
+                    }
+                    _ => parts.char(escaped.unwrap_or(rest)),
+                };
             }
         }
         parts
@@ -177,7 +185,7 @@ impl Template {
     /// The shortest time, in microseconds, that makes a difference to what is written of a timestamp. It divides a day.
     pub(super) fn unit(&self) -> i64 {
         let units = self.0.iter().map(|part| match part {
-            Part::Text(_) => DAY,
+            Part::Text(_) | Part::Separator(_) => DAY,
             Part::Pattern(pattern) => pattern.field.unit(),
         });
         units.min().unwrap_or(DAY)
@@ -206,6 +214,11 @@ impl Template {
         }
         chars.as_str()
     }
+}
+
+/// A blank, or a sign that is neither letter nor digit.
+pub(super) fn is_separator(char: char) -> bool {
+    char.is_ascii_punctuation() || char.is_ascii_whitespace()
 }
 
 /// The pattern that the text begins with, and its length.

@@ -2,33 +2,21 @@
 
 use std::fmt::Write;
 
+use springtide_datetime::{MONTHS, WEEKDAYS};
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::moment::{Kind, Moment};
 use super::template::{Case, Field, Part, Pattern, Template};
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const ROMAN: [&str; 12] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
+pub(super) const ROMAN: [&str; 12] =
+    ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
 
 /// Fails with `22007` where the template asks of an interval what only a date has.
 pub(super) fn write(out: &mut impl Write, template: &Template, moment: &Moment) -> Result<()> {
     for part in &template.0 {
         match part {
             Part::Text(text) => put(out, text),
+            Part::Separator(char) => out.write_char(*char).expect("writing to memory"),
             Part::Pattern(pattern) => pattern.write(out, moment)?,
         }
     }
@@ -73,13 +61,23 @@ impl Pattern {
                 self.ordinal(out, year % 1000);
             }
             Field::Zone(case) => {
-                if moment.kind == Kind::Timestamptz {
-                    put(out, if case == Case::Lower { "utc" } else { "UTC" });
+                if let Some(zone) = &moment.zone {
+                    with_case(out, &zone.abbreviation, case);
                 }
             }
-            Field::ZoneHours => put(out, "+00"),
-            Field::ZoneMinutes => put(out, "00"),
-            Field::Offset => put(out, if self.bare { "+0" } else { "+00" }),
+            Field::ZoneHours => {
+                put(out, sign_of_zone(moment.east()));
+                padded(out, i64::from(moment.east() / 3600).abs(), 2);
+            }
+            Field::ZoneMinutes => padded(out, i64::from(moment.east() / 60 % 60).abs(), 2),
+            Field::Offset => {
+                put(out, sign_of_zone(moment.east()));
+                padded(out, i64::from(moment.east() / 3600).abs(), if self.bare { 0 } else { 2 });
+                if moment.east() % 3600 != 0 {
+                    put(out, ":");
+                    padded(out, i64::from(moment.east() / 60 % 60).abs(), 2);
+                }
+            }
             Field::Exact => {}
             Field::Quarter if moment.month == 0 => {}
             field => {
@@ -199,7 +197,7 @@ fn month(moment: &Moment) -> &'static str {
 }
 
 fn day(moment: &Moment) -> &'static str {
-    DAYS[moment.day_of_week() as usize]
+    WEEKDAYS[moment.day_of_week() as usize]
 }
 
 /// Of an interval, whole years are December, and months before count from the end of the year.
@@ -228,6 +226,10 @@ fn abbreviation(out: &mut impl Write, name: &str, case: Case, dots: bool) {
             put(out, ".");
         }
     }
+}
+
+fn sign_of_zone(east: i32) -> &'static str {
+    if east < 0 { "-" } else { "+" }
 }
 
 /// The number with zeros in front up to a width, in which the sign counts.
