@@ -1,7 +1,9 @@
 //! The analyzer pass that gives every expression PostgreSQL's types and conversions, before DataFusion
 //! coerces what is left.
 
-use arrow::datatypes::DataType;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
@@ -11,8 +13,8 @@ use datafusion::logical_expr::expr::{
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Between, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union, Values, WindowFrameBound,
-    WindowFrameUnits, WindowFunctionDefinition, lit, when,
+    Between, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union, Values,
+    WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition, lit, when,
 };
 use datafusion::optimizer::AnalyzerRule;
 use springtide_types::{SqlError, SqlState, SqlType};
@@ -55,6 +57,10 @@ fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         LogicalPlan::Union(union) => {
             LogicalPlan::Union(Union::try_new_with_loose_types(unify_branches(union.inputs)?)?)
         }
+        LogicalPlan::RecursiveQuery(mut query) => {
+            query.static_term = Arc::new(as_bound(&query.static_term, query.recursive_term.schema())?);
+            LogicalPlan::RecursiveQuery(query)
+        }
         LogicalPlan::Join(join) => {
             check_keys(&join)?;
             LogicalPlan::Join(join)
@@ -91,6 +97,30 @@ fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         LogicalPlan::Values(values) => with_types_of_cells(values),
         other => other.recompute_schema(),
     })
+}
+
+/// The first rows of a recursion with numerics of the precision that its further rows were bound for: a value in the first
+/// may have become known to need less.
+fn as_bound(first: &LogicalPlan, further: &DFSchema) -> Result<LogicalPlan> {
+    let is_numeric = |field: &Field| matches!(field.data_type(), DataType::Decimal128(..));
+    let pairs = || first.schema().fields().iter().zip(further.fields());
+    let differs = |(given, bound): (&FieldRef, &FieldRef)| {
+        is_numeric(given) && is_numeric(bound) && given.data_type() != bound.data_type()
+    };
+    if !pairs().any(differs) {
+        return Ok(first.clone());
+    }
+    let columns = first.schema().columns().into_iter().zip(pairs());
+    let exprs = columns.map(|(column, pair)| {
+        let name = column.name.clone();
+        match differs(pair) {
+            true => {
+                Expr::Cast(Cast::new(Box::new(Expr::Column(column)), pair.1.data_type().clone())).alias(name)
+            }
+            false => Expr::Column(column),
+        }
+    });
+    LogicalPlanBuilder::from(first.clone()).project(exprs.collect::<Vec<_>>())?.build()
 }
 
 /// Where NULLs do not come last of the greater, DataFusion moves those in arrays too: an array is then sorted by whether it is

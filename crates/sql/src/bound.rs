@@ -4,9 +4,10 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use springtide_catalog::{Column, FunctionId, TypeId};
-use springtide_types::{RelationId, SqlType};
+use springtide_types::{RelationId, SqlType, UNCONSTRAINED_NUMERIC};
 
 use crate::bind::{Names, scans};
+use crate::declared::numeric;
 use crate::pipeline::Pipeline;
 use crate::plain::plain_columns;
 use crate::scan::Scan;
@@ -88,6 +89,18 @@ impl BoundQuery {
     /// The output columns. Batches have exactly the Arrow types of these.
     pub fn columns(&self) -> Vec<Column> {
         self.columns.clone()
+    }
+
+    /// The columns of a table that holds the result: what is computed declares no precision for what will come.
+    pub fn table_columns(&self) -> Vec<Column> {
+        let (precision, scale) = UNCONSTRAINED_NUMERIC;
+        let column = |(position, column): (usize, &Column)| match column.sql_type {
+            SqlType::Numeric(_, decimals) if decimals <= scale && numeric(&self.plan, position).is_none() => {
+                Column { sql_type: SqlType::Numeric(precision, scale), ..column.clone() }
+            }
+            _ => column.clone(),
+        };
+        self.columns.iter().enumerate().map(column).collect()
     }
 
     /// What is scanned, once each, in ascending order.

@@ -7,35 +7,47 @@ use crate::relation_table::scanned;
 /// The `varchar` as which an output column was declared, or cast to. Arrow calls every text alike, so that it
 /// has to be looked up where the column comes from; `None` where it is computed, which makes it `text`.
 pub(crate) fn varchar(plan: &LogicalPlan, position: usize) -> Option<SqlType> {
+    declared(plan, position, is_varchar)
+}
+
+/// The `numeric` as which an output column was declared, or cast to; `None` where it is computed.
+pub(crate) fn numeric(plan: &LogicalPlan, position: usize) -> Option<SqlType> {
+    declared(plan, position, |sql_type| matches!(sql_type, SqlType::Numeric(..)))
+}
+
+/// The type as which an output column was declared, if it is one of these.
+fn declared(plan: &LogicalPlan, position: usize, is: fn(&SqlType) -> bool) -> Option<SqlType> {
     match plan {
         LogicalPlan::TableScan(scan) => {
             let column = scan.projection.as_ref().map_or(position, |columns| columns[position]);
             let sql_type = scanned(scan)?.0.columns.get(column)?.sql_type;
-            is_varchar(&sql_type).then_some(sql_type)
+            is(&sql_type).then_some(sql_type)
         }
-        LogicalPlan::Projection(projection) => of_expr(projection.expr.get(position)?, &projection.input),
-        LogicalPlan::Aggregate(aggregate) => of_expr(aggregate.group_expr.get(position)?, &aggregate.input),
-        LogicalPlan::SubqueryAlias(alias) => varchar(&alias.input, position),
-        LogicalPlan::Filter(filter) => varchar(&filter.input, position),
-        LogicalPlan::Sort(sort) => varchar(&sort.input, position),
-        LogicalPlan::Limit(limit) => varchar(&limit.input, position),
-        LogicalPlan::Distinct(Distinct::All(input)) => varchar(input, position),
+        LogicalPlan::Projection(projection) => of_expr(projection.expr.get(position)?, &projection.input, is),
+        LogicalPlan::Aggregate(aggregate) => {
+            of_expr(aggregate.group_expr.get(position)?, &aggregate.input, is)
+        }
+        LogicalPlan::SubqueryAlias(alias) => declared(&alias.input, position, is),
+        LogicalPlan::Filter(filter) => declared(&filter.input, position, is),
+        LogicalPlan::Sort(sort) => declared(&sort.input, position, is),
+        LogicalPlan::Limit(limit) => declared(&limit.input, position, is),
+        LogicalPlan::Distinct(Distinct::All(input)) => declared(input, position, is),
         LogicalPlan::Window(window) => {
             let inner = position < window.input.schema().fields().len();
-            inner.then(|| varchar(&window.input, position)).flatten()
+            inner.then(|| declared(&window.input, position, is)).flatten()
         }
         LogicalPlan::Join(join) => {
             let left = join.left.schema().fields().len();
             match join.join_type {
-                _ if position < left => varchar(&join.left, position),
+                _ if position < left => declared(&join.left, position, is),
                 JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => {
-                    varchar(&join.right, position - left)
+                    declared(&join.right, position - left, is)
                 }
                 _ => None,
             }
         }
         LogicalPlan::Union(union) => {
-            let mut types = union.inputs.iter().map(|input| varchar(input, position));
+            let mut types = union.inputs.iter().map(|input| declared(input, position, is));
             let first = types.next().flatten();
             first.filter(|_| types.all(|other| other == first))
         }
@@ -48,11 +60,11 @@ fn is_varchar(sql_type: &SqlType) -> bool {
     matches!(sql_type.element().unwrap_or(*sql_type), SqlType::Varchar(_))
 }
 
-fn of_expr(expr: &Expr, input: &LogicalPlan) -> Option<SqlType> {
+fn of_expr(expr: &Expr, input: &LogicalPlan, is: fn(&SqlType) -> bool) -> Option<SqlType> {
     match expr {
-        Expr::Alias(alias) => of_expr(&alias.expr, input),
-        Expr::Column(column) => varchar(input, input.schema().maybe_index_of_column(column)?),
-        Expr::ScalarFunction(function) => cast_target(function).filter(is_varchar),
+        Expr::Alias(alias) => of_expr(&alias.expr, input, is),
+        Expr::Column(column) => declared(input, input.schema().maybe_index_of_column(column)?, is),
+        Expr::ScalarFunction(function) => cast_target(function).filter(is),
         _ => None,
     }
 }

@@ -583,8 +583,12 @@ fn normalize(function: &Function) -> Option<Expr> {
 fn variadic(function: &Function) -> Option<Expr> {
     let name = fold(function.name.0.last()?.as_ident()?);
     let mut args = unnamed_arguments(function)?;
-    let Some(Expr::UnaryOp { op: UnaryOperator::PGPrefixFactorial, expr: array }) = args.pop() else {
-        return None;
+    let array = match args.pop() {
+        Some(Expr::UnaryOp { op: UnaryOperator::PGPrefixFactorial, expr: array }) => array,
+        Some(last) if name.starts_with("num_") => {
+            return Some(counted(&name, args.into_iter().chain([last])));
+        }
+        _ => return None,
     };
     let null = || Expr::value(Value::Null);
     let text = |text: &str| Expr::value(Value::SingleQuotedString(text.to_owned()));
@@ -601,6 +605,21 @@ fn variadic(function: &Function) -> Option<Expr> {
         ("num_nonnulls", []) => Some(call("cardinality", vec![call("array_remove", vec![array, null()])])),
         _ => None,
     }
+}
+
+/// `num_nulls(a, b)` is `(a IS NULL)::int + (b IS NULL)::int`.
+fn counted(name: &str, args: impl Iterator<Item = Expr>) -> Expr {
+    let is_counted = |arg: Expr| {
+        let arg = Box::new(Expr::Nested(Box::new(arg)));
+        let test = if name == "num_nulls" { Expr::IsNull(arg) } else { Expr::IsNotNull(arg) };
+        cast(Expr::Nested(Box::new(test)), DataType::Int(None))
+    };
+    let sum = args.map(is_counted).reduce(|left, right| Expr::BinaryOp {
+        left: Box::new(left),
+        op: BinaryOperator::Plus,
+        right: Box::new(right),
+    });
+    Expr::Nested(Box::new(sum.unwrap_or_else(|| Expr::value(Value::Null))))
 }
 
 /// `float8(x)` is a cast, where a type goes by the name that functions go by.

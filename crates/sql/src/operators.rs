@@ -16,8 +16,8 @@ use crate::convert::{Family, family};
 use crate::errors::external;
 use crate::functions::{
     ArithmeticOp, Quantifier, append, arithmetic, arithmetic_op, cast_function, concat_arrays, contains,
-    decide, delete_from_json, extract, guard, join_json, json_operator, jsonb_key, matches, order_of,
-    overlaps, power_function, prepend, quantified, several_dimensions, substring,
+    decide, delete_from_json, extract, guard, interval_length, join_json, json_operator, jsonb_key, matches,
+    order_of, overlaps, power_function, prepend, quantified, several_dimensions, substring,
 };
 use crate::inline::conditional_call;
 use crate::input::{parse_text, written_numeric};
@@ -451,6 +451,9 @@ pub(crate) fn compare(op: Operator, left: Expr, right: Expr, schema: &DFSchema) 
     let known = known_type(&left, schema)?;
     if known == Some(SqlType::Jsonb) {
         return Ok(binary(jsonb_key(left), op, jsonb_key(right)));
+    }
+    if known == Some(SqlType::Interval) {
+        return Ok(binary(interval_length(left), op, interval_length(right)));
     }
     let Some(element) = known.and_then(SqlType::element) else {
         return Ok(binary(left, op, right));

@@ -170,7 +170,9 @@ impl Reader {
         if self.all_negative {
             (whole, part) = (-whole.abs(), -part.abs());
         }
-        (self.unit, self.waits) = (Some(unit), false);
+        // A number in front of hours counts days.
+        let next = if unit == Unit::Hour { Unit::Day } else { unit };
+        (self.unit, self.waits) = (Some(next), false);
         self.sum.add(whole, part, unit)?;
         self.seen.note(if unit == Unit::Second && part != 0.0 { Seen::SECONDS } else { Seen::of(unit) })
     }

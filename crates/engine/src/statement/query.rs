@@ -72,7 +72,7 @@ impl Select {
 
     /// The columns as a table that keeps the rows would have them.
     pub(crate) fn table_columns(&self) -> Vec<springtide_catalog::Column> {
-        self.query.columns()
+        self.query.table_columns()
     }
 
     pub(crate) async fn stream(

@@ -68,7 +68,7 @@ pub(crate) use json::{
 };
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
-pub(crate) use moments::OF_FIELDS;
+pub(crate) use moments::{OF_FIELDS, interval_length};
 pub(crate) use numeric::RANGE_BUCKET;
 pub(crate) use quoting::{FORMAT_OF_ARRAY, takes_texts};
 pub(crate) use regexp::{Compiled, REGEXP_GROUP, REGEXP_ROWS, matches};

@@ -88,10 +88,10 @@ impl ScalarUDFImpl for Quoting {
                 text(&columns[0], row).map(|template| format(template, &values)).transpose()
             }),
             Operation::FormatOfArray => each(rows, |row| {
-                let array = columns[1].as_list::<i32>();
-                let elements =
-                    if array.is_valid(row) { array.value(row) } else { array.values().slice(0, 0) };
-                let values = elements.as_string::<i32>().iter().collect::<Vec<_>>();
+                let array = columns[1].as_list_opt::<i32>().filter(|array| array.is_valid(row));
+                let elements = array.map(|array| array.value(row));
+                let values = elements.iter().flat_map(|elements| elements.as_string::<i32>());
+                let values = values.collect::<Vec<_>>();
                 text(&columns[0], row).map(|template| format(template, &values)).transpose()
             }),
         };

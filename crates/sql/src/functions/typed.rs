@@ -154,14 +154,13 @@ impl Typed {
         Arc::new(ScalarUDF::from(Typed { strict: false, ..Typed::new(name, variants, None) }))
     }
 
-    /// The one function of a name, for calls whose arguments have its types; it gives one type.
-    pub(super) fn decided(
+    /// A function of one variant, for what the binder calls with arguments of its types.
+    pub(super) fn of_one(
         name: &'static str,
-        variants: &'static [Variant],
-        gives: SqlType,
+        variants: &'static [Variant; 1],
+        gives: DataType,
     ) -> Arc<ScalarUDF> {
-        let decided = variants.first().map(|variant| (variant, gives.arrow()));
-        Arc::new(ScalarUDF::from(Typed::new(name, variants, decided)))
+        Arc::new(ScalarUDF::from(Typed::new(name, variants, Some((&variants[0], gives)))))
     }
 
     fn new(

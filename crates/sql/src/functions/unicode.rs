@@ -1,9 +1,10 @@
 //! The normal forms of Unicode.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, BooleanArray, StringArray};
 use datafusion::logical_expr::ScalarUDF;
+use regex::Regex;
 use springtide_types::SqlType::{Boolean, Text};
 use springtide_types::{Result, SqlError, SqlState};
 use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfd, is_nfkc, is_nfkd};
@@ -15,10 +16,24 @@ pub(crate) const IS_NORMALIZED: &str = "is_normalized";
 
 const NORMALIZE: &[Variant] =
     &[Variant { parameters: &[Text, Text], required: 1, gives: Gives::One(Text), run: normalize }];
+const ASSIGNED: &[Variant] = &[variant(&[Text], Gives::One(Boolean), assigned)];
 const NORMALIZED: &[Variant] = &[variant(&[Text, Text], Gives::One(Boolean), is_normalized)];
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    vec![Typed::udf("normalize", NORMALIZE), Typed::udf(IS_NORMALIZED, NORMALIZED)]
+    vec![
+        Typed::udf("normalize", NORMALIZE),
+        Typed::udf(IS_NORMALIZED, NORMALIZED),
+        Typed::udf("unicode_assigned", ASSIGNED),
+    ]
+}
+
+/// Whether all characters of a text have a meaning.
+fn assigned(args: &Args<'_>) -> Result<ArrayRef> {
+    static UNASSIGNED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\p{Cn}").expect("a class of characters"));
+    let values = args.text(0);
+    let assigned = |row| values.get(row).map(|text| !UNASSIGNED.is_match(text));
+    Ok(Arc::new((0..args.rows).map(assigned).collect::<BooleanArray>()))
 }
 
 enum Form {

@@ -13,11 +13,11 @@ use super::super::typed::{Args, Gives, Typed, Variant, variant};
 use super::{json_at, jsonb};
 use crate::json::{parse, text_of};
 
-const KEY: &[Variant] = &[variant(&[Jsonb], Gives::One(Bytea), key)];
-const UNIFORM: &[Variant] = &[variant(&[Jsonb], Gives::One(Jsonb), uniform)];
-static KEYS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Typed::decided("$jsonb_key", KEY, Bytea));
+const KEY: &[Variant; 1] = &[variant(&[Jsonb], Gives::One(Bytea), key)];
+const UNIFORM: &[Variant; 1] = &[variant(&[Jsonb], Gives::One(Jsonb), uniform)];
+static KEYS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Typed::of_one("$jsonb_key", KEY, Bytea.arrow()));
 static UNIFORMS: LazyLock<Arc<ScalarUDF>> =
-    LazyLock::new(|| Typed::decided("$jsonb_uniform", UNIFORM, Jsonb));
+    LazyLock::new(|| Typed::of_one("$jsonb_uniform", UNIFORM, Jsonb.arrow()));
 
 /// Bytes whose order is that of the values of a `jsonb`: equal ones are equal.
 pub(crate) fn jsonb_key(value: Expr) -> Expr {

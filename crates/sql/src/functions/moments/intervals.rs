@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Float64Type, IntervalMonthDayNanoType, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Float64Type, IntervalMonthDayNanoType, TimestampMicrosecondType,
 };
 use springtide_datetime::{DAY, HOUR, Interval, MINUTE, is_finite, is_finite_date, out_of_range};
 use springtide_types::Result;
@@ -74,6 +74,15 @@ pub(super) fn make(args: &Args<'_>) -> Result<ArrayRef> {
     };
     let made = (0..args.rows).map(interval);
     Ok(Arc::new(made.collect::<Result<PrimitiveArray<IntervalMonthDayNanoType>>>()?))
+}
+
+/// The lengths by which intervals compare.
+pub(super) fn length(args: &Args<'_>) -> Result<ArrayRef> {
+    let intervals = args.array(0)?;
+    let lengths = intervals.as_primitive::<IntervalMonthDayNanoType>();
+    let lengths = lengths.unary::<_, Decimal128Type>(|interval| Interval::from_arrow(interval).span());
+    let lengths = lengths.with_precision_and_scale(38, 0);
+    Ok(Arc::new(lengths.map_err(|error| springtide_plan::arrow_error(&error))?))
 }
 
 /// The length of an interval that counts no months. It is positive.

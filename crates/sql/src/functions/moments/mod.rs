@@ -11,12 +11,13 @@ mod sum;
 mod truncate;
 mod zones;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::DataType;
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{Expr, ScalarUDF};
 use springtide_types::SqlType::{
-    Boolean, Date, Float8, Int4, Interval, Text, Time, Timestamp, Timestamptz, Timetz,
+    Boolean, Date, Float8, Int4, Interval, Numeric, Text, Time, Timestamp, Timestamptz, Timetz,
 };
 use springtide_types::{SqlError, SqlState};
 
@@ -133,6 +134,16 @@ const INTERVAL_OF_FIELDS: &[Variant] = &[
     variant(&[Text, Text], Gives::One(Interval), fields::parse),
     variant(&[Interval, Text], Gives::One(Interval), fields::cut),
 ];
+
+/// The length of an interval in microseconds, a month of 30 days and a day of 24 hours.
+const INTERVAL_LENGTH: &[Variant; 1] = &[variant(&[Interval], Gives::One(Numeric(38, 0)), intervals::length)];
+
+/// What intervals compare by.
+pub(crate) fn interval_length(interval: Expr) -> Expr {
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| Typed::of_one("$length", INTERVAL_LENGTH, Numeric(38, 0).arrow()));
+    Expr::ScalarFunction(ScalarFunction::new_udf(FUNCTION.clone(), vec![interval]))
+}
 
 /// What the binder calls for `interval day to second` and the like.
 pub(crate) const OF_FIELDS: &str = "$interval";

@@ -19,7 +19,8 @@ use crate::functions::typed::Args;
 pub(crate) fn to_timestamp(args: &Args<'_>) -> Result<ArrayRef> {
     let style = current();
     let moments = each(args, |given| {
-        let (civil, east) = (given.civil()?, given.east()?);
+        let civil = given.civil()?;
+        let east = given.east(&civil)?;
         let east = east.unwrap_or_else(|| style.zone.east_when(&civil));
         let micros = civil.micros().and_then(|local| local.checked_sub(i64::from(east) * SECOND));
         micros.and_then(valid_timestamp).ok_or_else(|| out_of_range("timestamp"))

@@ -1,7 +1,7 @@
 //! What a text says by its template, and the moment that this makes.
 
 use springtide_datetime::{
-    Civil, EPOCH_JULIAN, HOUR, MINUTE, SECOND, civil_from_days, days_from_civil, days_in_month,
+    Civil, EPOCH_JULIAN, HOUR, MINUTE, Named, SECOND, civil_from_days, days_from_civil, days_in_month,
     iso_year_start,
 };
 use springtide_types::{Result, SqlError, SqlState};
@@ -25,7 +25,6 @@ pub(super) struct Given {
     pub minute: Option<i64>,
     pub second: Option<i64>,
     pub second_of_day: Option<i64>,
-    pub millis: Option<i64>,
     pub micros: Option<i64>,
     /// Whether hours run to 12.
     pub has_halves: bool,
@@ -36,8 +35,8 @@ pub(super) struct Given {
     pub zone_sign: Option<i32>,
     pub zone_hours: Option<i64>,
     pub zone_minutes: Option<i64>,
-    /// By an abbreviation, in seconds east of UTC.
-    pub zone: Option<i32>,
+    /// By an abbreviation.
+    pub zone: Option<Named>,
 }
 
 fn invalid(message: String) -> SqlError {
@@ -60,8 +59,10 @@ impl Given {
     }
 
     /// Seconds east of UTC, if the text says so.
-    pub(super) fn east(&self) -> Result<Option<i32>> {
-        let Some(sign) = self.zone_sign else { return Ok(self.zone) };
+    pub(super) fn east(&self, shown: &Civil) -> Result<Option<i32>> {
+        let Some(sign) = self.zone_sign else {
+            return Ok(self.zone.as_ref().map(|zone| zone.east_when(shown)));
+        };
         let (hours, minutes) = (self.zone_hours.unwrap_or(0), self.zone_minutes.unwrap_or(0));
         if !(0..=15).contains(&hours) || !(0..60).contains(&minutes) {
             return Err(overflow());
@@ -81,11 +82,11 @@ impl Given {
             }
             hour = hour % 12 + if self.afternoon == Some(true) { 12 } else { 0 };
         }
-        let fraction = self.millis.unwrap_or(0) * 1000 + self.micros.unwrap_or(0);
+        let fraction = self.micros.unwrap_or(0);
         let fine = (0..24).contains(&hour)
             && (0..60).contains(&minute)
             && (0..60).contains(&second)
-            && (0..SECOND).contains(&fraction);
+            && (0..=SECOND).contains(&fraction);
         if fine { Ok(hour * HOUR + minute * MINUTE + second * SECOND + fraction) } else { Err(overflow()) }
     }
 

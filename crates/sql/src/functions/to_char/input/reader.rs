@@ -185,7 +185,6 @@ impl Reader<'_> {
             Hour24 | Hour12 => (2, "HH24"),
             Minute => (2, "MI"),
             Second => (2, "SS"),
-            Fraction(3) => (3, "MS"),
             Fraction(digits) => (digits as usize, "US"),
             SecondOfDay => (5, "SSSSS"),
             Month => (2, "MM"),
@@ -214,8 +213,11 @@ impl Reader<'_> {
             }
             Minute => note(&mut given.minute, value, name),
             Second => note(&mut given.second, value, name),
-            Fraction(3) => note(&mut given.millis, value * 10_i64.pow(3 - width.min(3) as u32), name),
-            Fraction(_) => note(&mut given.micros, value * 10_i64.pow(6 - width.min(6) as u32), name),
+            Fraction(digits) => {
+                let micros = value * 10_i64.pow(6 - width.min(6) as u32);
+                let micros = springtide_datetime::round(micros, digits as u8).unwrap_or(micros);
+                note(&mut given.micros, micros, name)
+            }
             SecondOfDay => note(&mut given.second_of_day, value, name),
             Month => note(&mut given.month, value, name),
             DayOfYear | IsoDayOfYear => note(&mut given.day_of_year, value, name),
@@ -337,7 +339,7 @@ impl Reader<'_> {
             for length in (1..=letters).rev() {
                 let name = &self.rest[..length];
                 if let Some(zone @ (Named::Fixed(_) | Named::Abbreviation(..))) = Named::find(name) {
-                    self.given.zone = Some(zone.east_at(springtide_datetime::current().now));
+                    self.given.zone = Some(zone);
                     (0..length).for_each(|_| self.advance());
                     return Ok(());
                 }
