@@ -31,7 +31,7 @@ use crate::prepared::Prepared;
 use crate::response::{Column, Response};
 use crate::settings::{Requests, Settings};
 use crate::statement::{self, Bound, Context, CopyIn};
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, along};
 use block::State;
 use cursors::Cursors;
 use statements::Statements;
@@ -59,12 +59,13 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, authenticated: RoleId) -> Session {
         let name = shared.reads.objects().catalog.roles().name(authenticated);
+        let temporary = shared.next_temporary_schema();
         Session {
             shared,
             authenticated,
             listed: None,
             state: State::Idle,
-            settings: Settings::new(authenticated, &name),
+            settings: Settings::new(authenticated, &name, temporary),
             requests: Arc::default(),
             sequences: Arc::default(),
             statements: Statements::default(),
@@ -72,6 +73,30 @@ impl Session {
             notices: Vec::new(),
             copy: None,
         }
+    }
+
+    /// Drops the temporary objects of the session.
+    async fn drop_temporary(&mut self) -> Result<()> {
+        self.note_unrepeatable();
+        self.act_as_identity();
+        let schema = self.settings.temporary();
+        if let State::Open(block) = &mut self.state {
+            block.transaction.drop_temporary(schema);
+            return Ok(());
+        }
+        let shared = self.shared.clone();
+        for times in 0.. {
+            let turn = shared.turns.take(times).await;
+            let mut transaction = Transaction::begin(&shared.reads);
+            transaction.drop_temporary(schema);
+            match shared.commit(transaction, &turn, self.settings.acknowledged()).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict) if turn.is_alone() => break,
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Failed(error)) => return Err(error),
+            }
+        }
+        Err(overtaken())
     }
 
     /// Lists the session as that of a client.
@@ -133,6 +158,7 @@ impl Session {
             bound: Arc::new(bound),
             catalog_version,
             identity: self.identity(),
+            path: self.settings.path().clone(),
             style: self.settings.style().clone(),
         })
     }
@@ -154,11 +180,12 @@ impl Session {
     fn visible(&self) -> (Arc<Catalog>, Option<u64>) {
         match &self.state {
             State::Open(block) => {
-                (block.transaction.query_catalog(), block.transaction.shared_catalog_version())
+                let catalog = along(&block.transaction.query_catalog(), self.settings.path());
+                (catalog, block.transaction.shared_catalog_version())
             }
             _ => {
                 let objects = self.shared.reads.objects();
-                (objects.catalog.clone(), Some(objects.version))
+                (along(&objects.catalog, self.settings.path()), Some(objects.version))
             }
         }
     }
@@ -226,10 +253,11 @@ impl Session {
         }
         let point = self.shared.reads.begin();
         let identity = self.settings.identity();
-        if prepared.catalog_version != Some(point.objects.version)
-            || prepared.identity != identity
-            || !prepared.style.reads_like(self.settings.style())
-        {
+        let path = self.settings.path();
+        let is_bound_so = prepared.identity == identity
+            && prepared.path == *path
+            && prepared.style.reads_like(self.settings.style());
+        if prepared.catalog_version != Some(point.objects.version) || !is_bound_so {
             return None;
         }
         let (catalog, bound) = (&point.objects.catalog, &prepared.bound);
@@ -303,6 +331,7 @@ impl Session {
             let mut transaction = Transaction::begin(&shared.reads);
             transaction.read_as_of(self.settings.as_of());
             transaction.act_as(identity);
+            transaction.look_along(self.settings.path());
             let mut context = Context { planner: &planner, notices: &mut self.notices };
             let work = run(&mut context, &mut transaction, prepared, parameters);
             let response = until(deadline, work).await?;
@@ -401,6 +430,12 @@ fn session_planner(
     })
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shared.end_temporary(self.settings.temporary());
+    }
+}
+
 /// The moment at which a statement that begins now has run for too long.
 fn deadline(settings: &Settings) -> Option<Instant> {
     settings.statement_timeout().map(|timeout| Instant::now() + timeout)
@@ -430,6 +465,7 @@ async fn run(
 fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
     if !prepared.bound.beyond_catalog()
         && prepared.identity == transaction.identity()
+        && prepared.path == *transaction.path()
         && prepared.style.reads_like(&current())
         && transaction.can_use(prepared.catalog_version, &prepared.bound.scanned())
     {

@@ -70,7 +70,7 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 }
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
-    let tokens = with_all_actions(with_zones(tokens));
+    let tokens = with_all_actions(with_zones(without_unlogged(tokens)));
     let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
     let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
@@ -216,12 +216,32 @@ fn with_brackets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     written
 }
 
+/// Whether tokens without blanks begin a CREATE TABLE of any kind.
+fn creates_table(tokens: &[TokenWithSpan]) -> bool {
+    let [create, rest @ ..] = tokens else { return false };
+    let words = ["global", "local", "temporary", "temp", "unlogged"];
+    let mut rest = rest.iter().skip_while(|token| words.iter().any(|word| is(token, word)));
+    is(create, "create") && rest.next().is_some_and(|token| is(token, "table"))
+}
+
+/// Takes UNLOGGED out of CREATE TABLE: what is not wanted in the log may be there all the same.
+fn without_unlogged(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let significant = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let first = significant.take(3).cloned().collect::<Vec<_>>();
+    if creates_table(&first)
+        && let Some(at) = tokens.iter().position(|token| is(token, "unlogged"))
+    {
+        tokens.remove(at);
+    }
+    tokens
+}
+
 /// Writes `LIKE table options` among the columns of a CREATE TABLE as `"?like?" table COMMENT 'options'`, which is a column
 /// to sqlparser, and `WITH NO DATA` at its end as LIMIT 0.
 fn with_like_as_column(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let significant = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
     let significant = significant.cloned().collect::<Vec<_>>();
-    if !matches!(significant.as_slice(), [create, table, ..] if is(create, "create") && is(table, "table")) {
+    if !creates_table(&significant) {
         return tokens;
     }
     if let Some(query) = query_of_table(&significant) {
@@ -300,10 +320,8 @@ fn with_on_as_value(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 /// Writes `WITH (option)` of a CREATE TABLE as `WITH (option = true)`, which is what it means; sqlparser
 /// knows the long form alone.
 fn with_option_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let mut significant = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-    let creates_table = significant.next().is_some_and(|token| is_word(&token.token, Keyword::CREATE))
-        && significant.next().is_some_and(|token| is_word(&token.token, Keyword::TABLE));
-    if !creates_table {
+    let significant = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    if !creates_table(&significant.take(4).cloned().collect::<Vec<_>>()) {
         return tokens;
     }
     let (mut written, mut in_options, mut before) = (Vec::new(), false, Vec::<Token>::new());

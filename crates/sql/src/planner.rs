@@ -33,6 +33,7 @@ use crate::distinct_on::DistinctOnAsRowNumber;
 use crate::errors::plan_error;
 use crate::flatten::flatten;
 use crate::functions::Functions;
+use crate::grouping_keys;
 use crate::inline::{inline_calls, value_of};
 use crate::json_records::name_record_columns;
 use crate::lateral_unnest::unnest_left_sides;
@@ -189,7 +190,7 @@ impl Planner {
         // Views and functions inside each other come back here.
         let plan = stacker::maybe_grow(LEAST_STACK, MORE_STACK, || {
             let plan = binder.sql_statement_to_plan_with_context(statement, context)?;
-            unnest_left_sides(inline_calls(with_ties::as_ranks(plan)?, names)?)
+            unnest_left_sides(inline_calls(with_ties::as_ranks(grouping_keys::as_columns(plan)?)?, names)?)
         });
         plan.map_err(|error| plan_error(&error))
     }

@@ -10,7 +10,7 @@ use springtide_catalog::{TypeId, Types};
 use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERIC};
 
 use crate::named_types::by_identity;
-use crate::names::{fold, object_name};
+use crate::names::{fold, type_name};
 
 /// The largest precision that a decimal of 128 bits holds.
 const MAX_PRECISION: u64 = UNCONSTRAINED_NUMERIC.0 as u64;
@@ -65,7 +65,7 @@ pub fn sql_type(declared: &DataType, types: &Types) -> Result<SqlType> {
             if let Some(known) = by_identity(name) {
                 return Ok(known);
             }
-            let known = object_name(name).ok().and_then(|name| types.find(&name).cloned());
+            let known = type_name(name).ok().and_then(|name| types.find(&name).cloned());
             known.ok_or_else(|| unknown_type(declared))?.sql_type()
         }
         other => return Err(unknown_type(other)),

@@ -155,7 +155,8 @@ fn array_of_rows(expr: &Expr) -> Option<Expr> {
 }
 
 fn plain_name(name: &ObjectName) -> Option<String> {
-    object_name(name).ok()
+    let name = object_name(name).ok()?;
+    name.schema.is_none().then_some(name.name)
 }
 
 fn bigints(array: Expr) -> Expr {

@@ -168,7 +168,12 @@ impl<'a> Generator<'a> {
                 found.push(kind);
             }
         }
-        let group_by = if keys.is_empty() { String::new() } else { format!(" GROUP BY {}", keys.join(", ")) };
+        let sets = if self.one_in(10) { ["ROLLUP", "CUBE"][self.rng.usize(..2)] } else { "" };
+        let group_by = match keys.join(", ") {
+            keys if keys.is_empty() => String::new(),
+            keys if sets.is_empty() => format!(" GROUP BY {keys}"),
+            keys => format!(" GROUP BY {sets} ({keys})"),
+        };
         let having = if self.one_in(4) { self.having(&from.columns) } else { String::new() };
         if keys.is_empty() && items.is_empty() {
             items.push("count(*)".to_owned());
@@ -202,7 +207,12 @@ impl<'a> Generator<'a> {
         for _ in 0..20 {
             let argument = self.kind_of(columns);
             let distinct = if self.one_in(5) { "DISTINCT " } else { "" };
-            let (function, kind) = match self.rng.u8(..8) {
+            let (function, kind) = match self.rng.u8(..10) {
+                8 if argument == Bool => (["bool_and", "bool_or"][self.rng.usize(..2)], Bool),
+                8 if matches!(argument, Int2 | Int4 | Int8) => {
+                    (["bit_and", "bit_or", "bit_xor"][self.rng.usize(..3)], argument)
+                }
+                9 if argument == Text => ("string_agg", Text),
                 0 => ("count", Int8),
                 1 => ("count(*)", Int8),
                 2 | 3 if argument.is_number() => ("sum", argument.of_sum()),
@@ -220,6 +230,9 @@ impl<'a> Generator<'a> {
             let text = expression(self.rng, columns, argument, 1);
             let call = if function == "count(*)" {
                 function.to_owned()
+            } else if function == "string_agg" {
+                // In no other order it is the same each time.
+                format!("string_agg({distinct}{text}, ',' ORDER BY {text})")
             } else {
                 format!("{function}({distinct}{text})")
             };

@@ -1,7 +1,8 @@
 //! Indexes and constraints: `pg_index`, `pg_constraint`.
 
 use super::keys::{ConstraintFacts, ConstraintKind, IndexFacts, constraints, indexes};
-use super::oids::{PUBLIC, of_relation};
+use super::namespaces;
+use super::oids::of_relation;
 use super::rows::Row;
 use super::{Rows, SystemRelation};
 
@@ -64,7 +65,7 @@ fn constraint(constraint: &ConstraintFacts<'_>) -> Row {
     let row = Row::zero()
         .set("oid", constraint.oid)
         .set("conname", constraint.name.as_str())
-        .set("connamespace", PUBLIC)
+        .set("connamespace", namespaces::of(constraint.table))
         .set("contype", constraint.kind.letter())
         .set("convalidated", true)
         .set("conrelid", of_relation(constraint.table))

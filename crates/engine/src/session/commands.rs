@@ -72,6 +72,7 @@ impl Session {
                 self.deallocate(None)?;
                 self.close_cursors(None)?;
                 self.sequences.forget();
+                self.drop_temporary().await?;
                 Ok(Response::complete("DISCARD ALL"))
             }
             Control::Show { name } if name == SNAPSHOTS => {
@@ -113,6 +114,10 @@ impl Session {
             Control::DiscardSequences => {
                 self.sequences.forget();
                 Ok(Response::complete("DISCARD SEQUENCES"))
+            }
+            Control::DiscardTemporary => {
+                self.drop_temporary().await?;
+                Ok(Response::complete("DISCARD TEMP"))
             }
             Control::Ignore { tag } => Ok(Response::complete(tag)),
         }

@@ -282,7 +282,7 @@ pub(super) fn bind_default(
     let Some(default) = default else { return Ok(None) };
     let expr = ast::assigned(&ast::parse_expr(&default.expr)?, column)?;
     let query = ast::select(vec![SelectItem::UnnamedExpr(expr)], vec![], None)?;
-    let bound = planner.bind(&query, catalog, &[])?;
+    let bound = planner.bind(&query, &catalog.for_stored(), &[])?;
     if !bound.depends_on().is_empty() {
         return Err(SqlError::unsupported("a DEFAULT that reads a table"));
     }
@@ -339,7 +339,7 @@ fn default_query(
         select.from.clear();
     }
     select.projection = vec![SelectItem::UnnamedExpr(expr)];
-    planner.bind(&query, catalog, &[])
+    planner.bind(&query, &catalog.for_stored(), &[])
 }
 
 /// The columns whose values OVERRIDING USER VALUE leaves out. Fails with `428C9` if a value is given for a column that is

@@ -35,6 +35,7 @@ mod reshape;
 mod returning;
 mod role;
 mod rules;
+mod schema;
 mod sequence;
 mod sides;
 mod source;
@@ -82,6 +83,9 @@ pub(crate) const ROLE_CALLS: [&str; 12] = [
     "springtide.reassign_owned",
     "springtide.drop_owned",
 ];
+
+/// The procedures that stand for statements about schemas.
+pub(crate) const SCHEMA_CALLS: [&str; 3] = [schema::CREATE, schema::RENAME, schema::SET];
 
 /// A statement bound under one catalog.
 #[derive(Clone)]
@@ -314,6 +318,9 @@ async fn run_text(
         sql::Statement::Call(call) => match call.name.to_string().as_str() {
             source::CREATE => source::create(context, transaction, call),
             source::DROP => source::drop(context, transaction, call),
+            schema::CREATE => schema::create(context, transaction, call).await,
+            schema::RENAME => schema::rename(transaction, call),
+            schema::SET => schema::set(context, transaction, call),
             name if ROLE_CALLS.contains(&name) => run_of_roles(context, transaction, call),
             _ => sequence::run(context, transaction, call),
         },
