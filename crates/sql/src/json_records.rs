@@ -45,7 +45,7 @@ fn call_of<'a>(
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
         _ => None,
     });
-    Some(Call { name: object_name(name).ok()?, args: args.collect::<Option<Vec<_>>>()?, alias })
+    Some(Call { name: object_name(name).ok()?.name, args: args.collect::<Option<Vec<_>>>()?, alias })
 }
 
 fn call_in(factor: &mut TableFactor) -> Option<Call<'_>> {

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArguments,
     ObjectName, Query, TableFactor, VisitorMut,
 };
+use springtide_catalog::Name;
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::names::{fold, object_name};
@@ -133,7 +134,7 @@ fn position(function: &ObjectName, args: &mut Vec<FunctionArg>) -> Result<()> {
     if args.iter().all(|arg| parts(arg).0.is_none()) {
         return Ok(());
     }
-    let Ok(name) = object_name(function) else { return Ok(()) };
+    let Ok(Name { name, .. }) = object_name(function) else { return Ok(()) };
     let Some((_, parameters)) = FUNCTIONS.iter().find(|(known, _)| *known == name) else { return Ok(()) };
     let wrong = || {
         let message = format!("function {name} does not exist with these argument names");
