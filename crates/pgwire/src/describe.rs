@@ -31,6 +31,7 @@ pub(crate) fn declared_type(oid: Oid) -> Option<SqlType> {
         Type::UUID => SqlType::Uuid,
         Type::JSON => SqlType::Json,
         Type::JSONB => SqlType::Jsonb,
+        Type::JSONPATH => SqlType::Jsonpath,
         Type::NAME_ARRAY | Type::BPCHAR_ARRAY => SqlType::TEXT_ARRAY,
         other => return SqlType::from_oid(other.oid(), -1).filter(|known| known.element().is_some()),
     })
@@ -105,6 +106,7 @@ mod tests {
             SqlType::Uuid,
             SqlType::Json,
             SqlType::Jsonb,
+            SqlType::Jsonpath,
         ] {
             assert_eq!(declared_type(sql_type.oid()), Some(sql_type));
             assert_eq!(sql_type.array().and_then(|array| declared_type(array.oid())), sql_type.array());

@@ -58,6 +58,7 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
             Ok(call)
         }
         "array_to_json" if matches!(types.as_slice(), [Some(SqlType::Array(_))]) => Ok(call),
+        "row_to_json" if matches!(types.as_slice(), [Some(SqlType::Json)]) => Ok(call),
         "to_json" | "to_jsonb" | "json_build_array" | "jsonb_build_array" | "json_build_object"
         | "jsonb_build_object" => Ok(call),
         "md5" if types == [Some(SqlType::Bytea)] => Ok(call),

@@ -8,6 +8,7 @@ use crate::asof::with_match_conditions;
 use crate::call_words::with_known_calls;
 use crate::copy_options::{CopyOption, cut_off};
 use crate::dialect::{POSTGRES, Postgres};
+use crate::json_tokens::{with_records_named, with_subscripts_assigned, with_tables_of_json};
 use crate::literals::with_literals;
 use crate::merge::{ReturningNames, with_all_actions, without_returning_names};
 use crate::procedures::{as_calls, is, literal};
@@ -73,6 +74,7 @@ fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
     let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
     let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
+    let tokens = with_subscripts_assigned(with_records_named(with_tables_of_json(tokens)));
     let tokens = as_known_queries(with_match_conditions(with_known_calls(tokens))?);
     match parse_as(POSTGRES, tokens.clone()) {
         // With nested joins it may say something; else it is wrong as it was.
@@ -194,6 +196,11 @@ fn with_brackets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         ]
     };
     let is_type = |token: &Token| matches!(token, Token::Word(word) if TYPES.contains(&word.keyword));
+    // IS JSON ARRAY names no type.
+    let is_test = |before: &[Token]| {
+        let word = before.len().checked_sub(2).map(|at| &before[at]);
+        word.is_some_and(|word| is_word(word, Keyword::IS) || is_word(word, Keyword::NOT))
+    };
     // What came before, without what stands in parentheses.
     let (mut written, mut before) = (Vec::<TokenWithSpan>::with_capacity(tokens.len()), Vec::<Token>::new());
     let mut rest = tokens.into_iter().peekable();
@@ -201,7 +208,11 @@ fn with_brackets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         match &token.token {
             Token::Whitespace(_) => {}
             Token::RParen => while before.pop().is_some_and(|open| open != Token::LParen) {},
-            array if is_word(array, Keyword::ARRAY) && before.last().is_some_and(is_type) => {
+            array
+                if is_word(array, Keyword::ARRAY)
+                    && before.last().is_some_and(is_type)
+                    && !is_test(&before) =>
+            {
                 if rest.peek().is_none_or(|next| next.token != Token::LBracket) {
                     let brackets = [Token::LBracket, Token::RBracket];
                     written.extend(brackets.map(|bracket| TokenWithSpan::new(bracket, token.span)));

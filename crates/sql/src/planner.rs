@@ -35,10 +35,12 @@ use crate::flatten::flatten;
 use crate::functions::Functions;
 use crate::grouping_keys;
 use crate::inline::{inline_calls, value_of};
+use crate::json_records::name_record_columns;
 use crate::lateral_unnest::unnest_left_sides;
 use crate::merge_join::MergeOrderedInputs;
 use crate::moments;
 use crate::multisets;
+use crate::named_arguments::position_arguments;
 use crate::names::quoted;
 use crate::null_equality::{EliminateCrossJoinOfOneKind, ExtractEqualities};
 use crate::operators::{OperatorPlanner, parameter_field};
@@ -53,6 +55,7 @@ use crate::three_valued_in::ThreeValuedIn;
 use crate::time_travel::name_times;
 use crate::total_order::TotalOrder;
 use crate::using::merge_columns;
+use crate::whole_rows::spell_out_rows;
 use crate::windows::expand_windows;
 use crate::with_recursive::check_recursion;
 use crate::with_ties;
@@ -324,6 +327,9 @@ pub(crate) fn body_query(function: &Function) -> Result<ast::Query> {
 
 /// The query in the SQL that DataFusion understands as PostgreSQL would.
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
+    position_arguments(&mut query)?;
+    name_record_columns(&mut query, names.catalog())?;
+    spell_out_rows(&mut query, names.catalog())?;
     let aggregates = &names.planner().functions().aggregate;
     expand_functions(&mut query, names)?;
     compare_columns(&mut query)?;

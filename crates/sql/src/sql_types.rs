@@ -59,6 +59,7 @@ pub fn sql_type(declared: &DataType, types: &Types) -> Result<SqlType> {
             sql_type(&element, types)?.array().ok_or_else(|| unknown_type(declared))?
         }
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("bpchar") => SqlType::Text,
+        DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("jsonpath") => SqlType::Jsonpath,
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("name") => SqlType::Text,
         DataType::Custom(name, modifiers) if modifiers.is_empty() => {
             if let Some(known) = by_identity(name) {
@@ -81,8 +82,8 @@ fn unknown_type(declared: &DataType) -> SqlError {
     let name = declared.to_string().to_lowercase();
     SqlError::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist")).with_hint(
         "The types are boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, \
-         date, time, timetz, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, those of CREATE TYPE, and \
-         arrays of these.",
+         date, time, timetz, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, jsonpath, those of CREATE TYPE, \
+         and arrays of these.",
     )
 }
 

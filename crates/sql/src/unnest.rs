@@ -16,6 +16,7 @@ use crate::desugar::{call, unnamed_arguments};
 use crate::functions::{REGEXP_ROWS, SERIES, SUBSCRIPTS};
 use crate::names::{alias, object_name};
 use crate::output_names::UNNAMED_MARK;
+use crate::set_returning;
 use crate::walk::{any_expr, any_query};
 
 const UNNEST: &str = "unnest";
@@ -46,6 +47,8 @@ pub(crate) fn unnest_in_lists(from: &mut [TableWithJoins]) {
 /// What makes rows of arrays.
 struct Rows {
     name: &'static str,
+    /// The names of the columns, if there are several or they are not that of the function.
+    columns: &'static [&'static str],
     arrays: Vec<Expr>,
     with_ordinality: bool,
     alias: Option<TableAlias>,
@@ -56,7 +59,7 @@ impl Rows {
         let (name, args, with_ordinality, alias) = match factor {
             TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_ordinality, .. } => {
                 let (arrays, with_ordinality, alias) = (array_exprs.clone(), *with_ordinality, alias.clone());
-                return Some(Rows { name: UNNEST, arrays, with_ordinality, alias });
+                return Some(Rows { name: UNNEST, columns: &[], arrays, with_ordinality, alias });
             }
             TableFactor::Table { name, args: Some(args), alias, with_ordinality, .. } => {
                 (name, &args.args, *with_ordinality, alias)
@@ -85,9 +88,14 @@ impl Rows {
                 let arrays = args.iter().map(array_of_rows).collect::<Option<Vec<_>>>()?;
                 (ROWS_FROM, arrays)
             }
-            _ => return None,
+            other => {
+                let function = set_returning::find(other)?;
+                let (name, columns) = (function.name, function.columns);
+                let arrays = function.lists.iter().map(|list| call(list, args.clone())).collect();
+                return Some(Rows { name, columns, arrays, with_ordinality, alias: alias.clone() });
+            }
         };
-        Some(Rows { name, arrays, with_ordinality, alias: alias.clone() })
+        Some(Rows { name, columns: &[], arrays, with_ordinality, alias: alias.clone() })
     }
 
     /// The subquery. It sees the tables before it, of which the first of FROM has none.
@@ -122,6 +130,8 @@ impl Rows {
         }
         match &self.alias {
             _ if position == self.arrays.len() => Ident::new("ordinality"),
+            _ if self.columns.len() > 1 => Ident::new(self.columns[position]),
+            None if self.columns.len() == 1 => Ident::new(self.columns[0]),
             Some(alias) if self.arrays.len() == 1 => alias.name.clone(),
             _ if self.arrays.len() == 1 => Ident::new(self.name),
             _ => Ident::with_quote('"', format!("{}{UNNAMED_MARK}{position}", self.name)),
@@ -166,7 +176,7 @@ fn bigints(array: Expr) -> Expr {
 }
 
 /// A SELECT of these, without FROM.
-fn select(projection: Vec<SelectItem>) -> Option<Query> {
+pub(crate) fn select(projection: Vec<SelectItem>) -> Option<Query> {
     let Statement::Query(mut query) = crate::parse("SELECT 1").ok()?.pop()?.ast else { return None };
     let SetExpr::Select(select) = query.body.as_mut() else { return None };
     select.projection = projection;

@@ -265,7 +265,12 @@ fn typed(catalog: &Catalog, row: Row, sql_type: SqlType) -> Row {
         SqlType::Time | SqlType::Timetz | SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval => {
             row.set("datetime_precision", 6)
         }
-        SqlType::Boolean | SqlType::Bytea | SqlType::Uuid | SqlType::Json | SqlType::Jsonb => row,
+        SqlType::Boolean
+        | SqlType::Bytea
+        | SqlType::Uuid
+        | SqlType::Json
+        | SqlType::Jsonb
+        | SqlType::Jsonpath => row,
         SqlType::Enum(_) | SqlType::Array(_) => row,
     }
 }
