@@ -10,7 +10,7 @@ SEEDS ?= 1000
 OPERATIONS ?= 100000
 STATEMENTS ?= 5000
 
-.PHONY: help build demo test check fuzz bench slt bank crash faults histories differential
+.PHONY: help build demo test check drivers fuzz bench slt bank crash faults histories differential
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ check: ## Formatting, lints, tests and documentation; all that a change must pas
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo test --release --workspace
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
+
+drivers: ## Install drivers and tools that connect, as far as they are not here, and test each of them
+	sql-tests/drivers/prepare.sh $(dir $(BIN))drivers
+	cargo test --release --workspace --test drivers -- --nocapture
 
 fuzz: build ## Random views under random histories for SECONDS=60
 	$(BIN)/fuzz --seconds $(SECONDS)

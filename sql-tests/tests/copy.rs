@@ -266,3 +266,23 @@ async fn options_of_csv_that_comes_in() {
     assert_eq!(state(copy(&client, "COPY t FROM STDIN (FORMAT csv, FORCE_QUOTE *)", "").await), "0A000");
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_rows_and_generated_columns() {
+    let (server, client) = start().await;
+    let table =
+        "CREATE TABLE g (a integer, twice integer GENERATED ALWAYS AS (a * 2) STORED, b integer DEFAULT 7)";
+    client.batch_execute(table).await.expect("the table is fine");
+    let taken = copy(&client, "COPY g (a) FROM STDIN WHERE a > 1 AND b = 7", "1\n2\n3\n\\N\n").await;
+    assert_eq!(taken.expect("good lines"), 2);
+    assert_eq!(
+        copy(&client, "COPY g FROM STDIN (FORMAT csv) WHERE true", "9,8\n").await.expect("a good line"),
+        1
+    );
+    assert_eq!(rows(&client, "SELECT * FROM g ORDER BY a").await, ["2|4|7", "3|6|7", "9|18|8"]);
+    assert_eq!(copied(&client, "COPY g TO STDOUT").await, b"2\t7\n3\t7\n9\t8\n");
+    assert_eq!(state(copy(&client, "COPY g (twice) FROM STDIN", "").await), "42P10");
+    assert_eq!(state(copy(&client, "COPY g FROM STDIN WHERE (SELECT true)", "").await), "0A000");
+    assert_eq!(state(copy(&client, "COPY g FROM STDIN WHERE c", "").await), "42703");
+    server.stop().await;
+}

@@ -7,21 +7,59 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use springtide_types::RelationId;
 
-use crate::{Catalog, FunctionId, RelationKind, RoleId, Roles, TypeId};
+use crate::{Catalog, FunctionId, RelationKind, RoleId, Roles, SchemaId, TypeId};
 
 /// What has an owner and privileges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
 pub enum Securable {
     /// The one database.
     Database,
-    /// The schema `public`.
-    Schema,
+    /// A schema.
+    Schema(SchemaId),
     /// A table, view, materialized view, sequence or source.
     Relation(RelationId),
     /// A function.
     Function(FunctionId),
     /// A type.
     Type(TypeId),
+}
+
+/// A [`Securable`] as it is kept: when there was one schema, it went without its identity.
+#[derive(Serialize, Deserialize)]
+enum Kept {
+    Database,
+    Schema,
+    OtherSchema(SchemaId),
+    Relation(RelationId),
+    Function(FunctionId),
+    Type(TypeId),
+}
+
+impl From<Kept> for Securable {
+    fn from(kept: Kept) -> Securable {
+        match kept {
+            Kept::Database => Securable::Database,
+            Kept::Schema => Securable::Schema(SchemaId::PUBLIC),
+            Kept::OtherSchema(id) => Securable::Schema(id),
+            Kept::Relation(id) => Securable::Relation(id),
+            Kept::Function(id) => Securable::Function(id),
+            Kept::Type(id) => Securable::Type(id),
+        }
+    }
+}
+
+impl From<Securable> for Kept {
+    fn from(on: Securable) -> Kept {
+        match on {
+            Securable::Database => Kept::Database,
+            Securable::Schema(SchemaId::PUBLIC) => Kept::Schema,
+            Securable::Schema(id) => Kept::OtherSchema(id),
+            Securable::Relation(id) => Kept::Relation(id),
+            Securable::Function(id) => Kept::Function(id),
+            Securable::Type(id) => Kept::Type(id),
+        }
+    }
 }
 
 /// Something that may be allowed, in the order in which PostgreSQL lists them.
@@ -205,7 +243,7 @@ impl Catalog {
 
     /// Says who owns an object and who may do what with it.
     pub fn set_access(&mut self, on: Securable, access: Access) {
-        self.access.insert(on, access);
+        Arc::make_mut(&mut self.access).insert(on, access);
     }
 
     /// All objects of which something was said.
@@ -234,12 +272,14 @@ impl Catalog {
         let relations = self.by_id.range(before.next_id()..).map(|(id, _)| Securable::Relation(*id));
         let functions = self.all_functions().map(|function| function.id);
         let functions = functions.filter(|id| *id >= before.next_function_id()).map(Securable::Function);
+        let schemas =
+            self.schemas.range(SchemaId(before.next_schema_id)..).map(|(id, _)| Securable::Schema(*id));
         let types = self.types.iter().map(|user_type| user_type.id);
         let types = types.filter(|id| id.0 >= before.next_id().0).map(Securable::Type);
-        for new in relations.chain(functions).chain(types).collect::<Vec<_>>() {
+        for new in relations.chain(functions).chain(schemas).chain(types).collect::<Vec<_>>() {
             let access = self.access_of_new(new, owner);
             if access != UNTOUCHED {
-                self.access.entry(new).or_insert(access);
+                Arc::make_mut(&mut self.access).entry(new).or_insert(access);
             }
         }
     }
@@ -247,8 +287,10 @@ impl Catalog {
     /// Takes away what was said of objects that are not there any more.
     pub(crate) fn forget_accesses(&mut self) {
         let (by_id, functions, types) = (&self.by_id, &self.functions, &self.types);
-        self.access.retain(|on, _| match on {
-            Securable::Database | Securable::Schema => true,
+        let schemas = &self.schemas;
+        Arc::make_mut(&mut self.access).retain(|on, _| match on {
+            Securable::Database => true,
+            Securable::Schema(id) => schemas.contains_key(id),
             Securable::Relation(id) => by_id.contains_key(id),
             Securable::Function(id) => functions.values().flatten().any(|function| function.id == *id),
             Securable::Type(id) => types.iter().any(|user_type| user_type.id == *id),
@@ -263,7 +305,7 @@ impl Catalog {
         };
         match on {
             Securable::Database => Privilege::OF_DATABASES,
-            Securable::Schema => Privilege::OF_SCHEMAS,
+            Securable::Schema(_) => Privilege::OF_SCHEMAS,
             Securable::Relation(id) if is_sequence(id) => Privilege::OF_SEQUENCES,
             Securable::Relation(_) => Privilege::OF_TABLES,
             Securable::Function(_) | Securable::Type(_) => &[],
@@ -284,8 +326,10 @@ impl Catalog {
     pub(crate) fn default_grants(&self, on: Securable, owner: RoleId) -> Vec<Grant> {
         let to_all: &[Privilege] = match on {
             Securable::Database => &[Temporary, Connect],
-            Securable::Schema => &[Usage],
-            Securable::Relation(_) | Securable::Function(_) | Securable::Type(_) => &[],
+            Securable::Schema(SchemaId::PUBLIC) => &[Usage],
+            Securable::Schema(_) | Securable::Relation(_) | Securable::Function(_) | Securable::Type(_) => {
+                &[]
+            }
         };
         let grant = |grantee, privileges: &[Privilege]| Grant {
             grantee,

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, Catalog, Grant, GrantList, Privilege, RelationKind, Revocation, RoleId, Securable};
+use crate::{
+    Access, Catalog, Grant, GrantList, Privilege, RelationKind, Revocation, RoleId, SchemaId, Securable,
+};
 
 /// The kinds of objects that something can be granted on before they exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,7 +85,8 @@ impl Catalog {
         let is_sequence =
             self.by_id(id).is_some_and(|relation| matches!(relation.kind, RelationKind::Sequence { .. }));
         let kind = if is_sequence { FutureKind::Sequences } else { FutureKind::Tables };
-        let added = self.default_access.0.get(&(owner, kind));
+        let in_public = self.by_id(id).is_some_and(|relation| relation.in_schema == SchemaId::PUBLIC);
+        let added = self.default_access.0.get(&(owner, kind)).filter(|_| in_public);
         let grants = added.map(|added| [self.default_grants(on, owner), added.clone()].concat());
         Access { owner, grants }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use springtide_types::{RelationId, Result, SqlError, SqlState};
 
-use crate::{Catalog, ForeignKey, Function, FunctionId, Relation, RelationKind};
+use crate::{Catalog, ForeignKey, Function, FunctionId, Relation, RelationKind, SchemaId};
 
 /// What was removed.
 #[derive(Debug)]
@@ -40,12 +40,12 @@ impl Catalog {
                     || parts.iter().any(|part| part.needs == *id)
             };
             let needed = asked.iter().find(|id| needed(id)).or(asked.first()).and_then(|id| self.by_id(*id));
-            let needed = needed.map_or_else(String::new, |relation| relation.description());
-            let lines = dependents.iter().flat_map(|dependent| reasons(dependent, &dropped));
+            let needed = needed.map_or_else(String::new, |relation| self.describe(relation));
+            let lines = dependents.iter().flat_map(|dependent| self.reasons(dependent, &dropped));
             let lines = lines.chain(parts.iter().map(|part| format!("{} depends on {}", part.what, part.on)));
             return Err(still_needed(&needed, lines.collect()));
         }
-        let mut cascaded = dependents.iter().map(|relation| relation.description()).collect::<Vec<_>>();
+        let mut cascaded = dependents.iter().map(|relation| self.describe(relation)).collect::<Vec<_>>();
         cascaded.extend(parts.into_iter().map(|part| part.what));
         self.remove(&dropped);
         self.forget_parts(&dropped);
@@ -61,7 +61,7 @@ impl Catalog {
             };
             if owner.identity {
                 let column = format!("column {} of table {}", table.columns[owner.column].name, table.name);
-                let message = format!("cannot drop {} because {column} requires it", sequence.description());
+                let message = format!("cannot drop {} because {column} requires it", self.describe(sequence));
                 return Err(SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
                     .with_hint(format!("You can drop {column} instead.")));
             }
@@ -74,8 +74,8 @@ impl Catalog {
         for table in ids.iter().filter_map(|id| self.by_id(*id)) {
             let source = table.filled_by().filter(|source| !ids.contains(source));
             let Some(source) = source.and_then(|source| self.by_id(source)) else { continue };
-            let source = source.description();
-            let message = format!("cannot drop {} because {source} requires it", table.description());
+            let source = self.describe(source);
+            let message = format!("cannot drop {} because {source} requires it", self.describe(table));
             return Err(SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
                 .with_hint(format!("You can drop {source} instead.")));
         }
@@ -100,14 +100,15 @@ impl Catalog {
             for column in &table.columns {
                 let sequences = column.default.iter().flat_map(|default| &default.sequences);
                 for sequence in sequences.filter_map(|id| goes(*id)) {
-                    let what = format!("default value for column {} of {}", column.name, table.description());
-                    parts.push(Part { what, needs: sequence.id, on: sequence.description() });
+                    let what =
+                        format!("default value for column {} of {}", column.name, self.describe(table));
+                    parts.push(Part { what, needs: sequence.id, on: self.describe(sequence) });
                 }
             }
             for key in &table.rules().foreign_keys {
                 if let Some(referenced) = goes(key.table) {
-                    let what = format!("constraint {} on {}", key.name, table.description());
-                    parts.push(Part { what, needs: referenced.id, on: referenced.description() });
+                    let what = format!("constraint {} on {}", key.name, self.describe(table));
+                    parts.push(Part { what, needs: referenced.id, on: self.describe(referenced) });
                 }
             }
         }
@@ -152,24 +153,74 @@ impl Catalog {
         let lines = dropped.iter().flat_map(|function| self.users(function)).collect::<Vec<_>>();
         if !lines.is_empty() && !cascade {
             let needed = dropped.iter().find(|function| !self.users(function).is_empty());
-            let needed = needed.map_or_else(String::new, |function| function.signature());
+            let needed = needed.map_or_else(String::new, |function| self.signature(function));
             let lines = lines.into_iter().map(|(user, function)| format!("{user} depends on {function}"));
-            let on_views = views.iter().rev().flat_map(|view| reasons(view, &views));
+            let on_views = views.iter().rev().flat_map(|view| self.reasons(view, &views));
             return Err(still_needed(&format!("function {needed}"), lines.chain(on_views).collect()));
         }
         let mut removed = lines.into_iter().map(|(user, _)| user).collect::<Vec<_>>();
-        removed.extend(views.iter().rev().map(|view| view.description()));
+        removed.extend(views.iter().rev().map(|view| self.describe(view)));
         let mut seen = std::collections::HashSet::new();
         removed.retain(|user| seen.insert(user.clone()));
         self.remove(&views);
         self.remove_defaults(ids);
-        for same_name in self.functions.values_mut() {
+        let functions = Arc::make_mut(&mut self.functions);
+        for same_name in functions.values_mut() {
             same_name.retain(|function| !ids.contains(&function.id));
         }
-        self.functions.retain(|_, same_name| !same_name.is_empty());
+        functions.retain(|_, same_name| !same_name.is_empty());
         self.forget_comments();
         self.forget_accesses();
         Ok(removed)
+    }
+
+    /// Removes schemas with all that is in them. Without `cascade`, fails with `2BP01` if anything is. Returns what went with
+    /// them, in words.
+    pub fn drop_schemas(&mut self, schemas: &[SchemaId], cascade: bool) -> Result<Vec<String>> {
+        let relations = schemas.iter().flat_map(|schema| self.relations_in(*schema)).cloned();
+        let relations = relations.collect::<Vec<_>>();
+        let ids = relations.iter().map(|relation| relation.id).collect::<Vec<_>>();
+        let functions = self.all_functions().filter(|function| schemas.contains(&function.in_schema));
+        let functions = functions.cloned().collect::<Vec<_>>();
+        let mut within = relations.iter().filter(|relation| !self.goes_along(relation, &ids));
+        let mut within =
+            within.by_ref().map(|it| (it.id, self.describe(it), it.in_schema)).collect::<Vec<_>>();
+        within.sort_by_key(|(id, ..)| *id);
+        let within = within.into_iter().map(|(_, what, schema)| (what, schema));
+        let called = functions.iter().map(|it| (format!("function {}", self.signature(it)), it.in_schema));
+        let within = within.chain(called).collect::<Vec<_>>();
+        if !within.is_empty() && !cascade {
+            let lines = within
+                .iter()
+                .map(|(what, schema)| format!("{what} depends on schema {}", self.schema_name(*schema)));
+            let dependents = self.with_dependents(&ids);
+            let outside = dependents.iter().rev().filter(|dependent| !ids.contains(&dependent.id));
+            let lines = lines.chain(outside.flat_map(|dependent| self.reasons(dependent, &dependents)));
+            let needed = schemas.iter().find(|schema| within.iter().any(|(_, within)| within == *schema));
+            let needed = needed.map_or("", |schema| self.schema_name(*schema));
+            return Err(still_needed(&format!("schema {needed}"), lines.collect()));
+        }
+        let mut gone = within.into_iter().map(|(what, _)| what).collect::<Vec<_>>();
+        if !ids.is_empty() {
+            gone.extend(self.drop(&ids, true)?.cascaded);
+        }
+        let functions = functions.iter().map(|function| function.id).collect::<Vec<_>>();
+        gone.extend(self.drop_functions(&functions, true)?);
+        self.remove_schemas(schemas);
+        Ok(gone)
+    }
+
+    /// Whether a relation goes with another of these without being named.
+    fn goes_along(&self, relation: &Relation, ids: &[RelationId]) -> bool {
+        match &relation.kind {
+            RelationKind::Sequence { owner: Some(owner), .. } => ids.contains(&owner.table),
+            _ => relation.filled_by().is_some_and(|source| ids.contains(&source)),
+        }
+    }
+
+    /// What calls a function, in words.
+    pub fn users_of(&self, function: &Function) -> Vec<String> {
+        self.users(function).into_iter().map(|(user, _)| user).collect()
     }
 
     /// The views that use one of these functions, and those that depend on them, the newest first.
@@ -190,18 +241,18 @@ impl Catalog {
     fn users(&self, function: &Function) -> Vec<(String, String)> {
         let relations = self.by_id.values();
         let users = relations.flat_map(|relation| {
-            let view = relation.functions.contains(&function.id).then(|| relation.description());
+            let view = relation.functions.contains(&function.id).then(|| self.describe(relation));
             let defaults = relation.columns.iter().filter(|column| column.default_calls(&[function.id]));
             let defaults = defaults.map(|column| {
-                format!("default value for column {} of {}", column.name, relation.description())
+                format!("default value for column {} of {}", column.name, self.describe(relation))
             });
             let checks =
                 relation.rules().checks.iter().filter(|check| check.functions.contains(&function.id));
             let checks =
-                checks.map(|check| format!("constraint {} on {}", check.name, relation.description()));
+                checks.map(|check| format!("constraint {} on {}", check.name, self.describe(relation)));
             view.into_iter().chain(defaults).chain(checks)
         });
-        users.map(|user| (user, format!("function {}", function.signature()))).collect()
+        users.map(|user| (user, format!("function {}", self.signature(function)))).collect()
     }
 
     /// Removes relations, whatever depends on them: others will take their places.
@@ -212,11 +263,18 @@ impl Catalog {
 
     fn remove(&mut self, relations: &[Arc<Relation>]) {
         for relation in relations {
-            self.by_name.remove(&relation.name);
-            self.by_id.remove(&relation.id);
+            self.take(relation);
         }
         self.forget_comments();
         self.forget_accesses();
+    }
+
+    /// Why a relation goes with those that are dropped.
+    fn reasons(&self, dependent: &Relation, dropped: &[Arc<Relation>]) -> Vec<String> {
+        let reasons = dropped.iter().filter(|other| dependent.depends_on.contains(&other.id));
+        reasons
+            .map(|other| format!("{} depends on {}", self.describe(dependent), self.describe(other)))
+            .collect()
     }
 
     /// Takes functions out of the DEFAULTs and CHECKs that call them.
@@ -256,12 +314,6 @@ impl Catalog {
         }
         self.by_id.values().rev().filter(|relation| found.contains(&relation.id)).cloned().collect()
     }
-}
-
-/// Why a relation goes with those that are dropped.
-fn reasons(dependent: &Relation, dropped: &[Arc<Relation>]) -> Vec<String> {
-    let reasons = dropped.iter().filter(|other| dependent.depends_on.contains(&other.id));
-    reasons.map(|other| format!("{} depends on {}", dependent.description(), other.description())).collect()
 }
 
 fn still_needed(needed: &str, lines: Vec<String>) -> SqlError {

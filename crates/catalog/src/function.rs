@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 use springtide_types::SqlType;
 
+use crate::SchemaId;
+
 /// The identity of a function. It is never given out again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FunctionId(pub u64);
@@ -19,6 +21,9 @@ pub struct Parameter {
 pub struct Function {
     /// Its identity.
     pub id: FunctionId,
+    /// The schema that it is in.
+    #[serde(default, skip_serializing_if = "SchemaId::is_public")]
+    pub in_schema: SchemaId,
     /// Its name. Others may have it too, with parameters of other types.
     pub name: String,
     /// Its parameters, in order.

@@ -6,7 +6,8 @@ use springtide_plan::ViewPlan;
 use springtide_types::{RelationId, SqlType};
 
 use crate::{
-    Counter, FunctionId, Key, Retention, Rules, SequenceOptions, SequenceOwner, SourceDefinition, TypeId,
+    Counter, FunctionId, Key, Retention, Rules, SchemaId, SequenceOptions, SequenceOwner, SourceDefinition,
+    TypeId,
 };
 
 /// A column of a table or view.
@@ -162,7 +163,9 @@ pub enum RelationKind {
 pub struct Relation {
     /// Its identity.
     pub id: RelationId,
-    /// Its name, unique in the catalog.
+    /// The schema that it is in.
+    pub in_schema: SchemaId,
+    /// Its name, unique in the schema.
     pub name: String,
     /// Its columns, in order.
     pub columns: Vec<Column>,

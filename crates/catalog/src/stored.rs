@@ -12,8 +12,8 @@ use crate::default_access::DefaultAccess;
 use crate::relation::schema;
 use crate::{
     Access, Catalog, Column, Commented, Counter, Function, FunctionId, FutureKind, Grant, Relation,
-    RelationKind, Retention, RoleId, Roles, Rules, Securable, SequenceOptions, SequenceOwner,
-    SourceDefinition, TypeId, UserType,
+    RelationKind, Retention, RoleId, Roles, Rules, Schema, SchemaId, Securable, SequenceOptions,
+    SequenceOwner, SourceDefinition, TypeId, UserType,
 };
 
 /// A relation by what its CREATE statement said of it.
@@ -21,6 +21,8 @@ use crate::{
 pub struct Definition {
     /// Its identity.
     pub id: RelationId,
+    #[serde(default, skip_serializing_if = "SchemaId::is_public")]
+    in_schema: SchemaId,
     name: String,
     columns: Vec<Column>,
     kind: DefinitionKind,
@@ -69,6 +71,9 @@ pub struct CatalogChange {
     dropped_types: Vec<TypeId>,
     next_id: u64,
     next_function_id: u64,
+    /// All schemas, if one has changed, and the identity of the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schemas: Option<(Vec<Schema>, u32)>,
     /// All comments, if one has changed.
     #[serde(default)]
     comments: Option<Vec<(Commented, String)>>,
@@ -83,14 +88,16 @@ pub struct CatalogChange {
     default_access: Option<Vec<(RoleId, FutureKind, Vec<Grant>)>>,
 }
 
-/// All definitions at one moment.
-#[derive(Clone, Debug, Default)]
+/// All definitions at one moment, but for those of temporary objects.
+#[derive(Clone, Debug)]
 pub struct Definitions {
     relations: BTreeMap<RelationId, Definition>,
     functions: BTreeMap<FunctionId, Function>,
     types: BTreeMap<TypeId, Arc<UserType>>,
     next_id: u64,
     next_function_id: u64,
+    schemas: BTreeMap<SchemaId, Schema>,
+    next_schema_id: u32,
     comments: BTreeMap<Commented, String>,
     roles: Arc<Roles>,
     access: BTreeMap<Securable, Access>,
@@ -116,6 +123,7 @@ impl Definition {
         };
         Definition {
             id: relation.id,
+            in_schema: relation.in_schema,
             name: relation.name.clone(),
             columns: relation.columns.clone(),
             kind,
@@ -139,6 +147,7 @@ impl Definition {
     fn relation(&self, kind: RelationKind) -> Relation {
         Relation {
             id: self.id,
+            in_schema: self.in_schema,
             name: self.name.clone(),
             columns: self.columns.clone(),
             kind,
@@ -169,11 +178,19 @@ impl CatalogChange {
             dropped_types: dropped_types.copied().collect(),
             next_id: new.next_id,
             next_function_id: new.next_function_id,
+            schemas: (new.schemas != old.schemas)
+                .then(|| (new.schemas.into_values().collect(), new.next_schema_id)),
             comments: (new.comments != old.comments).then(|| new.comments.into_iter().collect()),
             roles: (new.roles != old.roles).then(|| new.roles.as_ref().clone()),
             default_access: (new.default_access != old.default_access).then(|| new.default_access.to_list()),
             access: (new.access != old.access).then(|| new.access.into_iter().collect()),
         }
+    }
+
+    /// Whether it leads nowhere else.
+    pub fn is_empty(&self) -> bool {
+        let CatalogChange { next_id, next_function_id, .. } = *self;
+        *self == CatalogChange { next_id, next_function_id, ..CatalogChange::default() }
     }
 
     /// As JSON.
@@ -197,18 +214,35 @@ impl CatalogChange {
     }
 }
 
+impl std::default::Default for Definitions {
+    fn default() -> Definitions {
+        Definitions::of(&Catalog::default())
+    }
+}
+
 impl Definitions {
     fn of(catalog: &Catalog) -> Definitions {
         let functions = catalog.functions.values().flatten();
+        let relations = catalog.by_id.values().filter(|relation| !relation.in_schema.is_temporary());
+        let schemas = catalog.schemas.values().filter(|schema| !schema.id.is_temporary());
+        let comments = catalog.comments.iter().filter(|(on, _)| match on {
+            Commented::Relation(id) | Commented::Column(id, _) => {
+                !catalog.is_temporary(Securable::Relation(*id))
+            }
+            _ => true,
+        });
+        let access = catalog.access.iter().filter(|(on, _)| !catalog.is_temporary(**on));
         Definitions {
-            relations: catalog.by_id.iter().map(|(id, relation)| (*id, Definition::of(relation))).collect(),
+            relations: relations.map(|relation| (relation.id, Definition::of(relation))).collect(),
+            schemas: schemas.map(|schema| (schema.id, schema.clone())).collect(),
+            next_schema_id: catalog.next_schema_id,
             functions: functions.map(|function| (function.id, function.as_ref().clone())).collect(),
             types: catalog.types.iter().map(|user_type| (user_type.id, user_type.clone())).collect(),
             next_id: catalog.next_id,
             next_function_id: catalog.next_function_id,
-            comments: catalog.comments.clone(),
+            comments: comments.map(|(on, text)| (*on, text.clone())).collect(),
             roles: catalog.roles.clone(),
-            access: catalog.access.clone(),
+            access: access.map(|(on, access)| (*on, access.clone())).collect(),
             default_access: catalog.default_access.clone(),
         }
     }
@@ -224,6 +258,10 @@ impl Definitions {
         self.types.retain(|id, _| !change.dropped_types.contains(id));
         self.next_id = change.next_id;
         self.next_function_id = change.next_function_id;
+        if let Some((schemas, next)) = change.schemas {
+            self.schemas = schemas.into_iter().map(|schema| (schema.id, schema)).collect();
+            self.next_schema_id = next;
+        }
         if let Some(comments) = change.comments {
             self.comments = comments.into_iter().collect();
         }
@@ -263,9 +301,11 @@ impl Definitions {
         let mut catalog = Catalog {
             next_id: self.next_id,
             next_function_id: self.next_function_id,
-            comments: self.comments.clone(),
+            schemas: Arc::new(self.schemas.clone()),
+            next_schema_id: self.next_schema_id,
+            comments: Arc::new(self.comments.clone()),
             roles: self.roles.clone(),
-            access: self.access.clone(),
+            access: Arc::new(self.access.clone()),
             default_access: self.default_access.clone(),
             ..Catalog::default()
         };
@@ -273,7 +313,7 @@ impl Definitions {
             catalog.put_type(user_type.clone());
         }
         for function in self.functions.values() {
-            let same_name = catalog.functions.entry(function.name.clone()).or_default();
+            let same_name = Arc::make_mut(&mut catalog.functions).entry(function.name.clone()).or_default();
             same_name.push(Arc::new(function.clone()));
         }
         for definition in self.relations.values() {
@@ -319,7 +359,7 @@ impl Definitions {
             pending.extend(inputs.filter(|input| matches!(input.kind, DefinitionKind::View { .. })));
         }
         let mut seen = catalog.clone();
-        for functions in seen.functions.values_mut() {
+        for functions in Arc::make_mut(&mut seen.functions).values_mut() {
             functions.retain(|function| called.contains(&function.id));
         }
         seen

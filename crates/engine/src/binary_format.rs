@@ -24,7 +24,7 @@ pub fn from_binary(sql_type: SqlType, bytes: &[u8]) -> Result<Option<ScalarValue
         SqlType::Text | SqlType::Varchar(_) | SqlType::Json | SqlType::Enum(_) => {
             Some(from_text(sql_type, utf8(bytes)?)?)
         }
-        SqlType::Jsonb => match bytes.split_first() {
+        SqlType::Jsonb | SqlType::Jsonpath => match bytes.split_first() {
             Some((&JSONB_VERSION, text)) => Some(from_text(sql_type, utf8(text)?)?),
             _ => None,
         },
@@ -124,9 +124,8 @@ fn of_fixed_size(sql_type: SqlType, bytes: &[u8]) -> Option<ScalarValue> {
         SqlType::Timetz => ScalarValue::FixedSizeBinary(TIMETZ_BYTES, Some(timetz(bytes)?)),
         SqlType::Uuid => ScalarValue::FixedSizeBinary(UUID_BYTES, Some(array::<16>(bytes)?.to_vec())),
         SqlType::Interval => ScalarValue::IntervalMonthDayNano(Some(interval(bytes)?)),
-        SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) | SqlType::Json | SqlType::Jsonb => {
-            return None;
-        }
+        SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) => return None,
+        SqlType::Json | SqlType::Jsonb | SqlType::Jsonpath => return None,
         SqlType::Enum(_) | SqlType::Array(_) => return None,
     })
 }

@@ -188,7 +188,8 @@ impl Writer {
         let catalog = &point.objects.catalog;
         let mut relations = self.dropped(&before, &point);
         let mut written = Vec::new();
-        for relation in catalog.relations().filter(|relation| relation.is_stored()) {
+        let is_kept = |relation: &&Arc<Relation>| relation.is_stored() && !relation.in_schema.is_temporary();
+        for relation in catalog.relations().filter(is_kept) {
             // A view that was dropped meanwhile has no history that anyone can ask for.
             let Some(contents) = self.wait_for(&point, relation.id)? else { continue };
             let mut history = self.extend(&before, relation, contents, point.epoch)?;

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use springtide_catalog::{Key, Relation};
 use springtide_state as state;
-use springtide_types::{Result, SqlError, SqlState, ZBatch};
+use springtide_types::{ErrorSubject, Result, SqlError, SqlState, ZBatch};
 
 use crate::foreign_keys::sides;
 use crate::key_index::without_null_keys;
@@ -24,7 +24,8 @@ pub(crate) fn check_not_null(relation: &Relation, columns: &[ArrayRef]) -> Resul
             column.name, relation.name
         );
         let detail = format!("Failing row contains ({}).", values_text(columns, row));
-        return Err(SqlError::new(SqlState::NOT_NULL_VIOLATION, message).with_detail(detail));
+        let subject = ErrorSubject { column: Some(column.name.clone()), ..subject(relation) };
+        return Err(SqlError::new(SqlState::NOT_NULL_VIOLATION, message).with_detail(detail).about(subject));
     }
     Ok(())
 }
@@ -88,14 +89,30 @@ pub(crate) fn check_new_key(relation: &Relation, key: Key<'_>, rows: &ZBatch) ->
     let message = format!("could not create unique index \"{}\"", relation.key_name(key));
     let keys = columns(rows.rows(), key.columns);
     let detail = format!("Key {} is duplicated.", key_text(relation, key.columns, &keys, row));
-    Err(SqlError::new(SqlState::UNIQUE_VIOLATION, message).with_detail(detail))
+    let subject = constraint_of(relation, &relation.key_name(key));
+    Err(SqlError::new(SqlState::UNIQUE_VIOLATION, message).with_detail(detail).about(subject))
 }
 
 /// The error that PostgreSQL reports for a key that is there twice.
 fn duplicate_key(relation: &Relation, key: Key<'_>, keys: &[ArrayRef], row: usize) -> SqlError {
     let message = format!("duplicate key value violates unique constraint \"{}\"", relation.key_name(key));
     let detail = format!("Key {} already exists.", key_text(relation, key.columns, keys, row));
-    SqlError::new(SqlState::UNIQUE_VIOLATION, message).with_detail(detail)
+    let subject = constraint_of(relation, &relation.key_name(key));
+    SqlError::new(SqlState::UNIQUE_VIOLATION, message).with_detail(detail).about(subject)
+}
+
+/// The table, as what an error is about.
+pub(crate) fn subject(table: &Relation) -> ErrorSubject {
+    ErrorSubject {
+        schema: Some("public".to_owned()),
+        table: Some(table.name.clone()),
+        ..ErrorSubject::default()
+    }
+}
+
+/// A constraint of a table, as what an error is about.
+pub(crate) fn constraint_of(table: &Relation, constraint: &str) -> ErrorSubject {
+    ErrorSubject { constraint: Some(constraint.to_owned()), ..subject(table) }
 }
 
 /// A key as messages have it: `(a, b)=(1, x)`.

@@ -1,5 +1,6 @@
 //! Statements about the session itself: transactions and parameters.
 
+use springtide_sql::WriteOptions;
 use springtide_sql::sqlparser::ast::{
     CloseCursor, ContextModifier, DataType, Declare, DiscardObject, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Reset, ResetStatement, Set, Statement,
@@ -8,8 +9,8 @@ use springtide_sql::sqlparser::ast::{
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::session::Scope;
-use crate::settings::{ROLE, SESSION_AUTHORIZATION};
-use crate::statement::{CREATE_SOURCE, DOMAIN_CALLS, DROP_SOURCE, ROLE_CALLS, fold, texts};
+use crate::settings::{ROLE, SEARCH_PATH, SESSION_AUTHORIZATION};
+use crate::statement::{CREATE_SOURCE, DOMAIN_CALLS, DROP_SOURCE, ROLE_CALLS, SCHEMA_CALLS, fold, texts};
 
 /// What a statement asks of the session, if it is not about data.
 #[derive(Debug, PartialEq)]
@@ -57,6 +58,7 @@ pub(crate) enum Control {
     ResetAll,
     DiscardAll,
     DiscardSequences,
+    DiscardTemporary,
     Show {
         name: String,
     },
@@ -100,6 +102,18 @@ pub(crate) struct DeclareCursor {
     pub(crate) query: Box<Query>,
 }
 
+impl DeclareCursor {
+    /// The query, as a statement of its own.
+    pub(crate) fn statement(&self, text: &str) -> springtide_sql::Statement {
+        springtide_sql::Statement {
+            ast: Statement::Query(self.query.clone()),
+            text: text.to_owned(),
+            copy_options: Vec::new(),
+            write: WriteOptions::default(),
+        }
+    }
+}
+
 /// Where a cursor is to go.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Motion {
@@ -131,7 +145,7 @@ pub(crate) fn control(statement: &Statement) -> Result<Option<Control>> {
         Statement::Execute { name: Some(name), parameters, immediate: false, into, using, .. }
             if into.is_empty() && using.is_empty() =>
         {
-            let name = springtide_sql::object_name(name)?;
+            let name = springtide_sql::object_name(name)?.name;
             Control::Execute(Call { name, arguments: parameters.clone() })
         }
         Statement::Deallocate { name, .. } if is_all(name) => Control::Deallocate(None),
@@ -166,7 +180,7 @@ pub(crate) fn control(statement: &Statement) -> Result<Option<Control>> {
             DiscardObject::ALL => Control::DiscardAll,
             DiscardObject::PLANS => Control::Ignore { tag: "DISCARD PLANS" },
             DiscardObject::SEQUENCES => Control::DiscardSequences,
-            DiscardObject::TEMP => Control::Ignore { tag: "DISCARD TEMP" },
+            DiscardObject::TEMP => Control::DiscardTemporary,
         },
         _ => return Ok(None),
     }))
@@ -223,7 +237,7 @@ fn is_about_data(call: &Function) -> bool {
     let name = call.name.to_string();
     let sequences = ["springtide.create_sequence", "springtide.alter_sequence"];
     let sequences = sequences.into_iter().chain(DOMAIN_CALLS);
-    let known = sequences.chain([CREATE_SOURCE, DROP_SOURCE]).chain(ROLE_CALLS);
+    let known = sequences.chain([CREATE_SOURCE, DROP_SOURCE]).chain(ROLE_CALLS).chain(SCHEMA_CALLS);
     known.into_iter().any(|known| known == name)
 }
 
@@ -317,7 +331,11 @@ fn control_set(set: &Set) -> Result<Control> {
         Set::SingleAssignment { scope, variable, values, .. } => {
             let name = parameter_name(variable);
             let local = *scope == Some(ContextModifier::Local);
-            let values = values.iter().map(setting_text).collect::<Vec<_>>().join(", ");
+            let text = |value: &Expr| match name.as_str() {
+                SEARCH_PATH => listed(value),
+                _ => setting_text(value),
+            };
+            let values = values.iter().map(text).collect::<Vec<_>>().join(", ");
             match values.as_str() {
                 "default" | "DEFAULT" => Control::Reset { name, local },
                 _ => Control::Set { name, value: values, local },
@@ -351,6 +369,15 @@ fn show_name(words: &[String]) -> String {
         ["transaction", "isolation", "level"] => "transaction_isolation".to_owned(),
         words => words.join("."),
     }
+}
+
+/// A value of a parameter that is a list of names, as it stands in the list.
+fn listed(value: &Expr) -> String {
+    let name = match value {
+        Expr::Identifier(ident) => fold(ident),
+        other => setting_text(other),
+    };
+    springtide_sql::written(&name).to_string()
 }
 
 fn setting_text(value: &Expr) -> String {

@@ -1,11 +1,12 @@
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
-use springtide_catalog::{RelationKind, RoleId, SessionSequences, system};
+use springtide_catalog::{RelationKind, RoleId, SchemaId, SessionSequences, system};
 use springtide_sql::Planner;
 use springtide_types::{Epoch, Result, SqlError, SqlState};
 
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     sources: Arc<Sources>,
     live: Arc<Live>,
     pub(crate) activity: Arc<Activity>,
+    /// How many sessions there have been.
+    sessions: AtomicU32,
 }
 
 impl Database {
@@ -110,6 +113,7 @@ impl Database {
             sources,
             live,
             activity,
+            sessions: AtomicU32::new(0),
         };
         Ok(Database { shared: Arc::new(shared) })
     }
@@ -201,6 +205,16 @@ impl Database {
 }
 
 impl Shared {
+    /// A schema for the temporary objects of a new session.
+    pub(crate) fn next_temporary_schema(&self) -> SchemaId {
+        SchemaId::temporary(self.sessions.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Takes away the temporary objects of a session that has ended.
+    pub(crate) fn end_temporary(&self, schema: SchemaId) {
+        self.sequencer.drop_temporary(schema);
+    }
+
     /// Writes a checkpoint, unless the database is in memory.
     pub(crate) async fn checkpoint(&self) -> Result<()> {
         match &self.checkpoints {

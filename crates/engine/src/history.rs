@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::common::ScalarValue;
 use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
+use springtide_catalog::SearchPath;
 use springtide_types::Result;
 use springtide_types::hash::hash_columns;
 
@@ -26,6 +27,8 @@ pub(crate) struct Step {
     pub(crate) parameters: Vec<ScalarValue>,
     /// The moment that it saw instead of the present.
     pub(crate) as_of: Option<Moment>,
+    /// Where it looked names up.
+    pub(crate) path: Arc<SearchPath>,
     digest: Arc<Mutex<Digest>>,
 }
 
@@ -40,10 +43,10 @@ impl History {
         &mut self,
         prepared: Prepared,
         parameters: Vec<ScalarValue>,
-        as_of: Option<Moment>,
+        (as_of, path): (Option<Moment>, Arc<SearchPath>),
         digest: Arc<Mutex<Digest>>,
     ) {
-        self.steps.push(Step { prepared, parameters, as_of, digest });
+        self.steps.push(Step { prepared, parameters, as_of, path, digest });
     }
 
     /// Notes a statement whose input is not kept.

@@ -56,7 +56,7 @@ pub use location::Location;
 pub use notice::Notice;
 pub use password::Verifier;
 pub use prepared::Prepared;
-pub use response::{Column, Response, RowsTag};
+pub use response::{Column, ColumnOrigin, Response, RowsTag};
 pub use restore::{RestorePoint, restore};
 pub use session::{Session, TransactionStatus};
 pub use springtide_sql::Statement;

@@ -1,6 +1,5 @@
 //! The database's directory, as the sequencer writes it.
 
-use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -79,11 +78,10 @@ impl Log {
         &mut self,
         epoch: Epoch,
         catalog: Option<&CatalogChange>,
-        deltas: &BTreeMap<RelationId, ZBatch>,
+        deltas: Vec<(RelationId, ZBatch)>,
         acknowledged: Acknowledged,
     ) -> Result<()> {
         let catalog = catalog.map(CatalogChange::encode).unwrap_or_default();
-        let deltas = deltas.iter().map(|(table, delta)| (*table, delta.clone())).collect();
         let record = Record { epoch, catalog, deltas };
         let written = match acknowledged {
             Acknowledged::Durable => self.wal.append(&record),

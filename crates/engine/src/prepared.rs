@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use springtide_catalog::SearchPath;
 use springtide_catalog::system::Identity;
 use springtide_datetime::Style;
 use springtide_sql::Statement;
@@ -19,6 +20,8 @@ pub struct Prepared {
     pub(crate) catalog_version: Option<u64>,
     /// Who it is bound for.
     pub(crate) identity: Identity,
+    /// Where its names were looked up.
+    pub(crate) path: Arc<SearchPath>,
     /// How it has read moments.
     pub(crate) style: Arc<Style>,
 }

@@ -14,6 +14,24 @@ pub struct Column {
     pub name: String,
     /// Its type; the batches hold [`SqlType::arrow`] of it.
     pub sql_type: SqlType,
+    /// The column of a table or materialized view that it is, if it is one.
+    pub origin: Option<ColumnOrigin>,
+}
+
+/// A column of a table as the system catalogue names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnOrigin {
+    /// `pg_class.oid`
+    pub table: i64,
+    /// `pg_attribute.attnum`
+    pub number: i16,
+}
+
+impl Column {
+    /// A column that is computed.
+    pub(crate) fn computed(name: impl Into<String>, sql_type: SqlType) -> Column {
+        Column { name: name.into(), sql_type, origin: None }
+    }
 }
 
 /// What a statement answers.
@@ -76,7 +94,7 @@ impl Response {
         let array: ArrayRef = Arc::new(StringArray::from(lines));
         let batch = RecordBatch::try_from_iter([(name, array)]).expect("one column fits itself");
         Response::Rows {
-            columns: [Column { name: name.to_owned(), sql_type: SqlType::Text }].into(),
+            columns: [Column::computed(name, SqlType::Text)].into(),
             batches: stream::iter([Ok(batch)]).boxed(),
             tag: RowsTag::Fixed(tag),
         }

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arrow::datatypes::Schema;
-use springtide_catalog::{Catalog, CatalogChange, Counter, Position, Relation, RelationKind};
+use springtide_catalog::{Catalog, CatalogChange, Counter, Position, Relation, RelationKind, SchemaId};
 use springtide_dataflow::{Beginning, CreateView, Freeze, Meters, Workers};
 use springtide_state::consolidate;
 use springtide_types::{Epoch, RelationId, SqlError, ZBatch};
@@ -56,6 +56,8 @@ pub(crate) enum Request {
     /// Divide the log: what is committed before the read point that is sent back, and what comes after. At this point cut
     /// through the state of some views.
     Divide(Vec<RelationId>, oneshot::Sender<Result<(ReadPoint, Freezes), SqlError>>),
+    /// Drop the temporary objects of a session.
+    DropTemporary(SchemaId),
     /// Drop the parts of the log that hold nothing later than an epoch.
     Forget(Epoch, oneshot::Sender<Result<(), SqlError>>),
     /// Begin to maintain views that no catalog has yet.
@@ -131,6 +133,12 @@ impl Sequencer {
         answer.blocking_recv().map_err(|_| shutting_down())?
     }
 
+    /// Drops the temporary objects of a session that has ended, as soon as may be.
+    pub(crate) fn drop_temporary(&self, schema: SchemaId) {
+        // They are gone anyway if nobody receives.
+        let _ = self.requests.send(Request::DropTemporary(schema));
+    }
+
     /// What the operators of the views do and hold.
     pub(crate) fn meters(&self) -> Arc<Meters> {
         self.meters.clone()
@@ -191,6 +199,9 @@ struct State {
     groups: u64,
 }
 
+/// Where the answer to a commit goes.
+type Reply = oneshot::Sender<Result<Epoch, CommitError>>;
+
 /// The commits of one epoch that have been applied to their tables.
 struct Group {
     epoch: Epoch,
@@ -222,7 +233,8 @@ struct Ddl {
     /// What existed before.
     before: Objects,
     created: Vec<Arc<Relation>>,
-    change: CatalogChange,
+    /// What is to be kept of it; `None` where it was about temporary objects alone.
+    change: Option<CatalogChange>,
 }
 
 impl State {
@@ -342,6 +354,11 @@ impl State {
                         let _ = reply.send(divided.map(|()| self.cut(views)));
                         group = self.begin_group();
                     }
+                    Request::DropTemporary(schema) => {
+                        self.finish_group(group);
+                        self.drop_temporary(schema);
+                        group = self.begin_group();
+                    }
                     Request::Build(views, reply) => {
                         self.finish_group(group);
                         // Whoever has gone away discards what was begun for it.
@@ -439,7 +456,7 @@ impl State {
             let mut own = self.begin_group();
             own.acknowledged = Acknowledged::Durable;
             match self.apply_ddl(commit, &mut own) {
-                Ok(ddl) => self.finish_ddl(own, ddl, reply),
+                Ok(ddl) => self.finish_ddl(own, ddl, Some(reply)),
                 Err(error) => answer(reply, Err(error)),
             }
             return self.begin_group();
@@ -568,6 +585,12 @@ impl State {
         deltas: &BTreeMap<RelationId, ZBatch>,
         ddl: Option<&CatalogChange>,
     ) -> Result<(), SqlError> {
+        let catalog = &self.objects.catalog;
+        let is_kept = |table: &RelationId| {
+            catalog.by_id(*table).is_none_or(|relation| !relation.in_schema.is_temporary())
+        };
+        let deltas = deltas.iter().filter(|(table, _)| is_kept(table));
+        let deltas = deltas.map(|(table, delta)| (*table, delta.clone())).collect::<Vec<_>>();
         match &mut self.log {
             Some(log) if ddl.is_some() || !deltas.is_empty() => {
                 log.append(group.epoch, ddl, deltas, group.acknowledged)
@@ -610,7 +633,26 @@ impl State {
             }
         };
         let change = CatalogChange::between(&before.catalog, &self.objects.catalog);
+        let change = Some(change).filter(|change| !change.is_empty());
         Ok(Ddl { before, created, change })
+    }
+
+    /// Drops the temporary objects of a session. The log knows nothing of them.
+    fn drop_temporary(&mut self, schema: SchemaId) {
+        if !self.objects.catalog.has_schema(schema) {
+            return;
+        }
+        let group = self.begin_group();
+        let before = self.objects.clone();
+        let mut catalog = before.catalog.as_ref().clone();
+        catalog.drop_temporary(schema);
+        match self.adopt(catalog, group.epoch) {
+            Ok(created) => self.finish_ddl(group, Ddl { before, created, change: None }, None),
+            Err(error) => {
+                tracing::error!("temporary objects are left behind: {error}");
+                self.objects = before;
+            }
+        }
     }
 
     /// Makes a catalog the one that holds, and gives what is new in it contents, whose changes are kept from their
@@ -620,7 +662,8 @@ impl State {
         self.objects.version += 1;
         let created = self.objects.create_contents(&self.table_frontier, self.worker_count);
         if self.past.is_some() {
-            created.iter().for_each(|relation| self.objects.contents[&relation.id].record_changes(epoch - 1));
+            let kept = created.iter().filter(|relation| !relation.in_schema.is_temporary());
+            kept.for_each(|relation| self.objects.contents[&relation.id].record_changes(epoch - 1));
         }
         self.objects.create_indexes(&self.table_frontier, epoch)?;
         Ok(created)
@@ -655,25 +698,29 @@ impl State {
     }
 
     /// Nothing is dropped before that is durable: if it can't be made so, readers go on with what existed before.
-    fn finish_ddl(&mut self, mut group: Group, ddl: Ddl, reply: oneshot::Sender<Result<Epoch, CommitError>>) {
+    fn finish_ddl(&mut self, mut group: Group, ddl: Ddl, reply: Option<Reply>) {
+        let answer_all = |result| reply.map(|reply| answer(reply, result));
         let noted = self.note_sequences(&mut group);
         let deltas = group.take_deltas();
-        if let Err(error) = self.write_log(&group, &deltas, Some(&ddl.change)) {
+        if let Err(error) = self.write_log(&group, &deltas, ddl.change.as_ref()) {
             self.objects = ddl.before;
-            return answer(reply, Err(CommitError::Failed(error)));
+            answer_all(Err(CommitError::Failed(error)));
+            return;
         }
         noted.iter().for_each(|counter| counter.keep());
         self.drop_missing(&ddl.before.catalog, group.epoch);
         for known in self.objects.catalog.types().iter() {
             known.publish().expect("an identity is given to one type");
         }
-        self.note_catalog_change(group.epoch, &ddl.change);
+        if let Some(change) = &ddl.change {
+            self.note_catalog_change(group.epoch, change);
+        }
         self.send(group.epoch, deltas);
         let objects = Arc::new(self.objects.clone());
         self.publish(group.epoch, Some(objects));
         self.start_views(&ddl.created, group.epoch);
         self.reads.notify_progress();
-        answer(reply, Ok(group.epoch));
+        answer_all(Ok(group.epoch));
     }
 
     /// Begins to maintain a relation, if it is a view.

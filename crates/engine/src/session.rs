@@ -4,6 +4,7 @@ mod copying;
 mod cursor;
 mod cursors;
 mod identity;
+mod reports;
 mod statements;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use springtide_catalog::{Catalog, RoleId, SessionSequences};
 use springtide_datetime::{Style, Styled, current, within};
 use springtide_sql::sqlparser::ast;
 use springtide_sql::{Planner, Statement};
-use springtide_types::{Result, SqlError, SqlState, SqlType};
+use springtide_types::{ErrorSubject, Result, SqlError, SqlState, SqlType};
 use tokio::time::Instant;
 
 use crate::activity::{Backend, Client, Listed};
@@ -31,9 +32,10 @@ use crate::prepared::Prepared;
 use crate::response::{Column, Response};
 use crate::settings::{Requests, Settings};
 use crate::statement::{self, Bound, Context, CopyIn};
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, along};
 use block::State;
 use cursors::Cursors;
+use reports::Reports;
 use statements::Statements;
 
 pub use block::TransactionStatus;
@@ -53,25 +55,52 @@ pub struct Session {
     statements: Statements,
     cursors: Cursors,
     notices: Vec<Notice>,
+    reports: Reports,
     copy: Option<CopyIn>,
 }
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, authenticated: RoleId) -> Session {
         let name = shared.reads.objects().catalog.roles().name(authenticated);
+        let temporary = shared.next_temporary_schema();
         Session {
             shared,
             authenticated,
             listed: None,
             state: State::Idle,
-            settings: Settings::new(authenticated, &name),
+            settings: Settings::new(authenticated, &name, temporary),
             requests: Arc::default(),
             sequences: Arc::default(),
             statements: Statements::default(),
             cursors: Cursors::default(),
             notices: Vec::new(),
+            reports: Reports::default(),
             copy: None,
         }
+    }
+
+    /// Drops the temporary objects of the session.
+    async fn drop_temporary(&mut self) -> Result<()> {
+        self.note_unrepeatable();
+        self.act_as_identity();
+        let schema = self.settings.temporary();
+        if let State::Open(block) = &mut self.state {
+            block.transaction.drop_temporary(schema);
+            return Ok(());
+        }
+        let shared = self.shared.clone();
+        for times in 0.. {
+            let turn = shared.turns.take(times).await;
+            let mut transaction = Transaction::begin(&shared.reads);
+            transaction.drop_temporary(schema);
+            match shared.commit(transaction, &turn, self.settings.acknowledged()).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict) if turn.is_alone() => break,
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Failed(error)) => return Err(error),
+            }
+        }
+        Err(overtaken())
     }
 
     /// Lists the session as that of a client.
@@ -126,13 +155,21 @@ impl Session {
         let (catalog, catalog_version) = self.visible();
         let bound = statement::bind(&self.planner(), &catalog, statement, parameter_types)?;
         let columns = || self.columns_of(&statement.ast, control.as_ref());
+        let parameters = match &control {
+            // Its query is bound when it runs; who prepares it is told of the parameters already.
+            Some(Control::Declare(declared)) => {
+                self.prepare_now(&declared.statement(&statement.text), parameter_types)?.parameters
+            }
+            _ => as_declared(bound.parameters(), parameter_types),
+        };
         Ok(Prepared {
-            parameters: bound.parameters(),
+            parameters,
             columns: bound.columns().or_else(columns),
             statement: Arc::new(statement.clone()),
             bound: Arc::new(bound),
             catalog_version,
             identity: self.identity(),
+            path: self.settings.path().clone(),
             style: self.settings.style().clone(),
         })
     }
@@ -154,11 +191,12 @@ impl Session {
     fn visible(&self) -> (Arc<Catalog>, Option<u64>) {
         match &self.state {
             State::Open(block) => {
-                (block.transaction.query_catalog(), block.transaction.shared_catalog_version())
+                let catalog = along(&block.transaction.query_catalog(), self.settings.path());
+                (catalog, block.transaction.shared_catalog_version())
             }
             _ => {
                 let objects = self.shared.reads.objects();
-                (objects.catalog.clone(), Some(objects.version))
+                (along(&objects.catalog, self.settings.path()), Some(objects.version))
             }
         }
     }
@@ -172,7 +210,7 @@ impl Session {
             Some(control) => commands::columns(control),
             None => match statement {
                 ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. } => {
-                    Some(vec![Column { name: "QUERY PLAN".to_owned(), sql_type: SqlType::Text }])
+                    Some(vec![Column::computed("QUERY PLAN", SqlType::Text)])
                 }
                 _ => None,
             },
@@ -226,10 +264,11 @@ impl Session {
         }
         let point = self.shared.reads.begin();
         let identity = self.settings.identity();
-        if prepared.catalog_version != Some(point.objects.version)
-            || prepared.identity != identity
-            || !prepared.style.reads_like(self.settings.style())
-        {
+        let path = self.settings.path();
+        let is_bound_so = prepared.identity == identity
+            && prepared.path == *path
+            && prepared.style.reads_like(self.settings.style());
+        if prepared.catalog_version != Some(point.objects.version) || !is_bound_so {
             return None;
         }
         let (catalog, bound) = (&point.objects.catalog, &prepared.bound);
@@ -267,7 +306,7 @@ impl Session {
                 let values = self.argument_values(&call, &called).await?;
                 self.run_prepared(&called, values).await
             }
-            Some(control) => self.control(control, &prepared.statement).await,
+            Some(control) => self.control(control, prepared, parameters).await,
             None => self.run_prepared(prepared, parameters).await,
         }
     }
@@ -303,6 +342,7 @@ impl Session {
             let mut transaction = Transaction::begin(&shared.reads);
             transaction.read_as_of(self.settings.as_of());
             transaction.act_as(identity);
+            transaction.look_along(self.settings.path());
             let mut context = Context { planner: &planner, notices: &mut self.notices };
             let work = run(&mut context, &mut transaction, prepared, parameters);
             let response = until(deadline, work).await?;
@@ -401,6 +441,12 @@ fn session_planner(
     })
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shared.end_temporary(self.settings.temporary());
+    }
+}
+
 /// The moment at which a statement that begins now has run for too long.
 fn deadline(settings: &Settings) -> Option<Instant> {
     settings.statement_timeout().map(|timeout| Instant::now() + timeout)
@@ -430,6 +476,7 @@ async fn run(
 fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) -> Result<Arc<Bound>> {
     if !prepared.bound.beyond_catalog()
         && prepared.identity == transaction.identity()
+        && prepared.path == *transaction.path()
         && prepared.style.reads_like(&current())
         && transaction.can_use(prepared.catalog_version, &prepared.bound.scanned())
     {
@@ -438,16 +485,34 @@ fn bound_for(planner: &Planner, transaction: &Transaction, prepared: &Prepared) 
     let types = prepared.parameters.iter().copied().map(Some).collect::<Vec<_>>();
     let catalog = transaction.query_catalog();
     let bound = statement::bind(planner, &catalog, &prepared.statement, &types)?;
-    if matches!(bound, Bound::Query(_)) && bound.columns() != prepared.columns {
+    if matches!(bound, Bound::Query(_)) && !have_same_shape(bound.columns(), prepared.columns()) {
         let message = "cached plan must not change result type";
-        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        // Drivers that prepare by themselves prepare again when they read this.
+        let subject = ErrorSubject { routine: Some("RevalidateCachedQuery"), ..ErrorSubject::default() };
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).about(subject));
     }
     Ok(Arc::new(bound))
+}
+
+/// Whether rows of these columns look the same to a client.
+fn have_same_shape(new: Option<Vec<Column>>, old: Option<&[Column]>) -> bool {
+    let shape = |column: &Column| (column.name.clone(), column.sql_type);
+    new.iter().flatten().map(shape).eq(old.into_iter().flatten().map(shape))
 }
 
 /// The one value of an array.
 fn scalar(array: &dyn Array) -> Result<ScalarValue> {
     ScalarValue::try_from_array(array, 0).map_err(|error| springtide_plan::sql_error(&error))
+}
+
+/// The types of parameters, those that a client declares as it declares them: to a column of text it may send a varchar.
+fn as_declared(mut types: Vec<SqlType>, declared: &[Option<SqlType>]) -> Vec<SqlType> {
+    for (sql_type, declared) in types.iter_mut().zip(declared) {
+        if let Some(declared) = declared.filter(|declared| declared.arrow() == sql_type.arrow()) {
+            *sql_type = declared;
+        }
+    }
+    types
 }
 
 fn check_parameters(prepared: &Prepared, parameters: &[ScalarValue]) -> Result<()> {

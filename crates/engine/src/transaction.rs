@@ -4,10 +4,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::row::OwnedRow;
 use springtide_catalog::system::Identity;
-use springtide_catalog::{Catalog, Key, Relation};
+use springtide_catalog::{Catalog, Key, OnCommit, Relation, SchemaId, SearchPath};
 use springtide_sql::{Scan, Time};
 use springtide_state::consolidate;
-use springtide_types::{Epoch, RelationId, Result, ZBatch};
+use springtide_types::{Epoch, RelationId, Result, SqlError, ZBatch};
 
 use crate::commit::{Acknowledged, Commit, ReadSet};
 use crate::key_index::without_null_keys;
@@ -23,6 +23,10 @@ use crate::{constraints, foreign_keys, sequence_rows};
 /// what it read so that the sequencer can tell whether it is still true.
 pub(crate) struct Transaction {
     point: ReadPoint,
+    /// What exists but for this transaction's own DDL, along the path.
+    shared_catalog: Arc<Catalog>,
+    /// Where names are looked up.
+    path: Arc<SearchPath>,
     /// The catalog after this transaction's DDL; `None` if it ran none.
     own_catalog: Option<Arc<Catalog>>,
     writes: WriteSet,
@@ -50,8 +54,11 @@ pub(crate) struct Mark {
 
 impl Transaction {
     pub(crate) fn begin(reads: &Arc<Reads>) -> Transaction {
+        let point = reads.begin();
         Transaction {
-            point: reads.begin(),
+            shared_catalog: point.objects.catalog.clone(),
+            path: SearchPath::stored(),
+            point,
             own_catalog: None,
             writes: WriteSet::default(),
             reads: ReadSet::default(),
@@ -66,6 +73,21 @@ impl Transaction {
         self.identity = identity;
     }
 
+    /// Lets the statements from here on look names up along a path; before, those in `public` alone are found.
+    pub(crate) fn look_along(&mut self, path: &Arc<SearchPath>) {
+        if *path == self.path {
+            return;
+        }
+        self.path = path.clone();
+        self.shared_catalog = along(&self.point.objects.catalog, path);
+        self.own_catalog = self.own_catalog.as_ref().map(|catalog| along(catalog, path));
+    }
+
+    /// Where names are looked up.
+    pub(crate) fn path(&self) -> &Arc<SearchPath> {
+        &self.path
+    }
+
     /// Who runs the statements.
     pub(crate) fn identity(&self) -> Identity {
         self.identity
@@ -78,17 +100,17 @@ impl Transaction {
 
     /// What exists, as this transaction sees it, to be changed.
     pub(crate) fn catalog(&self) -> Catalog {
-        self.visible_catalog().clone()
+        self.visible_catalog().along(self.path.clone())
     }
 
     /// What exists, as this transaction sees it.
     pub(crate) fn visible_catalog(&self) -> &Catalog {
-        self.own_catalog.as_deref().unwrap_or(&self.point.objects.catalog)
+        self.own_catalog.as_deref().unwrap_or(&self.shared_catalog)
     }
 
     /// The same, to be kept while it is changed.
     pub(crate) fn kept_catalog(&self) -> Arc<Catalog> {
-        self.own_catalog.clone().unwrap_or_else(|| self.point.objects.catalog.clone())
+        self.own_catalog.clone().unwrap_or_else(|| self.shared_catalog.clone())
     }
 
     /// The catalog that others see.
@@ -101,7 +123,7 @@ impl Transaction {
     pub(crate) fn query_catalog(&self) -> Arc<Catalog> {
         let known = &self.point.objects.catalog;
         if self.own_catalog.is_none() && self.writes.is_empty() {
-            return known.clone();
+            return self.shared_catalog.clone();
         }
         let catalog = self.visible_catalog();
         let written = self.writes.tables();
@@ -142,6 +164,9 @@ impl Transaction {
 
     /// What a query scans. `moments` are those that it names.
     pub(crate) async fn scan(&mut self, scan: Scan, moments: &[Moment]) -> Result<Vec<ZBatch>> {
+        if !self.sees_present(scan) {
+            self.check_has_past(scan.relation)?;
+        }
         match (scan.time, self.as_of) {
             (Time::Present, None) => self.rows(scan.relation).await,
             (Time::Present, Some(moment)) => self.rows_at(scan.relation, moment).await,
@@ -373,6 +398,15 @@ impl Transaction {
         self.own_catalog = Some(Arc::new(catalog));
     }
 
+    /// Drops the temporary objects of a session.
+    pub(crate) fn drop_temporary(&mut self, schema: SchemaId) {
+        if self.visible_catalog().has_schema(schema) {
+            let mut catalog = self.catalog();
+            catalog.drop_temporary(schema);
+            self.own_catalog = Some(Arc::new(catalog));
+        }
+    }
+
     /// What has been done by now.
     pub(crate) fn mark(&self) -> Mark {
         Mark { catalog: self.own_catalog.clone(), writes: self.writes.mark() }
@@ -384,13 +418,41 @@ impl Transaction {
         self.writes.return_to(&mark.writes);
     }
 
+    /// Does what ON COMMIT says. Returns the tables whose rows go.
+    fn end_temporary(&mut self) -> Vec<RelationId> {
+        let catalog = self.visible_catalog();
+        let Some(schema) = self.path.temporary().filter(|schema| catalog.has_schema(*schema)) else {
+            return Vec::new();
+        };
+        let dropped = catalog.on_commit(schema, OnCommit::Drop).collect::<Vec<_>>();
+        let emptied = catalog.on_commit(schema, OnCommit::DeleteRows).collect::<Vec<_>>();
+        if !dropped.is_empty() {
+            let mut catalog = self.catalog();
+            catalog.drop_with_dependents(&dropped);
+            self.own_catalog = Some(Arc::new(catalog));
+        }
+        emptied
+    }
+
+    /// Fails with `0A000` if a relation has no past.
+    fn check_has_past(&self, relation: RelationId) -> Result<()> {
+        match self.visible_catalog().by_id(relation) {
+            Some(relation) if relation.in_schema.is_temporary() => {
+                let what = format!("the past of temporary {} \"{}\"", relation.kind_name(), relation.name);
+                Err(SqlError::unsupported(what))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What to ask of the sequencer, or `None` if nothing was changed.
-    pub(crate) fn into_commit(self, acknowledged: Acknowledged) -> Option<Commit> {
+    pub(crate) fn into_commit(mut self, acknowledged: Acknowledged) -> Option<Commit> {
         if self.writes.is_empty() && self.own_catalog.is_none() {
             return None;
         }
-        let writes = self.writes.into_deltas().into_iter();
-        let catalog = self.own_catalog.as_deref().cloned();
+        let emptied = self.end_temporary();
+        let writes = self.writes.into_deltas().into_iter().filter(|(table, _)| !emptied.contains(table));
+        let catalog = self.own_catalog.as_deref().map(Catalog::for_stored);
         let exists =
             |table: &RelationId| catalog.as_ref().is_none_or(|catalog| catalog.by_id(*table).is_some());
         Some(Commit {
@@ -403,4 +465,11 @@ impl Transaction {
             acknowledged,
         })
     }
+}
+
+/// A catalog with names looked up along a path: itself where that makes no difference.
+pub(crate) fn along(catalog: &Arc<Catalog>, path: &Arc<SearchPath>) -> Arc<Catalog> {
+    let is_same =
+        catalog.path() == path || (catalog.is_as_stored(path) && catalog.is_as_stored(catalog.path()));
+    if is_same { catalog.clone() } else { Arc::new(catalog.along(path.clone())) }
 }

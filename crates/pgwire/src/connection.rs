@@ -247,6 +247,9 @@ impl Connection {
             // Portals live as long as their transaction.
             self.portals.clear();
         }
+        for (name, value) in self.session.take_reports() {
+            self.wire.feed(report::parameter(name, &value)).await?;
+        }
         Ok(self.wire.feed(PgWireBackendMessage::ReadyForQuery(ReadyForQuery::new(status))).await?)
     }
 }

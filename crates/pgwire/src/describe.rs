@@ -31,6 +31,7 @@ pub(crate) fn declared_type(oid: Oid) -> Option<SqlType> {
         Type::UUID => SqlType::Uuid,
         Type::JSON => SqlType::Json,
         Type::JSONB => SqlType::Jsonb,
+        Type::JSONPATH => SqlType::Jsonpath,
         Type::NAME_ARRAY | Type::BPCHAR_ARRAY => SqlType::TEXT_ARRAY,
         other => return SqlType::from_oid(other.oid(), -1).filter(|known| known.element().is_some()),
     })
@@ -41,7 +42,8 @@ pub(crate) fn row_description(columns: &[Column], formats: &[FieldFormat]) -> Pg
     let fields = columns.iter().zip(formats).map(|(column, format)| {
         let sql_type = column.sql_type;
         let (oid, size, modifier) = (sql_type.oid(), sql_type.length(), sql_type.modifier());
-        FieldDescription::new(column.name.clone(), 0, 0, oid, size, modifier, format.value())
+        let (table, number) = column.origin.map_or((0, 0), |origin| (origin.table as i32, origin.number));
+        FieldDescription::new(column.name.clone(), table, number, oid, size, modifier, format.value())
     });
     PgWireBackendMessage::RowDescription(RowDescription::new(fields.collect()))
 }
@@ -104,6 +106,7 @@ mod tests {
             SqlType::Uuid,
             SqlType::Json,
             SqlType::Jsonb,
+            SqlType::Jsonpath,
         ] {
             assert_eq!(declared_type(sql_type.oid()), Some(sql_type));
             assert_eq!(sql_type.array().and_then(|array| declared_type(array.oid())), sql_type.array());

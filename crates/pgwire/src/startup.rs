@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::{SinkExt, StreamExt};
 use pgwire::api::auth::protocol_negotiation;
 use pgwire::api::{
-    ClientInfo, ConnectionHandle, METADATA_APPLICATION_NAME, METADATA_CLIENT_ENCODING, METADATA_DATABASE,
-    METADATA_USER, PgWireConnectionState, PidSecretKeyGenerator,
+    ClientInfo, ConnectionHandle, METADATA_DATABASE, METADATA_USER, PgWireConnectionState,
+    PidSecretKeyGenerator,
 };
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus};
-use pgwire::messages::startup::{Authentication, BackendKeyData, ParameterStatus, SecretKey, Startup};
+use pgwire::messages::startup::{Authentication, BackendKeyData, SecretKey, Startup};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use pgwire::tokio::server::{MaybeTls, PgWireMessageServerCodec, negotiate_tls};
 use springtide_engine::{Client, Database, Interrupt, Notice, Session};
@@ -137,7 +137,8 @@ impl Entrance<'_> {
         let mut session = self.database.session_of(&role, client).map_err(fatal)?;
         let warnings = apply_settings(&mut session, self.startup);
         let superuser = session.is_superuser();
-        self.welcome(wire, (&role, superuser), (*process_id, secret_key)).await?;
+        let reports = session.take_reports();
+        self.welcome(wire, superuser, reports, (*process_id, secret_key)).await?;
         for warning in warnings {
             // It is read with the first answer.
             wire.feed(report::notice(warning)).await?;
@@ -150,29 +151,21 @@ impl Entrance<'_> {
     async fn welcome(
         &self,
         wire: &mut Wire,
-        (role, superuser): (&str, bool),
+        superuser: bool,
+        reports: Vec<(&'static str, String)>,
         (process_id, secret_key): (i32, &SecretKey),
     ) -> Result<(), Failure> {
         wire.feed(PgWireBackendMessage::Authentication(Authentication::Ok)).await?;
-        let name = self.startup.parameters.get(METADATA_APPLICATION_NAME).map_or("", String::as_str);
         let parameters = [
             ("server_version", SERVER_VERSION),
             ("server_encoding", "UTF8"),
-            (METADATA_CLIENT_ENCODING, "UTF8"),
-            ("DateStyle", "ISO, MDY"),
-            ("IntervalStyle", "postgres"),
-            ("TimeZone", "UTC"),
             ("integer_datetimes", "on"),
-            ("standard_conforming_strings", "on"),
             ("in_hot_standby", "off"),
-            ("default_transaction_read_only", "off"),
             ("is_superuser", if superuser { "on" } else { "off" }),
-            ("session_authorization", role),
-            (METADATA_APPLICATION_NAME, name),
         ];
-        for (name, value) in parameters {
-            let status = ParameterStatus::new(name.to_owned(), value.to_owned());
-            wire.feed(PgWireBackendMessage::ParameterStatus(status)).await?;
+        let reports = reports.iter().map(|(name, value)| (*name, value.as_str()));
+        for (name, value) in parameters.into_iter().chain(reports) {
+            wire.feed(report::parameter(name, value)).await?;
         }
         let key = BackendKeyData::new(process_id, secret_key.clone());
         wire.feed(PgWireBackendMessage::BackendKeyData(key)).await?;

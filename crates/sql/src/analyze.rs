@@ -23,8 +23,13 @@ use crate::array_order::Arrival;
 use crate::branches::{check_keys, unify_branches};
 use crate::calls::{check_aggregate, resolve_call};
 use crate::convert::{Context, Family, convertible, family, stands_apart};
+use crate::equal_jsonb::unite_equal;
 use crate::errors::external;
-use crate::functions::{LABELLED, arithmetic_op, cast_function, decided, negate};
+use crate::functions::{
+    LABELLED, SUBSCRIPT, arithmetic_op, as_json, cast_function, decided, jsonb_key, negate,
+    subscripted_jsonb, uniform_jsonb,
+};
+use crate::json_aggregates::ELEMENT;
 use crate::operators::{
     as_numeric, as_type, common_of, comparable, compare, describe, guarded, known_type, literal, no_operator,
     plan_arithmetic, plan_array, plan_comparison, resolve,
@@ -62,6 +67,7 @@ fn analyze_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         }
         other => other,
     };
+    let plan = unite_equal(plan)?;
     let schema = merge_schema(&plan.inputs());
     let plan = match plan {
         LogicalPlan::Sort(mut sort) => {
@@ -121,7 +127,10 @@ fn as_bound(first: &LogicalPlan, further: &DFSchema) -> Result<LogicalPlan> {
 /// NULL first.
 fn null_placement(order: Vec<SortExpr>, schema: &DFSchema) -> Result<Vec<SortExpr>> {
     let mut placed = Vec::with_capacity(order.len());
-    for sort in order {
+    for mut sort in order {
+        if is_jsonb(&sort.expr, schema)? {
+            sort.expr = jsonb_key(sort.expr);
+        }
         if sort.nulls_first == sort.asc && is_array(&sort.expr, schema)? {
             placed.push(sort.expr.clone().is_null().sort(!sort.nulls_first, false));
             placed.push(sort.expr.sort(sort.asc, !sort.asc));
@@ -184,8 +193,12 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
         Expr::Like(like) => Expr::Like(plan_like(like, schema)?),
         Expr::Case(case) => plan_case(case, schema)?,
         Expr::ScalarFunction(function) => plan_call(function, schema)?,
-        Expr::AggregateFunction(call) => {
+        Expr::AggregateFunction(mut call) => {
             check_aggregate(call.func.name(), &call.params.args, schema)?;
+            call.params.order_by = null_placement(call.params.order_by, schema)?;
+            if call.params.distinct && call.func.name() == "count" {
+                call.params.args = uniform_arguments(call.params.args, schema)?;
+            }
             Expr::AggregateFunction(call)
         }
         Expr::WindowFunction(call) => {
@@ -205,6 +218,7 @@ fn analyze_expr(expr: Expr, schema: &DFSchema) -> Result<Expr> {
 /// DataFusion has RANGE frames over some types only. Without distances, GROUPS says the same over all.
 fn plan_frame(mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Box<WindowFunction>> {
     call.params.order_by = null_placement(call.params.order_by, schema)?;
+    call.params.partition_by = uniform_arguments(call.params.partition_by, schema)?;
     let frame = &mut call.params.window_frame;
     let has_distance = |bound: &WindowFrameBound| match bound {
         WindowFrameBound::Preceding(distance) | WindowFrameBound::Following(distance) => !distance.is_null(),
@@ -240,7 +254,7 @@ fn plan_call(mut function: ScalarFunction, schema: &DFSchema) -> Result<Expr> {
         "nullif" => {
             function.args = unify_for("=", function.args, schema)?;
             match function.args.as_slice() {
-                [value, other] if is_array(value, schema)? => {
+                [value, other] if compares_apart(value, schema)? => {
                     let equal = compare(Operator::Eq, value.clone(), other.clone(), schema)?;
                     when(equal, null_of(value, schema)?).otherwise(value.clone())
                 }
@@ -248,6 +262,17 @@ fn plan_call(mut function: ScalarFunction, schema: &DFSchema) -> Result<Expr> {
             }
         }
         "make_array" => plan_array(function.args, schema),
+        SUBSCRIPT if is_jsonb(&function.args[0], schema)? => {
+            let value = function.args.remove(0);
+            subscripted_jsonb(value, function.args, schema)
+        }
+        // Arrays have no arrays for elements.
+        ELEMENT if is_array(&function.args[0], schema)? => {
+            let mut converted = function;
+            converted.func = as_json();
+            Ok(Expr::ScalarFunction(converted))
+        }
+        ELEMENT => Ok(function.args.swap_remove(0)),
         _ => match arithmetic_op(&function) {
             // The types of the operands may have become clear only now.
             Some(op) => {
@@ -357,7 +382,7 @@ fn plan_between(between: Between, schema: &DFSchema) -> Result<Expr> {
     let Between { expr, negated, low, high } = between;
     let (expr, low) = comparable(">=", *expr, *low, schema)?;
     let (expr, high) = comparable("<=", expr, *high, schema)?;
-    if is_array(&expr, schema)? {
+    if compares_apart(&expr, schema)? {
         let within = plan_comparison(Operator::GtEq, expr.clone(), low, schema)?.and(plan_comparison(
             Operator::LtEq,
             expr,
@@ -381,7 +406,7 @@ fn plan_in_list(list: InList, schema: &DFSchema) -> Result<Expr> {
             .collect::<Result<_>>()?;
     }
     let expr = operands.remove(0);
-    if is_array(&expr, schema)? {
+    if compares_apart(&expr, schema)? {
         let equal =
             operands.into_iter().map(|item| plan_comparison(Operator::Eq, expr.clone(), item, schema));
         let within =
@@ -420,7 +445,7 @@ fn plan_case(case: Case, schema: &DFSchema) -> Result<Expr> {
             operands.extend(whens);
             let mut operands = unify_for("=", operands, schema)?;
             let base = operands.remove(0);
-            if is_array(&base, schema)? || is_float(&base, schema)? {
+            if compares_apart(&base, schema)? || is_float(&base, schema)? {
                 let equal = operands
                     .into_iter()
                     .map(|when| plan_comparison(Operator::Eq, base.clone(), when, schema));
@@ -480,6 +505,21 @@ fn unify_results(function: &str, operands: Vec<Expr>, schema: &DFSchema) -> Resu
 
 fn is_array(expr: &Expr, schema: &DFSchema) -> Result<bool> {
     Ok(known_type(expr, schema)?.is_some_and(|known| family(known) == Family::Array))
+}
+
+fn is_jsonb(expr: &Expr, schema: &DFSchema) -> Result<bool> {
+    Ok(known_type(expr, schema)? == Some(SqlType::Jsonb))
+}
+
+/// Whether [`compare`] has an own way for values.
+fn compares_apart(expr: &Expr, schema: &DFSchema) -> Result<bool> {
+    Ok(is_array(expr, schema)? || is_jsonb(expr, schema)?)
+}
+
+/// Each `jsonb` in the form that equal ones have.
+fn uniform_arguments(exprs: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+    let uniform = |expr: Expr| Ok(if is_jsonb(&expr, schema)? { uniform_jsonb(expr) } else { expr });
+    exprs.into_iter().map(uniform).collect()
 }
 
 fn is_float(expr: &Expr, schema: &DFSchema) -> Result<bool> {

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use springtide_catalog::system::Facts;
-use springtide_catalog::{Catalog, Function, FunctionId, Relation, RelationKind, TypeId};
+use springtide_catalog::{Catalog, Function, FunctionId, NameRef, Relation, RelationKind, TypeId};
 use springtide_types::{RelationId, SqlError, SqlState, SqlType};
 
 use crate::domains::{CHECKING, checking};
@@ -26,6 +26,7 @@ use crate::errors::external;
 use crate::inline::Call;
 use crate::moment_series::moment_series;
 use crate::moments::Moments;
+use crate::names;
 use crate::planner::Planner;
 use crate::relation_table::{self, RelationTable};
 use crate::scan::{Scan, Time};
@@ -45,8 +46,13 @@ const SETTING_FUNCTIONS: [&str; 2] = ["current_setting", "set_config"];
 pub(crate) struct Names<'a> {
     planner: &'a Planner,
     catalog: &'a Catalog,
-    /// The same, once something in the plan needs it.
+    /// The same for what is kept, which names things in a way of its own: see [`Catalog::for_stored`].
+    stored: OnceCell<Catalog>,
+    /// Whether what is bound was kept.
+    is_stored: bool,
+    /// The catalogs, once something in the plan needs them.
     shared_catalog: OnceCell<Arc<Catalog>>,
+    shared_stored: OnceCell<Arc<Catalog>>,
     beyond_catalog: Cell<bool>,
     /// Whether a function is called that takes numbers of sequences, in views too.
     draws: Rc<Cell<bool>>,
@@ -67,7 +73,10 @@ impl<'a> Names<'a> {
         Names {
             planner,
             catalog,
+            stored: OnceCell::new(),
+            is_stored: false,
             shared_catalog: OnceCell::new(),
+            shared_stored: OnceCell::new(),
             beyond_catalog: Cell::new(false),
             draws: Rc::default(),
             depends_on: RefCell::default(),
@@ -88,6 +97,7 @@ impl<'a> Names<'a> {
             present: moment,
             depth: self.depth.clone(),
             draws: self.draws.clone(),
+            is_stored: true,
             ..Names::new(self.planner, self.catalog)
         }
     }
@@ -107,8 +117,13 @@ impl<'a> Names<'a> {
     }
 
     /// What the names may mean.
-    pub(crate) fn catalog(&self) -> &'a Catalog {
-        self.catalog
+    pub(crate) fn catalog(&self) -> &Catalog {
+        if self.binds_stored() { self.stored.get_or_init(|| self.catalog.for_stored()) } else { self.catalog }
+    }
+
+    /// Whether what is bound now, a view or the body of a function, was kept.
+    fn binds_stored(&self) -> bool {
+        self.is_stored || self.depth.get() > 0
     }
 
     /// Whether a run-time parameter or the named snapshots were asked for.
@@ -122,13 +137,21 @@ impl<'a> Names<'a> {
     }
 
     fn catalog_facts(&self) -> Facts {
-        let catalog = self.shared_catalog.get_or_init(|| Arc::new(self.catalog.clone())).clone();
+        let shared = if self.binds_stored() { &self.shared_stored } else { &self.shared_catalog };
+        let catalog = shared.get_or_init(|| Arc::new(self.catalog().clone())).clone();
         Facts { catalog, session: self.planner.session().clone() }
     }
 
     /// The relations that were named.
     pub(crate) fn depends_on(&self) -> Vec<RelationId> {
         self.depends_on.borrow().iter().copied().collect()
+    }
+
+    /// Whether a plain view of this name was named.
+    pub(crate) fn is_view(&self, name: &str) -> bool {
+        let named = self.depends_on.borrow();
+        let mut relations = named.iter().filter_map(|id| self.catalog.by_id(*id));
+        relations.any(|relation| relation.name == name && matches!(relation.kind, RelationKind::View { .. }))
     }
 
     /// The functions that were called, in the bodies of others too.
@@ -218,13 +241,10 @@ impl ContextProvider for Names<'_> {
             self.beyond_catalog.set(self.beyond_catalog.get() || !is_of_catalog);
             return Ok(system);
         }
-        let time = match name.schema() {
-            None | Some("public") => Some(Time::Present),
-            Some(schema) => Time::from_schema(schema),
-        };
-        let found = self.catalog.find(name.table()).zip(time);
-        let (relation, time) = found.ok_or_else(|| {
-            let message = format!("relation \"{}\" does not exist", name.table());
+        let (time, schema) = Time::and_schema(name.schema());
+        let name = NameRef { schema, name: name.table() };
+        let relation = self.catalog().find(name).ok_or_else(|| {
+            let message = format!("relation \"{name}\" does not exist");
             external(SqlError::new(SqlState::UNDEFINED_TABLE, message))
         })?;
         self.depends_on.borrow_mut().insert(relation.id);
@@ -266,7 +286,11 @@ impl ContextProvider for Names<'_> {
         if system::higher_order(name).is_some() {
             return None;
         }
-        let own = self.catalog.functions(name);
+        if let Some(qualified) = names::name_in_text(name).filter(|qualified| qualified.schema.is_some()) {
+            let own = self.catalog().functions(&qualified);
+            return (!own.is_empty()).then(|| Call::udf(&qualified.to_string(), own));
+        }
+        let own = self.catalog().functions(name);
         if let Some(system) = system::function(name, || self.catalog_facts()) {
             self.beyond_catalog.set(self.beyond_catalog.get() || SETTING_FUNCTIONS.contains(&name));
             self.draws.set(self.draws.get() || system::is_volatile(name));
@@ -275,7 +299,7 @@ impl ContextProvider for Names<'_> {
         match functions.scalar.get(name) {
             Some(function) if own.is_empty() => Some(function.clone()),
             None if own.is_empty() && functions.is_built_in(name) => None,
-            _ => Some(Call::udf(name, own.to_vec())),
+            _ => Some(Call::udf(name, own)),
         }
     }
 

@@ -8,6 +8,7 @@ use springtide_types::{RelationId, SqlType, UNCONSTRAINED_NUMERIC};
 
 use crate::bind::{Names, scans};
 use crate::declared::numeric;
+use crate::origin::Origin;
 use crate::pipeline::Pipeline;
 use crate::plain::plain_columns;
 use crate::scan::Scan;
@@ -40,6 +41,7 @@ pub struct BoundQuery {
     beyond_catalog: bool,
     draws: bool,
     schema: SchemaRef,
+    origins: Arc<[Option<Origin>]>,
     /// Compiled when it first runs over few rows; `None` inside if it is not of the kind.
     pipeline: Arc<OnceLock<Option<Pipeline>>>,
 }
@@ -73,8 +75,19 @@ impl BoundQuery {
             draws: names.draws(),
             parameters,
             schema,
+            origins: Arc::default(),
             pipeline: Arc::default(),
         }
+    }
+
+    pub(crate) fn with_origins(mut self, origins: Vec<Option<Origin>>) -> BoundQuery {
+        self.origins = origins.into();
+        self
+    }
+
+    /// Where the values of each output column come from.
+    pub fn origins(&self) -> &[Option<Origin>] {
+        &self.origins
     }
 
     /// The schema of every batch of the result.

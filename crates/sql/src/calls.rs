@@ -58,6 +58,7 @@ pub(crate) fn resolve_call(mut call: ScalarFunction, schema: &DFSchema) -> Resul
             Ok(call)
         }
         "array_to_json" if matches!(types.as_slice(), [Some(SqlType::Array(_))]) => Ok(call),
+        "row_to_json" if matches!(types.as_slice(), [Some(SqlType::Json)]) => Ok(call),
         "to_json" | "to_jsonb" | "json_build_array" | "jsonb_build_array" | "json_build_object"
         | "jsonb_build_object" => Ok(call),
         "md5" if types == [Some(SqlType::Bytea)] => Ok(call),
@@ -105,7 +106,9 @@ fn written(value: Expr, sql_type: Option<SqlType>) -> Expr {
 /// Refuses aggregates of bytea, uuid, JSON, enums and arrays, but for those that take any type, and the extremes of enums.
 pub(crate) fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
     let types = argument_types(args, schema);
+    // What only the binder itself writes takes whatever it is given.
     let takes_any = name == COLLECT
+        || name.starts_with('$')
         || matches!(name, "any_value" | "count" | "first_value" | "last_value" | "nth_value" | "array_agg");
     if name == "count" && args.len() > 1 {
         return Err(external(no_function(name, &types)));

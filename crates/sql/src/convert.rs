@@ -46,6 +46,7 @@ pub(crate) enum Family {
     Timetz,
     Uuid,
     Json,
+    Jsonpath,
     Enum,
     Array,
 }
@@ -64,6 +65,7 @@ pub(crate) fn family(sql_type: SqlType) -> Family {
         SqlType::Timetz => Family::Timetz,
         SqlType::Uuid => Family::Uuid,
         SqlType::Json | SqlType::Jsonb => Family::Json,
+        SqlType::Jsonpath => Family::Jsonpath,
         SqlType::Enum(_) => Family::Enum,
         SqlType::Array(_) => Family::Array,
     }
@@ -73,7 +75,13 @@ pub(crate) fn family(sql_type: SqlType) -> Family {
 pub(crate) fn is_disguised(sql_type: SqlType) -> bool {
     matches!(
         family(sql_type),
-        Family::Bytes | Family::Timetz | Family::Uuid | Family::Json | Family::Enum | Family::Array
+        Family::Bytes
+            | Family::Timetz
+            | Family::Uuid
+            | Family::Json
+            | Family::Jsonpath
+            | Family::Enum
+            | Family::Array
     )
 }
 
@@ -224,14 +232,15 @@ fn scalars(values: &LargeStringArray, to: SqlType) -> Result<ArrayRef> {
         Some(b't' | b'f') if wanted == Family::Boolean => Ok(()),
         Some(b'-' | b'0'..=b'9') if wanted == Family::Number => Ok(()),
         Some(b't' | b'f') => refuse("boolean"),
-        Some(b'n') => refuse("null"),
+        Some(b'n') => Ok(()),
         Some(b'"') => refuse("string"),
         Some(b'[') => refuse("array"),
         Some(b'{') => refuse("object"),
         _ => refuse("numeric"),
     };
     values.iter().flatten().try_for_each(scalar)?;
-    let texts = values.iter().collect::<StringArray>();
+    // The null of JSON is that of SQL.
+    let texts = values.iter().map(|text| text.filter(|text| *text != "null")).collect::<StringArray>();
     match to {
         // Rounded, where the text of an integer has no fraction.
         SqlType::Int2 | SqlType::Int4 | SqlType::Int8 => {
@@ -364,9 +373,10 @@ fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
         DataType::FixedSizeBinary(UUID_BYTES) => {
             array.as_fixed_size_binary().iter().map(|bytes| bytes.map(uuid_text)).collect()
         }
-        DataType::Binary | DataType::BinaryView => {
-            let bytes = kernel(array, &DataType::Binary)?;
-            bytes.as_binary::<i32>().iter().map(|bytes| bytes.map(bytea_text)).collect()
+        DataType::Binary => array.as_binary::<i32>().iter().map(|bytes| bytes.map(bytea_text)).collect(),
+        DataType::BinaryView => {
+            let paths = array.as_binary_view().iter();
+            paths.map(|path| path.map(|path| str::from_utf8(path).expect("a jsonpath is a text"))).collect()
         }
         _ => return kernel(array, &DataType::Utf8),
     };

@@ -1,8 +1,10 @@
 //! The options of COPY, of which sqlparser does not know all: they are read here, and cut off before it sees them.
 
+use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use springtide_types::{Result, SqlError, SqlState};
 
+use crate::parse::expression;
 use crate::procedures::is;
 
 /// An option of a COPY.
@@ -25,6 +27,8 @@ pub enum CopyValue {
     Columns(Vec<String>),
     /// `*`
     All,
+    /// What follows WHERE.
+    Condition(Box<Expr>),
 }
 
 /// The tokens of a statement without the options of COPY, and these.
@@ -81,8 +85,10 @@ impl Options<'_> {
                 options.push(self.legacy()?);
             }
         }
-        if self.is_at("where") {
-            return Err(SqlError::unsupported("COPY ... WHERE"));
+        if self.word("where") {
+            let condition = expression(std::mem::take(&mut self.0).to_vec())?;
+            let value = CopyValue::Condition(Box::new(condition));
+            options.push(CopyOption { name: "where".to_owned(), value });
         }
         if self.0.is_empty() { Ok(options) } else { Err(self.unexpected()) }
     }

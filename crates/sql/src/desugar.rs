@@ -16,17 +16,20 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use crate::convert::{is_temporal, stands_apart};
 use crate::functions::{
-    AVERAGE, BITWISE_NOT, FORMAT_OF_ARRAY, IS_NORMALIZED, LIKE_PATTERN, Quantifier, RANGE_BUCKET,
-    REGEXP_GROUP, REGEXP_ROWS, SIMILAR, SLICE, SUBSCRIPT,
+    AVERAGE, BITWISE_NOT, FORMAT_OF_ARRAY, IS_NORMALIZED, LIKE_PATTERN, PRETTY_ARRAY, Quantifier,
+    RANGE_BUCKET, REGEXP_GROUP, REGEXP_ROWS, SIMILAR, SLICE, SUBSCRIPT,
 };
 use crate::input_error::input_errors_in_lists;
-use crate::named_arguments::in_order;
+use crate::json_aggregates;
+use crate::json_records::records_in_from;
 use crate::names::fold;
 use crate::operators::distinction;
 use crate::output_names::{UNNAMED_MARK, output_name};
 use crate::scan::Time;
 use crate::scope::check_table_names;
 use crate::series::name_series;
+use crate::set_returning;
+use crate::sql_json::{check_defaults, rewritten_aggregate};
 use crate::sql_types::sql_type;
 use crate::system::in_system_schema;
 use crate::temporal_syntax::temporal_call;
@@ -85,6 +88,7 @@ impl VisitorMut for Desugar<'_> {
         if let Err(error) = check_table_names(&select.from) {
             return ControlFlow::Break(Stop::Failed(error));
         }
+        records_in_from(&mut select.from);
         unnest_in_lists(&mut select.from);
         input_errors_in_lists(&mut select.from);
         name_series(&mut select.from);
@@ -203,6 +207,12 @@ impl VisitorMut for Desugar<'_> {
             Expr::Function(function) => {
                 if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
                     keep_frame_numbers(spec);
+                }
+                if let [name] = function.name.0.as_slice()
+                    && let Some(name) = name.as_ident()
+                    && let Err(error) = check_defaults(&name.value, function)
+                {
+                    return ControlFlow::Break(Stop::Failed(error));
                 }
                 let is_coalesce = |name: &ObjectName| name.to_string().eq_ignore_ascii_case("coalesce");
                 if is_coalesce(&function.name)
@@ -553,7 +563,11 @@ fn rewrite_function(function: &Function) -> Option<Expr> {
         }
         "regexp_matches" => Some(call("unnest", vec![call(REGEXP_ROWS, unnamed_arguments(function)?)])),
         "concat" | "concat_ws" | "format" | "num_nulls" | "num_nonnulls" => variadic(function),
-        name => in_order(name, function).or_else(|| type_function(name, function)),
+        name => type_function(name, function)
+            .or_else(|| set_returning::in_list(name, function))
+            .or_else(|| json_aggregates::rewritten(name, function))
+            .or_else(|| rewritten_aggregate(name, function))
+            .or_else(|| built_json(name, function)),
     }
 }
 
@@ -642,6 +656,24 @@ fn average(function: &Function) -> Expr {
         Expr::Function(Function { name, ..function.clone() })
     };
     call(AVERAGE, vec![part("sum"), part("count")])
+}
+
+/// `f(VARIADIC array)` of the functions that build JSON, and `array_to_json(array, true)`.
+fn built_json(name: &str, function: &Function) -> Option<Expr> {
+    const BUILD: [&str; 4] =
+        ["json_build_array", "jsonb_build_array", "json_build_object", "jsonb_build_object"];
+    let args = unnamed_arguments(function)?;
+    match args.as_slice() {
+        [Expr::UnaryOp { op: UnaryOperator::PGPrefixFactorial, expr }] if BUILD.contains(&name) => {
+            Some(call(&format!("${name}_variadic"), vec![expr.as_ref().clone()]))
+        }
+        [array, Expr::Value(pretty)] if name == "array_to_json" => match pretty.value {
+            Value::Boolean(true) => Some(call(PRETTY_ARRAY, vec![array.clone()])),
+            Value::Boolean(false) => Some(call(name, vec![array.clone()])),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// `count(1)` is `count(*)`, and DataFusion gives both one name.
@@ -739,8 +771,18 @@ fn number(expr: &Expr) -> Expr {
     }
 }
 
+/// The column of a table that an access begins with, as `t.a[n]` does, and the rest.
+fn column_first<'a>(root: &Expr, chain: &'a [AccessExpr]) -> (Expr, &'a [AccessExpr]) {
+    let (Expr::Identifier(table), [AccessExpr::Dot(Expr::Identifier(column)), rest @ ..]) = (root, chain)
+    else {
+        return (root.clone(), chain);
+    };
+    (Expr::CompoundIdentifier(vec![table.clone(), column.clone()]), rest)
+}
+
 /// `array[n]` and `array[m:n]` as calls.
 fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Result<Option<Expr>> {
+    let (root, chain) = &column_first(root, chain);
     let index = |access: &AccessExpr| match access {
         AccessExpr::Subscript(Subscript::Index { index }) => Some(number(index)),
         _ => None,
@@ -761,6 +803,7 @@ fn subscripted(root: &Expr, chain: &[AccessExpr]) -> Result<Option<Expr>> {
         {
             Err(SqlError::unsupported("a slice along several dimensions"))
         }
+        [] => Ok(None),
         _ => Ok(chain.iter().map(index).collect::<Option<_>>().and_then(|indexes| element(root, indexes))),
     }
 }

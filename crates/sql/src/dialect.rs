@@ -8,6 +8,8 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use crate::sql_json::{parse_call, parse_is_json};
+
 /// Reserved words, which sqlparser would take for the names of columns.
 const STARTS_NO_EXPRESSION: &[Keyword] = &[
     Keyword::AND,
@@ -82,6 +84,9 @@ impl Dialect for Postgres {
         expr: &Expr,
         _precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
+        if let Some(test) = parse_is_json(parser, expr) {
+            return Some(Ok(test));
+        }
         let negated = if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) {
             false
         } else if parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) {
@@ -97,6 +102,9 @@ impl Dialect for Postgres {
     }
 
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        if let Some(call) = parse_call(parser) {
+            return Some(call);
+        }
         if begins_nested_query(parser) {
             let query = parser.maybe_parse(|parser| {
                 parser.expect_token(&Token::LParen)?;

@@ -17,13 +17,13 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::sqlparser::ast::{CastKind, Expr, Query, TypedString};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
-use springtide_catalog::{Function, FunctionId, Parameter, TypeId, Types, UserType};
+use springtide_catalog::{Function, FunctionId, Parameter, SchemaId, TypeId, Types, UserType};
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::desugar;
 use crate::errors::external;
 use crate::named_types::type_in_cast;
-use crate::names::object_name;
+use crate::names::type_name;
 use crate::procedures::{call, is, literal};
 use crate::walk::change_exprs;
 
@@ -193,7 +193,7 @@ pub fn types_domain<'a>(
     types: &'a Types,
 ) -> Option<&'a Arc<UserType>> {
     let datafusion::sql::sqlparser::ast::DataType::Custom(name, _) = declared else { return None };
-    let known = types.find(&object_name(name).ok()?)?;
+    let known = types.find(&type_name(name).ok()?)?;
     known.domain().is_some().then_some(known)
 }
 
@@ -219,6 +219,7 @@ pub(crate) fn checking(name: &str, types: &Types) -> Option<Function> {
     }
     Some(Function {
         id: CHECKING,
+        in_schema: SchemaId::PUBLIC,
         name: name.to_owned(),
         parameters: vec![Parameter { name: Some("value".to_owned()), sql_type: domain.sql_type() }],
         returns: domain.sql_type(),

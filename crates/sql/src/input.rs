@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
     FixedSizeBinaryBuilder, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
     IntervalMonthDayNanoArray, LargeBinaryArray, LargeStringArray, ListBuilder, StringArray, StringBuilder,
     Time64MicrosecondArray, TimestampMicrosecondArray,
@@ -20,6 +20,7 @@ use crate::array_text::elements;
 use crate::bytea::parse_bytea;
 use crate::functions::enum_column;
 use crate::json;
+use crate::jsonpath::JsonPath;
 use crate::lists::with_elements;
 use crate::literals::{integer_literal, separated};
 
@@ -76,6 +77,10 @@ pub fn parse_text(values: &StringArray, sql_type: SqlType) -> Result<ArrayRef> {
             Ok(Arc::new(LargeBinaryArray::from_iter(values.iter())))
         }
         SqlType::Jsonb => each::<String, LargeStringArray>(values, json::canonical),
+        SqlType::Jsonpath => {
+            let path = |text: &str| JsonPath::parse(text).map(|path| path.to_string().into_bytes());
+            each::<Vec<u8>, BinaryViewArray>(values, path)
+        }
         SqlType::Enum(id) => Ok(enum_column(sql_type, id.definition()?.keys(values)?)),
         SqlType::Array(element) => parse_arrays(values, element.sql_type()),
     }
@@ -134,7 +139,7 @@ fn range(text: &str, sql_type: SqlType) -> SqlError {
     SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
 }
 
-fn parse_boolean(text: &str) -> Result<bool> {
+pub(crate) fn parse_boolean(text: &str) -> Result<bool> {
     let word = text.trim().to_lowercase();
     let is_prefix = |full: &str| !word.is_empty() && full.starts_with(&word);
     if is_prefix("true") || is_prefix("yes") || word == "on" || word == "1" {
@@ -167,7 +172,7 @@ fn is_space(c: char) -> bool {
 }
 
 /// The number in a text, and whether digits were lost to range.
-fn parse_float8(text: &str) -> Result<f64> {
+pub(crate) fn parse_float8(text: &str) -> Result<f64> {
     let word = text.trim();
     if let Some(value) = special_float(word) {
         return Ok(value);

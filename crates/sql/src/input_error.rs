@@ -27,7 +27,7 @@ pub(crate) fn input_errors_in_lists(from: &mut [TableWithJoins]) {
 
 fn derived(factor: &TableFactor) -> Option<TableFactor> {
     let TableFactor::Table { name, args: Some(args), alias: given, .. } = factor else { return None };
-    if !object_name(name).is_ok_and(|name| name == ERROR_INFO) {
+    if !object_name(name).is_ok_and(|name| name.schema.is_none() && name.name == ERROR_INFO) {
         return None;
     }
     let args = args.args.iter().map(|arg| match arg {

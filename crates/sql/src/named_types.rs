@@ -10,7 +10,7 @@ use springtide_types::{EnumId, Result, SqlType};
 
 use crate::BoundQuery;
 use crate::errors::plan_error;
-use crate::names::{object_name, quoted};
+use crate::names::{quoted, type_name};
 use crate::walk::{any_expr, change_exprs};
 
 /// Before the identity of an enum in a name that stands for it, whatever it is called.
@@ -60,7 +60,7 @@ pub fn rename_type(node: &mut impl VisitMut, from: &str, to: &str) {
 }
 
 fn is(known: &ObjectName, name: &str) -> bool {
-    object_name(known).is_ok_and(|known| known == name)
+    type_name(known).is_ok_and(|known| known == name)
 }
 
 fn element_name(data_type: &DataType) -> Option<&ObjectName> {

@@ -1,4 +1,5 @@
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, TableAlias};
+use springtide_catalog::{Name, NameRef};
 use springtide_types::{Result, SqlError, SqlState};
 
 /// The name that an identifier stands for: folded to lower case unless it was quoted.
@@ -19,8 +20,8 @@ pub(crate) fn alias(name: &str) -> TableAlias {
     TableAlias { explicit: true, name: quoted(name), columns: Vec::new(), at: None }
 }
 
-/// The relation that a name stands for. There is one schema, `public`, which may be named.
-pub fn object_name(name: &ObjectName) -> Result<String> {
+/// What a name says. The database may be said too, and is left alone.
+pub fn object_name(name: &ObjectName) -> Result<Name> {
     let parts = name.0.iter().map(|part| match part {
         ObjectNamePart::Identifier(ident) => Ok(fold(ident)),
         ObjectNamePart::Function(_) => {
@@ -28,9 +29,8 @@ pub fn object_name(name: &ObjectName) -> Result<String> {
         }
     });
     match parts.collect::<Result<Vec<_>>>()?.as_slice() {
-        [name] => Ok(name.clone()),
-        [schema, name] => in_schema(schema, name),
-        [_, schema, name] => in_schema(schema, name),
+        [name] => Ok(Name::bare(name)),
+        [schema, name] | [_, schema, name] => Ok(Name { schema: Some(schema.clone()), name: name.clone() }),
         _ => Err(SqlError::new(
             SqlState::SYNTAX_ERROR,
             format!("improper qualified name (too many dotted names): {name}"),
@@ -38,10 +38,33 @@ pub fn object_name(name: &ObjectName) -> Result<String> {
     }
 }
 
-fn in_schema(schema: &str, name: &str) -> Result<String> {
-    if schema == "public" {
-        return Ok(name.to_owned());
+/// The type that a name stands for. Users' types are all in `public`: fails with `0A000` if another schema is said.
+pub fn type_name(name: &ObjectName) -> Result<String> {
+    match object_name(name)? {
+        Name { schema: Some(schema), .. } if schema != "public" => {
+            Err(SqlError::unsupported(format!("a type in schema \"{schema}\"")))
+        }
+        name => Ok(name.name),
     }
-    let message = format!("schema \"{schema}\" does not exist");
-    Err(SqlError::new(SqlState::INVALID_SCHEMA_NAME, message).with_hint("The only schema is \"public\"."))
+}
+
+/// The name of a column.
+pub(crate) fn column_name(name: &ObjectName) -> Result<String> {
+    object_name(name).map(|name| name.name)
+}
+
+/// A name as it stands in a query.
+pub fn written<'a>(name: impl Into<NameRef<'a>>) -> ObjectName {
+    let name = name.into();
+    ObjectName::from(name.schema.into_iter().chain([name.name]).map(written_ident).collect::<Vec<_>>())
+}
+
+/// An identifier, in quotes only where it must be.
+pub(crate) fn written_ident(name: &str) -> Ident {
+    if springtide_catalog::system::is_plain(name) { Ident::new(name) } else { quoted(name) }
+}
+
+/// The name in a text such as `s."A b"`, which may be that of a function with its schema.
+pub(crate) fn name_in_text(text: &str) -> Option<Name> {
+    object_name(&crate::parser(text).ok()?.parse_object_name(false).ok()?).ok()
 }

@@ -16,8 +16,8 @@ use crate::convert::{Family, family};
 use crate::errors::external;
 use crate::functions::{
     ArithmeticOp, Quantifier, append, arithmetic, arithmetic_op, cast_function, concat_arrays, contains,
-    decide, delete_from_json, extract, guard, interval_length, join_json, json_operator, matches, order_of,
-    overlaps, power_function, prepend, quantified, several_dimensions, substring,
+    decide, delete_from_json, extract, guard, interval_length, join_json, json_operator, jsonb_key, matches,
+    order_of, overlaps, power_function, prepend, quantified, several_dimensions, substring,
 };
 use crate::inline::conditional_call;
 use crate::input::{parse_text, written_numeric};
@@ -165,6 +165,7 @@ fn plan_json(function: Arc<ScalarUDF>, left: Expr, right: Expr, schema: &DFSchem
     let open = match function.name() {
         "@>" | "<@" => SqlType::Jsonb,
         "->" | "->>" | "?" => SqlType::Text,
+        "@?" | "@@" => SqlType::Jsonpath,
         _ => SqlType::TEXT_ARRAY,
     };
     let fits = |given: Option<SqlType>| given.is_none_or(|given| family(given) == Family::Json);
@@ -277,7 +278,8 @@ pub(crate) fn result_type(one: SqlType, other: SqlType) -> Option<SqlType> {
             | Family::Time
             | Family::Timetz
             | Family::Uuid
-            | Family::Json => one,
+            | Family::Json
+            | Family::Jsonpath => one,
             // Two that are not one.
             Family::Enum => return None,
         },
@@ -446,10 +448,14 @@ pub(crate) fn plan_comparison(op: Operator, left: Expr, right: Expr, schema: &DF
 
 /// `left op right` of operands that are [`comparable`]. DataFusion has its own order of arrays, and tells 0 from -0 in them.
 pub(crate) fn compare(op: Operator, left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
-    if known_type(&left, schema)? == Some(SqlType::Interval) {
+    let known = known_type(&left, schema)?;
+    if known == Some(SqlType::Jsonb) {
+        return Ok(binary(jsonb_key(left), op, jsonb_key(right)));
+    }
+    if known == Some(SqlType::Interval) {
         return Ok(binary(interval_length(left), op, interval_length(right)));
     }
-    let Some(element) = known_type(&left, schema)?.and_then(SqlType::element) else {
+    let Some(element) = known.and_then(SqlType::element) else {
         return Ok(binary(left, op, right));
     };
     let is_own = match op {
@@ -551,10 +557,8 @@ pub(crate) fn plan_arithmetic(op: ArithmeticOp, left: Expr, right: Expr, schema:
     let (left_type, right_type) = (known_type(&left, schema)?, known_type(&right, schema)?);
     let unknown = (left_type, right_type);
     if op == ArithmeticOp::Subtract && left_type == Some(SqlType::Jsonb) {
-        return Ok(delete_from_json(
-            left,
-            if right_type.is_none() { resolve(right, SqlType::Text)? } else { right },
-        ));
+        let right = if right_type.is_none() { resolve(right, SqlType::Text)? } else { right };
+        return Ok(delete_from_json(left, right));
     }
     let (left_type, right_type) = match unknown {
         (Some(left), Some(right)) => (left, right),

@@ -34,7 +34,11 @@ fn figure(expr: &Expr) -> Option<(String, Strength)> {
         Expr::CompoundIdentifier(idents) => Some((fold(idents.last()?), Strength::Strong)),
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => figure(inner),
         Expr::CompoundFieldAccess { root, .. } => figure(root),
-        Expr::Function(function) => Some((fold(function.name.0.last()?.as_ident()?), Strength::Strong)),
+        Expr::Function(function) => {
+            // The mark is that of functions that only the parser calls.
+            let name = fold(function.name.0.last()?.as_ident()?);
+            Some((name.trim_start_matches('$').to_owned(), Strength::Strong))
+        }
         Expr::Cast { expr, data_type, .. } => Some(match figure(expr) {
             Some((name, Strength::Strong)) => (name, Strength::Strong),
             _ => (type_name(data_type), Strength::Weak),

@@ -8,6 +8,7 @@ use crate::asof::with_match_conditions;
 use crate::call_words::with_known_calls;
 use crate::copy_options::{CopyOption, cut_off};
 use crate::dialect::{POSTGRES, Postgres};
+use crate::json_tokens::{with_records_named, with_subscripts_assigned, with_tables_of_json};
 use crate::literals::with_literals;
 use crate::merge::{ReturningNames, with_all_actions, without_returning_names};
 use crate::procedures::{as_calls, is, literal};
@@ -69,10 +70,11 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 }
 
 fn parse_one(tokens: Vec<TokenWithSpan>) -> Result<ast::Statement> {
-    let tokens = with_all_actions(with_zones(tokens));
+    let tokens = with_all_actions(with_zones(without_unlogged(tokens)));
     let tokens = with_ordered_options(with_option_values(with_on_as_value(tokens)));
     let tokens = with_like_as_column(with_brackets(tokens));
     let tokens = as_calls(without_other_versions(with_keys_last(without_table_words(tokens))));
+    let tokens = with_subscripts_assigned(with_records_named(with_tables_of_json(tokens)));
     let tokens = as_known_queries(with_match_conditions(with_known_calls(tokens))?);
     match parse_as(POSTGRES, tokens.clone()) {
         // With nested joins it may say something; else it is wrong as it was.
@@ -117,6 +119,16 @@ fn with_zones(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         written.remove(zone);
     }
     written
+}
+
+/// The expression that tokens are.
+pub(crate) fn expression(tokens: Vec<TokenWithSpan>) -> Result<ast::Expr> {
+    let mut parser = Parser::new(POSTGRES).with_tokens_with_locations(without_other_versions(tokens));
+    let expr = parser.parse_expr().map_err(|error| syntax_error(&error))?;
+    match parser.peek_token().token {
+        Token::EOF => Ok(expr),
+        token => Err(near(&token.to_string())),
+    }
 }
 
 fn is_word(token: &Token, keyword: Keyword) -> bool {
@@ -184,6 +196,11 @@ fn with_brackets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         ]
     };
     let is_type = |token: &Token| matches!(token, Token::Word(word) if TYPES.contains(&word.keyword));
+    // IS JSON ARRAY names no type.
+    let is_test = |before: &[Token]| {
+        let word = before.len().checked_sub(2).map(|at| &before[at]);
+        word.is_some_and(|word| is_word(word, Keyword::IS) || is_word(word, Keyword::NOT))
+    };
     // What came before, without what stands in parentheses.
     let (mut written, mut before) = (Vec::<TokenWithSpan>::with_capacity(tokens.len()), Vec::<Token>::new());
     let mut rest = tokens.into_iter().peekable();
@@ -191,7 +208,11 @@ fn with_brackets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         match &token.token {
             Token::Whitespace(_) => {}
             Token::RParen => while before.pop().is_some_and(|open| open != Token::LParen) {},
-            array if is_word(array, Keyword::ARRAY) && before.last().is_some_and(is_type) => {
+            array
+                if is_word(array, Keyword::ARRAY)
+                    && before.last().is_some_and(is_type)
+                    && !is_test(&before) =>
+            {
                 if rest.peek().is_none_or(|next| next.token != Token::LBracket) {
                     let brackets = [Token::LBracket, Token::RBracket];
                     written.extend(brackets.map(|bracket| TokenWithSpan::new(bracket, token.span)));
@@ -205,12 +226,32 @@ fn with_brackets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     written
 }
 
+/// Whether tokens without blanks begin a CREATE TABLE of any kind.
+fn creates_table(tokens: &[TokenWithSpan]) -> bool {
+    let [create, rest @ ..] = tokens else { return false };
+    let words = ["global", "local", "temporary", "temp", "unlogged"];
+    let mut rest = rest.iter().skip_while(|token| words.iter().any(|word| is(token, word)));
+    is(create, "create") && rest.next().is_some_and(|token| is(token, "table"))
+}
+
+/// Takes UNLOGGED out of CREATE TABLE: what is not wanted in the log may be there all the same.
+fn without_unlogged(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let significant = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let first = significant.take(3).cloned().collect::<Vec<_>>();
+    if creates_table(&first)
+        && let Some(at) = tokens.iter().position(|token| is(token, "unlogged"))
+    {
+        tokens.remove(at);
+    }
+    tokens
+}
+
 /// Writes `LIKE table options` among the columns of a CREATE TABLE as `"?like?" table COMMENT 'options'`, which is a column
 /// to sqlparser, and `WITH NO DATA` at its end as LIMIT 0.
 fn with_like_as_column(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let significant = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
     let significant = significant.cloned().collect::<Vec<_>>();
-    if !matches!(significant.as_slice(), [create, table, ..] if is(create, "create") && is(table, "table")) {
+    if !creates_table(&significant) {
         return tokens;
     }
     if let Some(query) = query_of_table(&significant) {
@@ -289,10 +330,8 @@ fn with_on_as_value(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 /// Writes `WITH (option)` of a CREATE TABLE as `WITH (option = true)`, which is what it means; sqlparser
 /// knows the long form alone.
 fn with_option_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let mut significant = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-    let creates_table = significant.next().is_some_and(|token| is_word(&token.token, Keyword::CREATE))
-        && significant.next().is_some_and(|token| is_word(&token.token, Keyword::TABLE));
-    if !creates_table {
+    let significant = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    if !creates_table(&significant.take(4).cloned().collect::<Vec<_>>()) {
         return tokens;
     }
     let (mut written, mut in_options, mut before) = (Vec::new(), false, Vec::<Token>::new());

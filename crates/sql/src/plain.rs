@@ -28,7 +28,8 @@ pub(crate) fn plain_columns(plan: &LogicalPlan) -> Option<Vec<usize>> {
     }
 }
 
-fn unaliased(expr: &Expr) -> &Expr {
+/// An expression without the name that it is given.
+pub(crate) fn unaliased(expr: &Expr) -> &Expr {
     match expr {
         Expr::Alias(alias) => unaliased(&alias.expr),
         other => other,

@@ -36,13 +36,16 @@ use crate::flatten::flatten;
 use crate::functions::Functions;
 use crate::grouping_keys;
 use crate::inline::{inline_calls, value_of};
+use crate::json_records::name_record_columns;
 use crate::lateral_unnest::unnest_left_sides;
 use crate::merge_join::MergeOrderedInputs;
 use crate::moments;
 use crate::multisets;
+use crate::named_arguments::position_arguments;
 use crate::names::quoted;
 use crate::null_equality::{EliminateCrossJoinOfOneKind, ExtractEqualities};
 use crate::operators::{OperatorPlanner, parameter_field};
+use crate::origin::origins;
 use crate::output_names::without_mark;
 use crate::push_down_filter::PushDownFilterBelowGroups;
 use crate::row_values::compare_columns;
@@ -53,6 +56,7 @@ use crate::three_valued_in::ThreeValuedIn;
 use crate::time_travel::name_times;
 use crate::total_order::TotalOrder;
 use crate::using::merge_columns;
+use crate::whole_rows::spell_out_rows;
 use crate::windows::expand_windows;
 use crate::with_recursive::check_recursion;
 use crate::with_ties;
@@ -136,8 +140,9 @@ impl Planner {
             Ok(BoundQuery::new(plan, columns, names, parameters.clone(), None))
         });
         let plan = plans.pop().ok_or_else(|| SqlError::internal("a query has a plan"))?;
+        let origins = origins(&plan, &|name| names.is_view(name));
         let (plan, columns) = self.finished(plan)?;
-        Ok(BoundQuery::new(plan, columns, names, parameters, moments.transpose()?))
+        Ok(BoundQuery::new(plan, columns, names, parameters, moments.transpose()?).with_origins(origins))
     }
 
     /// The plan of a query, and that of its moments if it names any.
@@ -323,6 +328,9 @@ pub(crate) fn body_query(function: &Function) -> Result<ast::Query> {
 
 /// The query in the SQL that DataFusion understands as PostgreSQL would.
 fn rewritten(mut query: ast::Query, names: &Names<'_>) -> Result<ast::Query> {
+    position_arguments(&mut query)?;
+    name_record_columns(&mut query, names.catalog())?;
+    spell_out_rows(&mut query, names.catalog())?;
     let aggregates = &names.planner().functions().aggregate;
     expand_functions(&mut query, names)?;
     compare_columns(&mut query)?;

@@ -13,12 +13,12 @@
 //! EXPLAIN ANALYZE view              EXPLAIN EXTENDED view
 //! ```
 //!
-//! Those about sequences are in [`sequences`], those about sources in [`sources`], those about roles and privileges in
+//! Those about schemas are in [`schemas`], those about sequences in [`sequences`], those about sources in [`sources`], those about roles and privileges in
 //! [`roles`], those about domains in [`domains`].
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::{domains, roles, sequences, sources};
+use crate::{domains, roles, schemas, sequences, sources};
 
 /// The schema of the procedures.
 const SCHEMA: &str = "springtide";
@@ -32,6 +32,9 @@ pub(crate) fn as_calls(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     };
     let rest = |skipped: usize| &significant[skipped..];
     if let Some(call) = roles::as_call(&significant) {
+        return call;
+    }
+    if let Some(call) = schemas::as_call(&significant) {
         return call;
     }
     if let Some(call) = sequences::as_call(&significant) {

@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, Ident, Query, Select, SelectItem, SetExpr, Statement, TableFactor,
     VisitorMut,
 };
+use springtide_catalog::Name;
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::desugar::unnamed_arguments;
@@ -112,7 +113,8 @@ fn rewritten(expr: &Expr) -> Result<Option<Expr>> {
 
 /// The columns of a row.
 fn row(expr: &Expr) -> Option<Vec<Expr>> {
-    let is_row = |function: &Function| object_name(&function.name).is_ok_and(|name| name == "row");
+    let is_row =
+        |function: &Function| object_name(&function.name).is_ok_and(|name| name == Name::bare("row"));
     match expr {
         Expr::Nested(inner) => row(inner),
         Expr::Tuple(columns) => Some(columns.clone()),

@@ -1,9 +1,10 @@
 use std::fmt;
 
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart};
+use springtide_catalog::Name;
 use springtide_types::{RelationId, Result};
 
-use crate::names::object_name;
+use crate::names::{object_name, quoted};
 
 /// What a query reads of a stored relation. Its contents have the relation's columns; those of
 /// [`Time::Changes`] have `_epoch timestamptz` and `_weight bigint` after them, those of [`Time::Versions`]
@@ -52,25 +53,40 @@ impl Time {
     }
 
     /// The name in a query for a relation at this time. Its schema is one that users cannot name, so that scans
-    /// of one relation at two times differ wherever plans are compared.
-    pub(crate) fn of(self, relation: &str) -> ObjectName {
-        let schema = (self != Time::Present).then(|| self.to_string());
-        let parts = schema.iter().map(String::as_str).chain([relation]);
-        ObjectName::from(parts.map(|part| Ident::with_quote('"', part)).collect::<Vec<_>>())
+    /// of one relation at two times differ wherever plans are compared; it says the schema of the relation too.
+    pub(crate) fn of(self, relation: &Name) -> ObjectName {
+        let schema = match (&relation.schema, self) {
+            (schema, Time::Present) => schema.clone(),
+            (Some(schema), time) => Some(format!("{time}:{schema}")),
+            (None, time) => Some(time.to_string()),
+        };
+        let parts = schema.iter().chain([&relation.name]);
+        ObjectName::from(parts.map(|part| quoted(part)).collect::<Vec<_>>())
     }
 
     /// The time and the relation that a name stands for.
-    pub(crate) fn and_relation(name: &ObjectName) -> Result<(Time, String)> {
+    pub(crate) fn and_relation(name: &ObjectName) -> Result<(Time, Name)> {
         if let [ObjectNamePart::Identifier(schema), ObjectNamePart::Identifier(relation)] = name.0.as_slice()
-            && let Some(time) = Time::from_schema(&schema.value)
+            && let (time, schema) = Time::and_schema(Some(&schema.value))
+            && time != Time::Present
         {
-            return Ok((time, relation.value.clone()));
+            let (schema, name) = (schema.map(str::to_owned), relation.value.clone());
+            return Ok((time, Name { schema, name }));
         }
         Ok((Time::Present, object_name(name)?))
     }
 
-    /// The time that [`Time::of`] made this schema for.
-    pub(crate) fn from_schema(schema: &str) -> Option<Time> {
+    /// The time and the schema that [`Time::of`] made this one for.
+    pub(crate) fn and_schema(schema: Option<&str>) -> (Time, Option<&str>) {
+        let (time, own) = match schema.map(|schema| (schema.split_once(':'), schema)) {
+            Some((Some((time, schema)), _)) => (time, Some(schema)),
+            Some((None, time)) => (time, None),
+            None => return (Time::Present, None),
+        };
+        Time::from_text(time).map_or((Time::Present, schema), |time| (time, own))
+    }
+
+    fn from_text(schema: &str) -> Option<Time> {
         let number = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
         if let Some(changes) = schema.strip_prefix("$changes_") {
             let (after, until) = changes.split_once('_')?;
@@ -105,7 +121,10 @@ mod tests {
         let changes = times.map(|(after, until)| Time::Changes { after, until });
         let versions = [None, Some(5)].map(|until| Time::Versions { until });
         for time in changes.into_iter().chain(versions).chain([Time::Present, Time::At(7)]) {
-            assert_eq!(Time::and_relation(&time.of("T.t")).unwrap(), (time, "T.t".to_owned()));
+            for schema in [None, Some("S:s".to_owned())] {
+                let name = Name { schema, name: "T.t".to_owned() };
+                assert_eq!(Time::and_relation(&time.of(&name)).unwrap(), (time, name));
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use crate::asof::says_nearest_in_on;
 use crate::desugar::call;
-use crate::names::{fold, object_name};
+use crate::names::{column_name, fold};
 use crate::output_names::output_name;
 use crate::relation_table;
 use crate::scan::Time;
@@ -20,7 +20,7 @@ use crate::system;
 
 /// Whether `* EXCLUDE (...)` leaves a column out.
 fn excludes(options: &WildcardAdditionalOptions, column: &str) -> bool {
-    let is_it = |name: &ObjectName| object_name(name).is_ok_and(|name| name == column);
+    let is_it = |name: &ObjectName| column_name(name).is_ok_and(|name| name == column);
     match &options.opt_exclude {
         Some(ExcludeSelectItem::Single(name)) => is_it(name),
         Some(ExcludeSelectItem::Multiple(names)) => names.iter().any(is_it),
@@ -72,7 +72,7 @@ impl Scope {
     pub(crate) fn join(self, right: Scope, operator: &JoinOperator) -> Result<(Scope, Option<Expr>)> {
         let shared = match constraint(operator) {
             Some(JoinConstraint::Using(names)) => {
-                names.iter().map(object_name).collect::<Result<Vec<_>>>()?
+                names.iter().map(column_name).collect::<Result<Vec<_>>>()?
             }
             Some(JoinConstraint::Natural) => {
                 self.names().into_iter().filter(|name| right.find(name).next().is_some()).collect()
@@ -245,7 +245,7 @@ impl<'a> Environment<'a> {
         }
         let (time, table) = Time::and_relation(name)?;
         if name.0.len() == 1
-            && let Some((_, columns)) = self.queries.iter().rev().find(|(known, _)| *known == table)
+            && let Some((_, columns)) = self.queries.iter().rev().find(|(known, _)| *known == table.name)
         {
             return Ok(columns.clone());
         }
@@ -291,7 +291,7 @@ impl<'a> Environment<'a> {
                     None => return Ok(None),
                 },
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(table), _) => {
-                    match self.columns_of(&object_name(table)?, &select.from)? {
+                    match self.columns_of(&column_name(table)?, &select.from)? {
                         Some(columns) => names.extend(columns),
                         None => return Ok(None),
                     }

@@ -12,7 +12,10 @@
 use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, Ident, ObjectName, Value};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use springtide_catalog::NameRef;
+
 use crate::desugar::unnamed_arguments;
+use crate::names::written;
 use crate::procedures::{call, is, literal};
 use crate::walk::change_exprs;
 
@@ -30,8 +33,15 @@ pub enum Overriding {
 
 /// A statement about a sequence, given as its tokens without blanks, as a call; `None` if it is none.
 pub(crate) fn as_call(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
+    let mut is_of_session = false;
     let (procedure, rest) = match tokens {
         [create, sequence, rest @ ..] if is(create, "create") && is(sequence, "sequence") => {
+            ("create_sequence", rest)
+        }
+        [create, temporary, sequence, rest @ ..]
+            if is(create, "create") && is_temporary(temporary) && is(sequence, "sequence") =>
+        {
+            is_of_session = true;
             ("create_sequence", rest)
         }
         [alter, sequence, rest @ ..] if is(alter, "alter") && is(sequence, "sequence") => {
@@ -57,7 +67,15 @@ pub(crate) fn as_call(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
         arguments.push(vec![literal(option.name)]);
         arguments.push(vec![literal(&option.value)]);
     }
+    if is_of_session {
+        arguments.extend([vec![literal("temporary")], vec![literal("")]]);
+    }
     Some(call(procedure, &arguments.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+}
+
+/// Whether a word says that something goes with the session.
+pub(crate) fn is_temporary(token: &TokenWithSpan) -> bool {
+    is(token, "temporary") || is(token, "temp")
 }
 
 /// Tokens of a name, perhaps with a schema.
@@ -224,23 +242,12 @@ pub fn is_next_number(expr: &Expr) -> bool {
 }
 
 /// `nextval('name'::regclass)`
-pub fn next_number(name: &str) -> Expr {
-    let mut call = crate::desugar::call("nextval", vec![named(&quoted(name))]);
+pub fn next_number<'a>(name: impl Into<NameRef<'a>>) -> Expr {
+    let mut call = crate::desugar::call("nextval", vec![named(&written(name).to_string())]);
     if let Expr::Function(function) = &mut call {
         function.name = ObjectName::from(vec![Ident::new("nextval")]);
     }
     call
-}
-
-/// A name as it has to stand in a literal.
-fn quoted(name: &str) -> String {
-    let plain = |(at, letter): (usize, char)| {
-        letter == '_' || letter.is_ascii_lowercase() || (at > 0 && letter.is_ascii_digit())
-    };
-    match !name.is_empty() && name.char_indices().all(plain) {
-        true => name.to_owned(),
-        false => Ident::with_quote('"', name).to_string(),
-    }
 }
 
 fn named(name: &str) -> Expr {

@@ -2,6 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::{TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins};
 
+use springtide_catalog::Name;
+
 use crate::names::{alias, object_name};
 
 /// Names the columns of `generate_series` as PostgreSQL does: as its alias, if it has one without columns, or as itself.
@@ -18,7 +20,7 @@ fn name_one(factor: &mut TableFactor) {
             name_series(std::slice::from_mut(&mut **table_with_joins))
         }
         TableFactor::Table { name, args: Some(_), alias: given, .. }
-            if object_name(name).is_ok_and(|name| name == SERIES) =>
+            if object_name(name).is_ok_and(|name| name == Name::bare(SERIES)) =>
         {
             let TableAlias { name, columns, .. } = given.get_or_insert_with(|| alias(SERIES));
             if columns.is_empty() {

@@ -11,7 +11,7 @@ use springtide_types::{Result, SqlError, SqlState, SqlType, UNCONSTRAINED_NUMERI
 
 use crate::domains::types_domain;
 use crate::named_types::by_identity;
-use crate::names::{fold, object_name};
+use crate::names::{fold, type_name};
 
 /// The largest precision that a decimal of 128 bits holds.
 const MAX_PRECISION: u64 = UNCONSTRAINED_NUMERIC.0 as u64;
@@ -65,12 +65,13 @@ pub fn sql_type(declared: &DataType, types: &Types) -> Result<SqlType> {
             sql_type(&element, types)?.array().ok_or_else(|| unknown_type(declared))?
         }
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("bpchar") => SqlType::Text,
+        DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("jsonpath") => SqlType::Jsonpath,
         DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("name") => SqlType::Text,
         DataType::Custom(name, modifiers) if modifiers.is_empty() => {
             if let Some(known) = by_identity(name) {
                 return Ok(known);
             }
-            let known = object_name(name).ok().and_then(|name| types.find(&name).cloned());
+            let known = type_name(name).ok().and_then(|name| types.find(&name).cloned());
             known.ok_or_else(|| unknown_type(declared))?.sql_type()
         }
         other => return Err(unknown_type(other)),
@@ -87,8 +88,8 @@ fn unknown_type(declared: &DataType) -> SqlError {
     let name = declared.to_string().to_lowercase();
     SqlError::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist")).with_hint(
         "The types are boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, \
-         date, time, timetz, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, those of CREATE TYPE, and \
-         arrays of these.",
+         date, time, timetz, timestamp, timestamptz, interval, bytea, uuid, json, jsonb, jsonpath, those of CREATE TYPE, \
+         and arrays of these.",
     )
 }
 

@@ -15,13 +15,14 @@ use datafusion::sql::sqlparser::ast::{
     CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query,
     Select, SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins, Value, VisitorMut,
 };
-use springtide_catalog::{Function as Definition, FunctionRows};
+use springtide_catalog::{Catalog, Function as Definition, FunctionRows, Name};
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use crate::bind::Names;
 use crate::desugar::{call, unnamed_arguments};
-use crate::names::{alias, object_name, quoted};
+use crate::names::{alias, object_name, quoted, written};
 use crate::planner::body_query;
+use crate::renaming::shown;
 use crate::walk::{Stop, any_expr, any_query, change_exprs, flow, walk_mut};
 
 /// How many calls a query may consist of, those in the bodies of functions included.
@@ -70,7 +71,8 @@ impl Expand<'_> {
                 {
                     self.count()?;
                     self.names.call(&definition);
-                    *factor = called.in_order(&definition)?.expanded(&definition, is_first)?;
+                    let called = called.in_order(&definition)?;
+                    *factor = called.expanded(self.names.catalog(), &definition, is_first)?;
                 }
                 is_first = false;
             }
@@ -88,7 +90,7 @@ impl Expand<'_> {
         let Expr::Function(function) = expr else { return Ok(()) };
         let mut query = query("SELECT * FROM (SELECT 1) AS \"$rows\"")?;
         let called = Called {
-            name: definition.name.clone(),
+            name: Name::bare(&definition.name),
             args: unnamed_arguments(function).unwrap_or_default(),
             named: Vec::new(),
             with_ordinality: false,
@@ -96,7 +98,7 @@ impl Expand<'_> {
         };
         self.count()?;
         self.names.call(&definition);
-        *factor_mut(&mut query, 0)? = called.expanded(&definition, true)?;
+        *factor_mut(&mut query, 0)? = called.expanded(self.names.catalog(), &definition, true)?;
         let array = Function {
             name: ObjectName::from(vec![Ident::new("ARRAY")]),
             args: FunctionArguments::Subquery(Box::new(query)),
@@ -114,11 +116,11 @@ impl Expand<'_> {
         self.definition(&name, count).ok().flatten().filter(|definition| definition.rows.is_some())
     }
 
-    fn definition(&self, name: &str, count: usize) -> Result<Option<Arc<Definition>>> {
-        let mut found = self.names.catalog().functions(name).iter();
+    fn definition(&self, name: &Name, count: usize) -> Result<Option<Arc<Definition>>> {
+        let mut found = self.names.catalog().functions(name).into_iter();
         let mut fitting = found.by_ref().filter(|function| function.parameters.len() == count);
         match (fitting.next(), fitting.next()) {
-            (Some(function), None) => Ok(Some(function.clone())),
+            (Some(function), None) => Ok(Some(function)),
             (None, _) => Ok(None),
             (Some(function), Some(_)) if function.rows.is_none() => Ok(None),
             _ => Err(SqlError::unsupported(format!(
@@ -139,7 +141,7 @@ impl Expand<'_> {
 
 /// A call in FROM.
 struct Called {
-    name: String,
+    name: Name,
     args: Vec<Expr>,
     /// `name => value`
     named: Vec<(String, Expr)>,
@@ -191,14 +193,14 @@ impl Called {
         Ok(self)
     }
 
-    fn expanded(self, function: &Definition, is_first: bool) -> Result<TableFactor> {
+    fn expanded(self, catalog: &Catalog, function: &Definition, is_first: bool) -> Result<TableFactor> {
         let names_column = |expr: &Expr| {
             any_query(expr)
                 || any_expr(expr, |expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)))
         };
         let lateral = !is_first && self.args.iter().any(names_column);
         let mut query = match &function.rows {
-            Some(rows) => self.of_rows(function, rows)?,
+            Some(rows) => self.of_rows(catalog, function, rows)?,
             None => self.of_value(function)?,
         };
         if self.with_ordinality {
@@ -208,7 +210,7 @@ impl Called {
             });
         }
         self.name_columns(&mut query)?;
-        let given = self.alias.unwrap_or_else(|| alias(&self.name));
+        let given = self.alias.unwrap_or_else(|| alias(&self.name.name));
         let alias = Some(TableAlias { columns: Vec::new(), ..given });
         Ok(TableFactor::Derived { lateral, subquery: Box::new(query), alias, sample: None })
     }
@@ -216,14 +218,15 @@ impl Called {
     fn of_value(&self, function: &Definition) -> Result<Query> {
         let mut query = query("SELECT 1")?;
         select_mut(&mut query)?.projection = vec![SelectItem::ExprWithAlias {
-            expr: call(&function.name, self.args.clone()),
+            expr: called(&self.name, self.args.clone()),
             alias: quoted(&function.name),
         }];
         Ok(query)
     }
 
-    fn of_rows(&self, function: &Definition, rows: &FunctionRows) -> Result<Query> {
+    fn of_rows(&self, catalog: &Catalog, function: &Definition, rows: &FunctionRows) -> Result<Query> {
         let mut body = body_query(function)?;
+        shown(catalog).query(&mut body)?;
         name_parameters(&mut body, function);
         if !rows.set {
             let mut first = query("SELECT * FROM (SELECT 1) AS \"$body\" LIMIT 1")?;
@@ -291,7 +294,7 @@ impl Called {
             let SelectItem::ExprWithAlias { alias, .. } = item else { continue };
             match given.columns.get(position) {
                 Some(column) => *alias = column.name.clone(),
-                None if values == 1 && position == 0 && *alias == quoted(&self.name) => {
+                None if values == 1 && position == 0 && *alias == quoted(&self.name.name) => {
                     *alias = given.name.clone();
                 }
                 None => {}
@@ -299,6 +302,15 @@ impl Called {
         }
         Ok(())
     }
+}
+
+/// A call by a name that may say its schema.
+fn called(name: &Name, args: Vec<Expr>) -> Expr {
+    let mut expr = call(&name.name, args);
+    if let Expr::Function(function) = &mut expr {
+        function.name = written(name);
+    }
+    expr
 }
 
 const ARGUMENTS: &str = "\"$arguments\"";

@@ -10,8 +10,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, ObjectName, Query, Select, TableFactor, TableFunctionArgs,
-    TableVersion, TableWithJoins, Value, VisitorMut, With,
+    TableVersion, Value, VisitorMut,
 };
+use springtide_catalog::Name;
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::asof::without_markers;
@@ -19,6 +20,7 @@ use crate::moments::{AS_OF, Moments};
 use crate::names::{alias, fold, object_name};
 use crate::scan::Time;
 use crate::system::{self, in_system_schema};
+use crate::tables::{Queries, each_factor, each_table};
 use crate::walk::{Stop, any_expr, flow, walk_mut};
 use crate::windows::innermost;
 
@@ -33,7 +35,7 @@ pub(crate) struct Travel<'a> {
 
 /// See the module.
 pub(crate) fn name_times(query: &mut Query, travel: Travel<'_>) -> Result<()> {
-    walk_mut(query, &mut Visit { travel, queries: Vec::new(), withs: Vec::new() })
+    each_table(query, &mut |factor, queries| Visit { travel: &travel, queries }.name(factor))
 }
 
 /// The text of a [`printable`] query.
@@ -49,43 +51,9 @@ pub fn printable(mut query: Query) -> Result<Query> {
 }
 
 struct Visit<'a> {
-    travel: Travel<'a>,
-    /// Names of the queries of WITH that are in scope.
-    queries: Vec<String>,
-    /// Visited already, and put aside until the rest of the query is; with the number of names in scope before.
-    withs: Vec<(Option<With>, usize)>,
-}
-
-impl VisitorMut for Visit<'_> {
-    type Break = Stop;
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
-        let before = self.queries.len();
-        let mut with = query.with.take();
-        let recursive = with.as_ref().is_some_and(|with| with.recursive);
-        for cte in with.iter_mut().flat_map(|with| &mut with.cte_tables) {
-            let name = fold(&cte.alias.name);
-            // Only a recursive query is in the scope of its own name.
-            let own = recursive.then(|| name.clone());
-            self.queries.extend(own.clone());
-            flow(walk_mut(&mut cte.query, self))?;
-            self.queries.extend(own.is_none().then_some(name));
-        }
-        self.withs.push((with, before));
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
-        if let Some((with, before)) = self.withs.pop() {
-            query.with = with;
-            self.queries.truncate(before);
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
-        flow(each_factor(&mut select.from, &mut |factor| self.name(factor)))
-    }
+    travel: &'a Travel<'a>,
+    /// The queries of WITH that are in scope.
+    queries: &'a Queries,
 }
 
 impl Visit<'_> {
@@ -104,7 +72,8 @@ impl Visit<'_> {
                 // Always, so that no name of a user's passes for one of ours.
                 let relation = object_name(name)?;
                 let Some(moment) = self.moment_of(name, version)? else { return Ok(()) };
-                (Time::At(moment), relation.clone(), relation)
+                let called = relation.name.clone();
+                (Time::At(moment), relation, called)
             }
         };
         *args = None;
@@ -116,7 +85,7 @@ impl Visit<'_> {
     /// The moment at which a relation is read, unless that is now.
     fn moment_of(&self, name: &ObjectName, version: Option<TableVersion>) -> Result<Option<usize>> {
         match version {
-            None => Ok(self.travel.present.filter(|_| !self.is_query(name))),
+            None => Ok(self.travel.present.filter(|_| !self.queries.contain(name))),
             Some(TableVersion::ForSystemTimeAsOf(moment)) => {
                 self.refuse_query(name, AS_OF)?;
                 self.moment(moment).map(Some)
@@ -128,7 +97,7 @@ impl Visit<'_> {
         }
     }
 
-    fn call(&self, function: Function, call: &TableFunctionArgs) -> Result<(Time, String)> {
+    fn call(&self, function: Function, call: &TableFunctionArgs) -> Result<(Time, Name)> {
         let exprs = call.args.iter().map(|arg| match arg {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
             _ => None,
@@ -163,16 +132,8 @@ impl Visit<'_> {
         Ok(self.travel.moments.add(expr))
     }
 
-    /// Whether the name is that of a query of WITH.
-    fn is_query(&self, name: &ObjectName) -> bool {
-        match name.0.as_slice() {
-            [name] => name.as_ident().is_some_and(|name| self.queries.contains(&fold(name))),
-            _ => false,
-        }
-    }
-
     fn refuse_query(&self, name: &ObjectName, construct: &str) -> Result<()> {
-        if !self.is_query(name) {
+        if !self.queries.contain(name) {
             return Ok(());
         }
         Err(SqlError::unsupported(format!("{construct} of a query of WITH"))
@@ -230,25 +191,6 @@ fn relation_name(function: Function, expr: &Expr) -> Result<ObjectName> {
         Expr::CompoundIdentifier(idents) => Ok(ObjectName::from(idents.clone())),
         _ => Err(function.error(SqlState::WRONG_OBJECT_TYPE, "takes the name of a relation first")),
     }
-}
-
-/// Calls `change` for every relation, function and subquery of a FROM clause.
-fn each_factor(
-    from: &mut [TableWithJoins],
-    change: &mut dyn FnMut(&mut TableFactor) -> Result<()>,
-) -> Result<()> {
-    for table in from {
-        let joined = table.joins.iter_mut().map(|join| &mut join.relation);
-        for factor in std::iter::once(&mut table.relation).chain(joined) {
-            match factor {
-                TableFactor::NestedJoin { table_with_joins, .. } => {
-                    each_factor(std::slice::from_mut(table_with_joins), change)?;
-                }
-                factor => change(factor)?,
-            }
-        }
-    }
-    Ok(())
 }
 
 /// `t FOR SYSTEM_TIME AS OF m AS a` as `(SELECT * FROM t FOR SYSTEM_TIME AS OF m) AS a`

@@ -16,6 +16,7 @@ use crate::desugar::{call, unnamed_arguments};
 use crate::functions::{REGEXP_ROWS, SERIES, SUBSCRIPTS};
 use crate::names::{alias, object_name};
 use crate::output_names::UNNAMED_MARK;
+use crate::set_returning;
 use crate::walk::{any_expr, any_query};
 
 const UNNEST: &str = "unnest";
@@ -46,6 +47,8 @@ pub(crate) fn unnest_in_lists(from: &mut [TableWithJoins]) {
 /// What makes rows of arrays.
 struct Rows {
     name: &'static str,
+    /// The names of the columns, if there are several or they are not that of the function.
+    columns: &'static [&'static str],
     arrays: Vec<Expr>,
     with_ordinality: bool,
     alias: Option<TableAlias>,
@@ -56,7 +59,7 @@ impl Rows {
         let (name, args, with_ordinality, alias) = match factor {
             TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_ordinality, .. } => {
                 let (arrays, with_ordinality, alias) = (array_exprs.clone(), *with_ordinality, alias.clone());
-                return Some(Rows { name: UNNEST, arrays, with_ordinality, alias });
+                return Some(Rows { name: UNNEST, columns: &[], arrays, with_ordinality, alias });
             }
             TableFactor::Table { name, args: Some(args), alias, with_ordinality, .. } => {
                 (name, &args.args, *with_ordinality, alias)
@@ -78,18 +81,21 @@ impl Rows {
             STRING_TO_TABLE => (STRING_TO_TABLE, vec![call("string_to_array", args)]),
             GENERATE_SUBSCRIPTS => (GENERATE_SUBSCRIPTS, vec![call(SUBSCRIPTS, args)]),
             // The series of constants has a plan of its own, which keeps no array.
-            GENERATE_SERIES
-                if with_ordinality || args.iter().any(|arg| any_query(arg) || names_column(arg)) =>
-            {
+            GENERATE_SERIES if with_ordinality || args.iter().any(|arg| any_query(arg) || is_open(arg)) => {
                 (GENERATE_SERIES, vec![call(SERIES, args)])
             }
             ROWS_FROM => {
                 let arrays = args.iter().map(array_of_rows).collect::<Option<Vec<_>>>()?;
                 (ROWS_FROM, arrays)
             }
-            _ => return None,
+            other => {
+                let function = set_returning::find(other)?;
+                let (name, columns) = (function.name, function.columns);
+                let arrays = function.lists.iter().map(|list| call(list, args.clone())).collect();
+                return Some(Rows { name, columns, arrays, with_ordinality, alias: alias.clone() });
+            }
         };
-        Some(Rows { name, arrays, with_ordinality, alias: alias.clone() })
+        Some(Rows { name, columns: &[], arrays, with_ordinality, alias: alias.clone() })
     }
 
     /// The subquery. It sees the tables before it, of which the first of FROM has none.
@@ -124,6 +130,8 @@ impl Rows {
         }
         match &self.alias {
             _ if position == self.arrays.len() => Ident::new("ordinality"),
+            _ if self.columns.len() > 1 => Ident::new(self.columns[position]),
+            None if self.columns.len() == 1 => Ident::new(self.columns[0]),
             Some(alias) if self.arrays.len() == 1 => alias.name.clone(),
             _ if self.arrays.len() == 1 => Ident::new(self.name),
             _ => Ident::with_quote('"', format!("{}{UNNAMED_MARK}{position}", self.name)),
@@ -133,6 +141,13 @@ impl Rows {
 
 fn names_column(expr: &Expr) -> bool {
     any_expr(expr, |expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)))
+}
+
+/// Whether the value of an expression is not known before rows or parameters are.
+fn is_open(expr: &Expr) -> bool {
+    let is_parameter =
+        |expr: &Expr| matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_)));
+    names_column(expr) || any_expr(expr, is_parameter)
 }
 
 /// The array whose elements are the rows of a call.
@@ -145,7 +160,8 @@ fn array_of_rows(expr: &Expr) -> Option<Expr> {
 }
 
 fn plain_name(name: &ObjectName) -> Option<String> {
-    object_name(name).ok()
+    let name = object_name(name).ok()?;
+    name.schema.is_none().then_some(name.name)
 }
 
 fn bigints(array: Expr) -> Expr {
@@ -160,7 +176,7 @@ fn bigints(array: Expr) -> Expr {
 }
 
 /// A SELECT of these, without FROM.
-fn select(projection: Vec<SelectItem>) -> Option<Query> {
+pub(crate) fn select(projection: Vec<SelectItem>) -> Option<Query> {
     let Statement::Query(mut query) = crate::parse("SELECT 1").ok()?.pop()?.ast else { return None };
     let SetExpr::Select(select) = query.body.as_mut() else { return None };
     select.projection = projection;

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     Cte, Expr, Function, JoinOperator, ObjectName, Query, Select, SetExpr, SetOperator, TableWithJoins,
     Visit, Visitor, VisitorMut, With,
 };
+use springtide_catalog::Name;
 use springtide_types::{Result, SqlError, SqlState};
 
 use crate::names::{fold, object_name};
@@ -144,7 +145,7 @@ fn references(node: &impl Visit, name: &str) -> usize {
     impl Visitor for Count<'_> {
         type Break = Stop;
         fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<Stop> {
-            let is_it = relation.0.len() == 1 && object_name(relation).is_ok_and(|found| found == self.0);
+            let is_it = object_name(relation).is_ok_and(|found| found == Name::bare(self.0));
             self.1 += usize::from(is_it);
             ControlFlow::Continue(())
         }
@@ -177,7 +178,7 @@ impl Visitor for Aggregates<'_> {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Stop> {
         let is_call = |function: &Function| {
             function.over.is_none()
-                && object_name(&function.name).is_ok_and(|name| (self.is_aggregate)(&name))
+                && object_name(&function.name).is_ok_and(|name| (self.is_aggregate)(&name.name))
         };
         flow_until(self.depth == 0 && matches!(expr, Expr::Function(function) if is_call(function)))
     }

@@ -64,6 +64,9 @@ fn value_words(column: &ArrayRef) -> Vec<u64> {
         DataType::LargeBinary => {
             column.as_binary::<i64>().iter().map(|bytes| text_word(bytes.unwrap_or(b""))).collect()
         }
+        DataType::BinaryView => {
+            column.as_binary_view().iter().map(|bytes| text_word(bytes.unwrap_or(b""))).collect()
+        }
         DataType::FixedSizeBinary(_) => {
             column.as_fixed_size_binary().iter().map(|bytes| text_word(bytes.unwrap_or(b""))).collect()
         }
@@ -158,6 +161,7 @@ fn compare_values(left: &ArrayRef, i: usize, right: &ArrayRef, j: usize) -> Orde
         DataType::LargeUtf8 => left.as_string::<i64>().value(i).cmp(right.as_string::<i64>().value(j)),
         DataType::LargeBinary => left.as_binary::<i64>().value(i).cmp(right.as_binary::<i64>().value(j)),
         DataType::Binary => left.as_binary::<i32>().value(i).cmp(right.as_binary::<i32>().value(j)),
+        DataType::BinaryView => left.as_binary_view().value(i).cmp(right.as_binary_view().value(j)),
         DataType::FixedSizeBinary(_) => {
             left.as_fixed_size_binary().value(i).cmp(right.as_fixed_size_binary().value(j))
         }

@@ -19,6 +19,7 @@ enum Element {
 
 impl ElementType {
     pub(crate) const TEXT: ElementType = ElementType(Element::BuiltIn { oid: 25, modifier: -1 });
+    pub(crate) const JSON: ElementType = ElementType(Element::BuiltIn { oid: 114, modifier: -1 });
 
     /// Elements of this type; `None` if it is that of arrays.
     pub(crate) fn new(sql_type: SqlType) -> Option<ElementType> {

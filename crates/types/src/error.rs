@@ -133,12 +133,29 @@ pub struct SqlError {
     pub detail: Option<String>,
     /// What the user can do about it.
     pub hint: Option<String>,
+    /// What it is about, for programs that would rather not read the message.
+    pub about: Option<Box<ErrorSubject>>,
+}
+
+/// The table, column or constraint that an error is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ErrorSubject {
+    /// The schema of the table.
+    pub schema: Option<String>,
+    /// The table.
+    pub table: Option<String>,
+    /// A column of it.
+    pub column: Option<String>,
+    /// A constraint of it.
+    pub constraint: Option<String>,
+    /// The function in PostgreSQL's source that reports it, where drivers go by that.
+    pub routine: Option<&'static str>,
 }
 
 impl SqlError {
     /// An error with neither detail nor hint.
     pub fn new(sqlstate: SqlState, message: impl Into<String>) -> SqlError {
-        SqlError { sqlstate, message: message.into(), detail: None, hint: None }
+        SqlError { sqlstate, message: message.into(), detail: None, hint: None, about: None }
     }
 
     /// A construct that Springtide does not (yet) support: SQLSTATE 0A000.
@@ -162,6 +179,13 @@ impl SqlError {
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> SqlError {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same error, about this.
+    #[must_use]
+    pub fn about(mut self, subject: ErrorSubject) -> SqlError {
+        self.about = Some(Box::new(subject));
         self
     }
 }

@@ -28,7 +28,7 @@ pub use element_type::ElementType;
 pub use enum_labels::{EnumLabels, Label, no_label};
 pub use enum_type::{EnumId, EnumType};
 pub use epoch::Epoch;
-pub use error::{ErrorDelta, Result, SqlError, SqlState};
+pub use error::{ErrorDelta, ErrorSubject, Result, SqlError, SqlState};
 pub use ids::{RelationId, WorkerIndex};
 pub use numeric_text::{
     POWER_SCALE, QUOTIENT_SCALES, ROOT_SCALE, WIDEST_NUMERIC, numeric_text, shown_scale, significant_decimals,

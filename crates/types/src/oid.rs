@@ -6,7 +6,7 @@ use crate::{SqlType, UNCONSTRAINED_NUMERIC};
 const VARHDRSZ: i32 = 4;
 
 /// The OIDs of types, each with that of its arrays.
-const ARRAYS: [(u32, u32); 19] = [
+const ARRAYS: [(u32, u32); 20] = [
     (16, 1000),
     (17, 1001),
     (20, 1016),
@@ -26,6 +26,7 @@ const ARRAYS: [(u32, u32); 19] = [
     (1700, 1231),
     (2950, 2951),
     (3802, 3807),
+    (4072, 4073),
 ];
 
 /// The modifier that stands for a precision and a scale.
@@ -56,6 +57,7 @@ impl SqlType {
             SqlType::Numeric(..) => 1700,
             SqlType::Uuid => 2950,
             SqlType::Jsonb => 3802,
+            SqlType::Jsonpath => 4072,
             SqlType::Enum(id) => id.known().map_or(0, |known| known.oid),
             SqlType::Array(element) => {
                 if let SqlType::Enum(id) = element.sql_type() {
@@ -77,7 +79,7 @@ impl SqlType {
             SqlType::Timetz => 12,
             SqlType::Interval | SqlType::Uuid => 16,
             SqlType::Numeric(..) | SqlType::Text | SqlType::Varchar(_) | SqlType::Bytea => -1,
-            SqlType::Json | SqlType::Jsonb | SqlType::Array(_) => -1,
+            SqlType::Json | SqlType::Jsonb | SqlType::Jsonpath | SqlType::Array(_) => -1,
         }
     }
 
@@ -124,6 +126,7 @@ impl SqlType {
             },
             2950 => SqlType::Uuid,
             3802 => SqlType::Jsonb,
+            4072 => SqlType::Jsonpath,
             _ => return None,
         })
     }
@@ -167,6 +170,7 @@ mod tests {
             SqlType::Uuid,
             SqlType::Json,
             SqlType::Jsonb,
+            SqlType::Jsonpath,
         ] {
             assert_eq!(SqlType::from_oid(sql_type.oid(), sql_type.modifier()), Some(sql_type));
             let array = sql_type.array().unwrap();

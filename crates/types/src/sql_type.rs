@@ -51,6 +51,8 @@ pub enum SqlType {
     Json,
     /// `jsonb`, as PostgreSQL writes it
     Jsonb,
+    /// `jsonpath`, as PostgreSQL writes it
+    Jsonpath,
     /// A type of CREATE TYPE ... AS ENUM
     Enum(EnumId),
     /// `element[]`, of one dimension, counted from 1
@@ -66,6 +68,8 @@ pub const UUID_BYTES: i32 = 16;
 impl SqlType {
     /// `text[]`
     pub const TEXT_ARRAY: SqlType = SqlType::Array(ElementType::TEXT);
+    /// `json[]`
+    pub const JSON_ARRAY: SqlType = SqlType::Array(ElementType::JSON);
 
     /// The Arrow type that holds values of this type.
     pub fn arrow(self) -> DataType {
@@ -89,6 +93,7 @@ impl SqlType {
             // Texts, in forms that no other type has.
             SqlType::Json => DataType::LargeBinary,
             SqlType::Jsonb => DataType::LargeUtf8,
+            SqlType::Jsonpath => DataType::BinaryView,
             SqlType::Enum(id) => id.arrow(),
             SqlType::Array(element) => {
                 DataType::List(Arc::new(Field::new_list_field(element.sql_type().arrow(), true)))
@@ -119,6 +124,7 @@ impl SqlType {
             DataType::Null | DataType::Utf8 | DataType::Utf8View => SqlType::Text,
             DataType::LargeUtf8 => SqlType::Jsonb,
             DataType::LargeBinary => SqlType::Json,
+            DataType::BinaryView => SqlType::Jsonpath,
             DataType::Date32 | DataType::Date64 => SqlType::Date,
             DataType::Timestamp(_, None) => SqlType::Timestamp,
             DataType::Timestamp(_, Some(_)) => SqlType::Timestamptz,
@@ -126,7 +132,7 @@ impl SqlType {
             DataType::Time32(_) | DataType::Time64(_) => SqlType::Time,
             DataType::FixedSizeBinary(UUID_BYTES) => SqlType::Uuid,
             DataType::FixedSizeBinary(TIMETZ_BYTES) => SqlType::Timetz,
-            DataType::Binary | DataType::BinaryView | DataType::FixedSizeBinary(_) => SqlType::Bytea,
+            DataType::Binary | DataType::FixedSizeBinary(_) => SqlType::Bytea,
             DataType::Dictionary(_, values) => return SqlType::from_arrow(values),
             DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
                 return SqlType::from_arrow(item.data_type())?.array();
@@ -184,6 +190,7 @@ impl fmt::Display for SqlType {
             SqlType::Uuid => "uuid",
             SqlType::Json => "json",
             SqlType::Jsonb => "jsonb",
+            SqlType::Jsonpath => "jsonpath",
             SqlType::Enum(id) => match id.known() {
                 Some(known) => return f.write_str(&known.name),
                 None => "???",

@@ -1,15 +1,12 @@
-//! Relations and their columns: `pg_class`, `pg_attribute`, `pg_attrdef`, `pg_namespace`.
+//! Relations and their columns: `pg_class`, `pg_attribute`, `pg_attrdef`.
 
 use super::columns::SystemColumn;
 use super::keys::{IndexFacts, indexes};
-use super::oids::{
-    self, BTREE, HEAP, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, SPRINGTIDE_CATALOG, of_default,
-    of_relation,
-};
+use super::oids::{BTREE, HEAP, OWNER, PG_CATALOG, of_default, of_relation, of_type};
 use super::privileges::{items, owner};
 use super::rows::{Row, Value};
 use super::types::{Type, any_type_of, column_type};
-use super::{OWN_SCHEMA, Rows, SystemRelation, system_relations};
+use super::{Rows, SystemRelation, namespaces, system_relations};
 use crate::{Catalog, Column, DefaultKind, Relation, RelationKind, Retention, Securable};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
@@ -43,12 +40,6 @@ pub(super) fn relations() -> Vec<SystemRelation> {
             "oid oid, adrelid oid, adnum int2, adbin pg_node_tree",
             Rows::Catalog(defaults),
         ),
-        SystemRelation::new(
-            "pg_namespace",
-            2_615,
-            "oid oid, nspname name, nspowner oid, nspacl aclitem[]",
-            Rows::Catalog(namespaces),
-        ),
     ]
 }
 
@@ -67,7 +58,9 @@ fn class(catalog: &Catalog, relation: &Relation) -> Row {
         RelationKind::View { .. } => "v",
         RelationKind::MaterializedView { .. } => "m",
     };
-    let row = any_class(of_relation(relation), &relation.name, PUBLIC, kind, relation.columns.len());
+    let (oid, namespace) = (of_relation(relation), namespaces::of(relation));
+    let row = any_class(oid, &relation.name, namespace, kind, relation.columns.len());
+    let row = row.set("relpersistence", persistence(relation));
     let keeps_rows = relation.is_stored() && kind != "S";
     let rules = relation.rules();
     // What foreign keys do is done by triggers in PostgreSQL.
@@ -83,6 +76,11 @@ fn class(catalog: &Catalog, relation: &Relation) -> Row {
         .set("reloptions", options(relation))
 }
 
+/// Whether it goes with a session.
+fn persistence(relation: &Relation) -> &'static str {
+    if relation.in_schema.is_temporary() { "t" } else { "p" }
+}
+
 /// What stands in WITH.
 fn options(relation: &Relation) -> Option<Vec<String>> {
     let append_only = matches!(relation.kind, RelationKind::Table { append_only: true, .. });
@@ -93,7 +91,9 @@ fn options(relation: &Relation) -> Option<Vec<String>> {
 }
 
 fn index_class(catalog: &Catalog, index: &IndexFacts<'_>) -> Row {
-    let row = any_class(index.oid, &index.name, PUBLIC, "i", index.columns.len());
+    let namespace = namespaces::of(index.table);
+    let row = any_class(index.oid, &index.name, namespace, "i", index.columns.len());
+    let row = row.set("relpersistence", persistence(index.table));
     let owner = owner(catalog, Securable::Relation(index.table.id));
     row.set("relowner", owner).set("relam", BTREE).set("relreplident", "n")
 }
@@ -102,11 +102,12 @@ fn system_class(relation: &SystemRelation) -> Row {
     let namespace = system_namespace(relation);
     let row = any_class(relation.oid, relation.name, namespace, relation.kind, relation.columns.len());
     let heap = if relation.kind == "r" { HEAP } else { 0 };
-    row.set("relowner", OWNER).set("relam", heap).set("relreplident", "n")
+    row.set("relpersistence", "p").set("relowner", OWNER).set("relam", heap).set("relreplident", "n")
 }
 
 fn system_namespace(relation: &SystemRelation) -> i64 {
-    NAMESPACES.iter().find(|(schema, _)| *schema == relation.schema).map_or(PG_CATALOG, |(_, oid)| *oid)
+    let known = namespaces::OF_SYSTEM.iter().find(|(schema, _)| *schema == relation.schema);
+    known.map_or(PG_CATALOG, |(_, oid)| *oid)
 }
 
 fn any_class(oid: i64, name: &str, namespace: i64, kind: &str, columns: usize) -> Row {
@@ -115,7 +116,6 @@ fn any_class(oid: i64, name: &str, namespace: i64, kind: &str, columns: usize) -
         .set("relname", name)
         .set("relnamespace", namespace)
         .set("relkind", kind)
-        .set("relpersistence", "p")
         .set("relnatts", columns as i64)
         .set("reltuples", -1)
         .set("relispopulated", true)
@@ -147,7 +147,7 @@ fn attributes(catalog: &Catalog) -> Vec<Row> {
 
 /// A column of a table or view, or of an index, which knows nothing of constraints and defaults.
 fn attribute(catalog: &Catalog, relation: i64, position: usize, column: &Column, of_table: bool) -> Row {
-    let domain = column.domain.and_then(|id| catalog.types().by_id(id)).map(|known| oids::of_type(known));
+    let domain = column.domain.and_then(|id| catalog.types().by_id(id)).map(|known| of_type(known));
     let oid = domain.unwrap_or_else(|| i64::from(column.sql_type.oid()));
     let modifier = if domain.is_some() { -1 } else { column.sql_type.modifier() };
     let known = any_type_of(catalog, oid);
@@ -207,25 +207,4 @@ fn defaults(catalog: &Catalog) -> Vec<Row> {
         rows.collect::<Vec<_>>()
     };
     catalog.relations().flat_map(|relation| of_columns(relation)).collect()
-}
-
-/// The schemas, with their OIDs.
-pub(super) const NAMESPACES: [(&str, i64); 4] = [
-    ("information_schema", INFORMATION_SCHEMA),
-    ("pg_catalog", PG_CATALOG),
-    ("public", PUBLIC),
-    (OWN_SCHEMA, SPRINGTIDE_CATALOG),
-];
-
-fn namespaces(catalog: &Catalog) -> Vec<Row> {
-    let row = |(name, oid): (&str, i64)| {
-        let row = Row::zero().set("oid", oid).set("nspname", name);
-        match oid {
-            PUBLIC => row
-                .set("nspowner", owner(catalog, Securable::Schema))
-                .set("nspacl", items(catalog, Securable::Schema)),
-            _ => row.set("nspowner", OWNER),
-        }
-    };
-    NAMESPACES.into_iter().map(row).collect()
 }

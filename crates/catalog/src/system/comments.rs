@@ -1,5 +1,6 @@
 //! Comments: `pg_description` and `pg_shdescription`.
 
+use super::namespaces::of_schema;
 use super::oids::{self, DATABASE_OID, PUBLIC};
 use super::rows::Row;
 use super::{Rows, SystemRelation};
@@ -53,6 +54,7 @@ fn descriptions(catalog: &Catalog) -> impl Iterator<Item = Description<'_>> {
         let (object, class, part) = match on {
             Commented::Database => (DATABASE_OID, PG_DATABASE, 0),
             Commented::Schema => (PUBLIC, PG_NAMESPACE, 0),
+            Commented::OtherSchema(id) => (of_schema(id), PG_NAMESPACE, 0),
             Commented::Relation(id) => (oids::of_relation(catalog.by_id(id)?), PG_CLASS, 0),
             Commented::Column(id, position) => {
                 (oids::of_relation(catalog.by_id(id)?), PG_CLASS, position as i64 + 1)

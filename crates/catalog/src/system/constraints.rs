@@ -1,9 +1,11 @@
 //! Indexes and constraints: `pg_index`, `pg_constraint`.
 
 use super::keys::{ConstraintFacts, ConstraintKind, IndexFacts, constraints, indexes};
-use super::oids::{PUBLIC, of_relation, of_type};
+use super::namespaces;
+use super::oids::{of_relation, of_type};
 use super::rows::Row;
 use super::{Rows, SystemRelation, user_types};
+use crate::SchemaId;
 
 pub(super) fn relations() -> Vec<SystemRelation> {
     vec![
@@ -34,7 +36,7 @@ pub(super) fn relations() -> Vec<SystemRelation> {
                     Row::zero()
                         .set("oid", oid)
                         .set("conname", check.name.as_str())
-                        .set("connamespace", PUBLIC)
+                        .set("connamespace", namespaces::of_schema(SchemaId::PUBLIC))
                         .set("contype", "c")
                         .set("convalidated", check.validated)
                         .set("contypid", of_type(domain))
@@ -75,7 +77,7 @@ fn constraint(constraint: &ConstraintFacts<'_>) -> Row {
     let row = Row::zero()
         .set("oid", constraint.oid)
         .set("conname", constraint.name.as_str())
-        .set("connamespace", PUBLIC)
+        .set("connamespace", namespaces::of(constraint.table))
         .set("contype", constraint.kind.letter())
         .set("convalidated", true)
         .set("conrelid", of_relation(constraint.table))

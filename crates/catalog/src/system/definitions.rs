@@ -3,7 +3,7 @@
 use super::keys::IndexFacts;
 use super::names::quoted;
 use super::type_name;
-use crate::{Function, FunctionRows, Relation, RelationKind};
+use crate::{Catalog, Function, FunctionRows, Relation, RelationKind};
 
 /// The query of a view, as it was written.
 pub(super) fn view_definition(relation: &Relation) -> Option<String> {
@@ -22,10 +22,11 @@ pub(super) fn column_names(table: &Relation, columns: &[usize]) -> String {
 }
 
 /// CREATE INDEX.
-pub(super) fn index_definition(index: &IndexFacts<'_>) -> String {
+pub(super) fn index_definition(catalog: &Catalog, index: &IndexFacts<'_>) -> String {
+    let schema = quoted(catalog.schema_name(index.table.in_schema));
     let (unique, name) = (if index.unique { "UNIQUE " } else { "" }, quoted(&index.name));
     let (table, columns) = (quoted(&index.table.name), column_names(index.table, index.columns));
-    format!("CREATE {unique}INDEX {name} ON public.{table} USING btree ({columns})")
+    format!("CREATE {unique}INDEX {name} ON {schema}.{table} USING btree ({columns})")
 }
 
 /// The parameters of a function, as in its declaration.
@@ -54,11 +55,12 @@ pub(super) fn function_result(function: &Function) -> String {
 }
 
 /// CREATE FUNCTION.
-pub(super) fn function_definition(function: &Function) -> String {
+pub(super) fn function_definition(catalog: &Catalog, function: &Function) -> String {
+    let schema = quoted(catalog.schema_name(function.in_schema));
     let (name, arguments) = (quoted(&function.name), function_arguments(function));
     let (returns, strict) = (function_result(function), if function.strict { "\n STRICT" } else { "" });
     format!(
-        "CREATE OR REPLACE FUNCTION public.{name}({arguments})\n RETURNS {returns}\n LANGUAGE sql{strict}\n\
+        "CREATE OR REPLACE FUNCTION {schema}.{name}({arguments})\n RETURNS {returns}\n LANGUAGE sql{strict}\n\
          AS $function${}$function$\n",
         function.body
     )

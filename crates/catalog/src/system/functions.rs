@@ -2,7 +2,8 @@
 
 use springtide_types::SqlType;
 
-use super::oids::{OWNER, PUBLIC, SQL_LANGUAGE, of_function};
+use super::namespaces::of_schema;
+use super::oids::{OWNER, SQL_LANGUAGE, of_function};
 use super::privileges::owner;
 use super::rows::Row;
 use super::{Rows, SystemRelation};
@@ -42,7 +43,7 @@ fn function(catalog: &Catalog, function: &Function) -> Row {
     Row::zero()
         .set("oid", of_function(function))
         .set("proname", function.name.as_str())
-        .set("pronamespace", PUBLIC)
+        .set("pronamespace", of_schema(function.in_schema))
         .set("proowner", owner(catalog, Securable::Function(function.id)))
         .set("prolang", SQL_LANGUAGE)
         .set("procost", 100)

@@ -7,7 +7,7 @@ use super::keys::{ConstraintFacts, ConstraintKind, constraints, index_of};
 use super::oids::of_function;
 use super::rows::Row;
 use super::types::{any_type_of, built_in_name, column_type};
-use super::{DATABASE, ROLE, Rows, SystemRelation, class, system_relations, type_name};
+use super::{DATABASE, ROLE, Rows, SystemRelation, namespaces, system_relations, type_name};
 use crate::{Catalog, Column, DefaultKind, Function, Relation, RelationKind, Securable};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
@@ -157,14 +157,24 @@ fn is_table(relation: &Relation) -> bool {
 }
 
 fn tables(catalog: &Catalog) -> Vec<Row> {
-    let row = |schema: &str, name: &str, is_table: bool, insertable: bool| {
+    let row = |(schema, name): (&str, &str), kind: &str, insertable: bool| {
         about(schema, name)
-            .set("table_type", if is_table { "BASE TABLE" } else { "VIEW" })
+            .set("table_type", kind)
             .set("is_insertable_into", yes_or_no(insertable))
             .set("is_typed", "NO")
     };
-    let own = standard(catalog).map(|it| row("public", &it.name, is_table(it), is_table(it)));
-    let system = system_relations().iter().map(|it| row(it.schema, it.name, it.kind == "r", false));
+    let own = standard(catalog).map(|it| {
+        let kind = match it.in_schema.is_temporary() {
+            _ if !is_table(it) => "VIEW",
+            true => "LOCAL TEMPORARY",
+            false => "BASE TABLE",
+        };
+        row((catalog.schema_name(it.in_schema), &it.name), kind, is_table(it))
+    });
+    let system = system_relations().iter().map(|it| {
+        let kind = if it.kind == "r" { "BASE TABLE" } else { "VIEW" };
+        row((it.schema, it.name), kind, false)
+    });
     own.chain(system).collect()
 }
 
@@ -190,7 +200,8 @@ fn columns(catalog: &Catalog) -> Vec<Row> {
 }
 
 fn column(catalog: &Catalog, relation: &Relation, position: usize, column: &Column) -> Row {
-    let row = about("public", &relation.name).set("column_name", column.name.as_str());
+    let row = about(catalog.schema_name(relation.in_schema), &relation.name)
+        .set("column_name", column.name.as_str());
     let row = match column.generated() {
         Some(expr) => row.set("is_generated", "ALWAYS").set("generation_expression", expr),
         None => row,
@@ -254,7 +265,12 @@ fn typed(catalog: &Catalog, row: Row, sql_type: SqlType) -> Row {
         SqlType::Time | SqlType::Timetz | SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval => {
             row.set("datetime_precision", 6)
         }
-        SqlType::Boolean | SqlType::Bytea | SqlType::Uuid | SqlType::Json | SqlType::Jsonb => row,
+        SqlType::Boolean
+        | SqlType::Bytea
+        | SqlType::Uuid
+        | SqlType::Json
+        | SqlType::Jsonb
+        | SqlType::Jsonpath => row,
         SqlType::Enum(_) | SqlType::Array(_) => row,
     }
 }
@@ -268,22 +284,21 @@ fn column_type_name(catalog: &Catalog, sql_type: SqlType) -> Option<String> {
 }
 
 fn schemata(catalog: &Catalog) -> Vec<Row> {
-    let row = |(name, _): (&str, i64)| {
+    let row = |name: &str, owner: String| {
         let row = Row::null().set("catalog_name", DATABASE);
-        let owner = match name {
-            "public" => catalog.roles().name(catalog.owner(Securable::Schema)),
-            _ => ROLE.to_owned(),
-        };
         row.set("schema_name", name).set("schema_owner", owner)
     };
-    class::NAMESPACES.map(row).into()
+    let of_system = namespaces::OF_SYSTEM.iter().map(|(name, _)| row(name, ROLE.to_owned()));
+    let owner = |id| catalog.roles().name(catalog.owner(Securable::Schema(id)));
+    of_system.chain(catalog.schemas().map(|schema| row(&schema.name, owner(schema.id)))).collect()
 }
 
 fn views(catalog: &Catalog) -> Vec<Row> {
     let of_kind = standard(catalog).filter(|relation| !is_table(relation));
     let never = ["is_updatable", "is_insertable_into", "is_trigger_updatable", "is_trigger_deletable"];
     let row = |view: &Relation| {
-        let row = about("public", &view.name).set("view_definition", view_definition(view));
+        let row = about(catalog.schema_name(view.in_schema), &view.name)
+            .set("view_definition", view_definition(view));
         let row = row.set("check_option", "NONE").set("is_trigger_insertable_into", "NO");
         never.into_iter().fold(row, |row, column| row.set(column, "NO"))
     };
@@ -294,10 +309,11 @@ fn all_constraints(catalog: &Catalog) -> impl Iterator<Item = ConstraintFacts<'_
     catalog.relations().flat_map(|relation| constraints(catalog, relation))
 }
 
-fn constraint(constraint: &ConstraintFacts<'_>) -> Row {
-    about("public", &constraint.table.name)
+fn constraint(catalog: &Catalog, constraint: &ConstraintFacts<'_>) -> Row {
+    let schema = catalog.schema_name(constraint.table.in_schema);
+    about(schema, &constraint.table.name)
         .set("constraint_catalog", DATABASE)
-        .set("constraint_schema", "public")
+        .set("constraint_schema", schema)
         .set("constraint_name", constraint.name.as_str())
 }
 
@@ -310,7 +326,7 @@ fn table_constraints(catalog: &Catalog) -> Vec<Row> {
     };
     let declared = all_constraints(catalog).map(|it| {
         let nulls = matches!(it.kind, ConstraintKind::Unique).then_some("YES");
-        row(constraint(&it), it.kind.words()).set("nulls_distinct", nulls)
+        row(constraint(catalog, &it), it.kind.words()).set("nulls_distinct", nulls)
     });
     declared.collect()
 }
@@ -320,7 +336,7 @@ fn key_columns(catalog: &Catalog) -> Vec<Row> {
         let is_key = !matches!(it.kind, ConstraintKind::Check(_));
         let columns = if is_key { it.columns } else { &[] };
         let rows = columns.iter().enumerate().map(|(position, column)| {
-            let row = constraint(&it)
+            let row = constraint(catalog, &it)
                 .set("column_name", it.table.columns[*column].name.as_str())
                 .set("ordinal_position", position as i64 + 1);
             row.set("position_in_unique_constraint", position_in_referenced(&it.kind, position))
@@ -346,7 +362,7 @@ fn constraint_columns(catalog: &Catalog) -> Vec<Row> {
             _ => (it.table, it.columns),
         };
         let rows = columns.iter().map(|column| {
-            let row = constraint(&it).set("column_name", table.columns[*column].name.as_str());
+            let row = constraint(catalog, &it).set("column_name", table.columns[*column].name.as_str());
             row.set("table_name", table.name.as_str())
         });
         rows.collect::<Vec<_>>()
@@ -359,7 +375,7 @@ fn check_constraints(catalog: &Catalog) -> Vec<Row> {
         ConstraintKind::Check(expr) => Some(
             Row::null()
                 .set("constraint_catalog", DATABASE)
-                .set("constraint_schema", "public")
+                .set("constraint_schema", catalog.schema_name(constraint.table.in_schema))
                 .set("constraint_name", constraint.name.as_str())
                 .set("check_clause", format!("(({expr}))")),
         ),
@@ -373,10 +389,10 @@ fn referential_constraints(catalog: &Catalog) -> Vec<Row> {
         ConstraintKind::Foreign(key, referenced) => Some(
             Row::null()
                 .set("constraint_catalog", DATABASE)
-                .set("constraint_schema", "public")
+                .set("constraint_schema", catalog.schema_name(constraint.table.in_schema))
                 .set("constraint_name", constraint.name.as_str())
                 .set("unique_constraint_catalog", DATABASE)
-                .set("unique_constraint_schema", "public")
+                .set("unique_constraint_schema", catalog.schema_name(referenced.in_schema))
                 .set("unique_constraint_name", index_of(referenced, &key.referenced).map(|index| index.name))
                 .set("match_option", "NONE")
                 .set("update_rule", key.on_update.words())
@@ -401,7 +417,7 @@ fn sequences(catalog: &Catalog) -> Vec<Row> {
         Some(
             Row::null()
                 .set("sequence_catalog", DATABASE)
-                .set("sequence_schema", "public")
+                .set("sequence_schema", catalog.schema_name(relation.in_schema))
                 .set("sequence_name", relation.name.as_str())
                 .set("data_type", type_name(options.sql_type))
                 .set("numeric_precision", bits)
@@ -420,10 +436,10 @@ fn sequences(catalog: &Catalog) -> Vec<Row> {
 fn routine(catalog: &Catalog, function: &Function) -> Row {
     Row::null()
         .set("specific_catalog", DATABASE)
-        .set("specific_schema", "public")
+        .set("specific_schema", catalog.schema_name(function.in_schema))
         .set("specific_name", format!("{}_{}", function.name, of_function(function)))
         .set("routine_catalog", DATABASE)
-        .set("routine_schema", "public")
+        .set("routine_schema", catalog.schema_name(function.in_schema))
         .set("routine_name", function.name.as_str())
         .set("routine_type", "FUNCTION")
         .set("data_type", type_name(function.returns))

@@ -1,7 +1,7 @@
 //! Indexes and constraints as the catalogue lists them: those of primary keys among the others.
 
 use super::definitions::column_names;
-use super::names::quoted;
+use super::names::relation_name;
 use super::oids::{of_constraint, of_index, of_rule, of_rule_index};
 use crate::{Action, Catalog, ForeignKey, Relation};
 
@@ -133,7 +133,11 @@ pub(super) fn constraint(catalog: &Catalog, oid: i64) -> Option<ConstraintFacts<
 }
 
 /// A constraint as SQL declares it. What is printed prettily has fewer parentheses.
-pub(super) fn constraint_definition(constraint: &ConstraintFacts<'_>, pretty: bool) -> String {
+pub(super) fn constraint_definition(
+    catalog: &Catalog,
+    constraint: &ConstraintFacts<'_>,
+    pretty: bool,
+) -> String {
     let columns = column_names(constraint.table, constraint.columns);
     match &constraint.kind {
         ConstraintKind::Primary => format!("PRIMARY KEY ({columns})"),
@@ -141,7 +145,8 @@ pub(super) fn constraint_definition(constraint: &ConstraintFacts<'_>, pretty: bo
         ConstraintKind::Check(expr) if pretty => format!("CHECK ({expr})"),
         ConstraintKind::Check(expr) => format!("CHECK (({expr}))"),
         ConstraintKind::Foreign(key, referenced) => {
-            let (name, referenced) = (quoted(&referenced.name), column_names(referenced, &key.referenced));
+            let name = relation_name(catalog, referenced);
+            let referenced = column_names(referenced, &key.referenced);
             let action = |event: &str, action: Action| match action {
                 Action::NoAction => String::new(),
                 action => format!(" ON {event} {}", action.words()),

@@ -13,7 +13,7 @@ use super::keys::{self, IndexFacts, constraint_definition};
 use super::names::quoted;
 use super::types::format_type;
 use super::{Facts, Named, UTF8, system_relations};
-use super::{activity, oids, privileges, roles, sequences, user_types};
+use super::{activity, namespaces, oids, privileges, roles, sequences, user_types};
 use crate::{Catalog, Privilege, Securable, denied};
 
 /// A type of arguments and results.
@@ -108,10 +108,9 @@ fn all() -> impl Iterator<Item = Lookup> {
 
 use Kind::{Bool, Either, Int, Text};
 
-/// There is one schema besides those of the system.
-const VISIBLE: [&str; 8] = [
+/// What is in no schemas but those of the system.
+const VISIBLE: [&str; 7] = [
     "pg_type_is_visible",
-    "pg_function_is_visible",
     "pg_operator_is_visible",
     "pg_opclass_is_visible",
     "pg_opfamily_is_visible",
@@ -196,25 +195,34 @@ fn functions() -> Vec<Lookup> {
         function("pg_table_is_visible", &[Int], 1, Bool, |facts, args| {
             Ok(is_visible(&facts.catalog, int(args, 0)).into())
         }),
+        function("pg_function_is_visible", &[Int], 1, Bool, |facts, args| {
+            let function = oids::function(&facts.catalog, int(args, 0));
+            let is_visible = function.map(|known| facts.catalog.signature(known) == known.signature());
+            Ok(is_visible.into())
+        }),
         function("pg_get_expr", &[Text, Int, Bool], 1, Text, |_, args| Ok(args[0].clone())),
         function("pg_get_viewdef", &[Either, Either], 1, Text, |facts, args| {
             let oid = named(&facts.catalog, Named::Class, &args[0])?;
             Ok(oids::relation(&facts.catalog, oid).and_then(view_definition).into())
         }),
         function("pg_get_indexdef", &[Int, Int, Bool], 1, Text, |facts, args| {
-            Ok(oids::index(&facts.catalog, int(args, 0)).and_then(|index| index_part(&index, args)).into())
+            Ok(oids::index(&facts.catalog, int(args, 0))
+                .and_then(|index| index_part(&facts.catalog, &index, args))
+                .into())
         }),
         function("pg_get_constraintdef", &[Int, Bool], 1, Text, |facts, args| {
             let pretty = args.get(1) == Some(&Argument::Bool(true));
             let constraint = keys::constraint(&facts.catalog, int(args, 0));
-            let of_table = constraint.map(|constraint| constraint_definition(&constraint, pretty));
+            let of_table =
+                constraint.map(|constraint| constraint_definition(&facts.catalog, &constraint, pretty));
             let mut of_domains = user_types::domain_checks(&facts.catalog);
             let of_domain = of_domains.find(|(_, oid, _)| *oid == int(args, 0));
             let of_domain = of_domain.map(|(_, _, check)| user_types::check_definition(check, pretty));
             Ok(of_table.or(of_domain).into())
         }),
         function("pg_get_functiondef", &[Int], 1, Text, |facts, args| {
-            Ok(oids::function(&facts.catalog, int(args, 0)).map(function_definition).into())
+            let function = oids::function(&facts.catalog, int(args, 0));
+            Ok(function.map(|function| function_definition(&facts.catalog, function)).into())
         }),
         function("pg_get_function_arguments", &[Int], 1, Text, |facts, args| {
             Ok(oids::function(&facts.catalog, int(args, 0)).map(function_arguments).into())
@@ -255,14 +263,22 @@ fn functions() -> Vec<Lookup> {
         function("pg_client_encoding", &[], 0, Text, |_, _| Ok("UTF8".to_owned().into())),
         function("pg_tablespace_location", &[Int], 1, Text, |_, _| Ok(String::new().into())),
         function("pg_relation_is_publishable", &[Either], 1, Bool, |_, _| Ok(false.into())),
-        function("pg_is_other_temp_schema", &[Int], 1, Bool, |_, _| Ok(false.into())),
+        function("pg_is_other_temp_schema", &[Int], 1, Bool, |facts, args| {
+            let schema = namespaces::schema(&facts.catalog, int(args, 0));
+            let is_own = schema == facts.catalog.path().temporary();
+            Ok(schema.is_some_and(|schema| schema.is_temporary() && !is_own).into())
+        }),
         function("pg_is_in_recovery", &[], 0, Bool, |_, _| Ok(false.into())),
-        function("pg_my_temp_schema", &[], 0, Int, |_, _| Ok(Argument::Int(0))),
+        function("pg_my_temp_schema", &[], 0, Int, |facts, _| {
+            Ok(Argument::Int(facts.catalog.schema("pg_temp").map_or(0, namespaces::of_schema)))
+        }),
         function("pg_stat_get_numscans", &[Int], 1, Int, |_, _| Ok(Argument::Int(0))),
         function("pg_partition_ancestors", &[Either], 1, Kind::Ints, |_, _| Ok(Argument::Ints(Vec::new()))),
-        function("current_schemas", &[Bool], 1, Kind::Texts, |_, args| {
-            let implicit = (args[0] == Argument::Bool(true)).then_some("pg_catalog");
-            Ok(Argument::Texts(implicit.into_iter().chain(["public"]).map(str::to_owned).collect()))
+        function("current_schemas", &[Bool], 1, Kind::Texts, |facts, args| {
+            Ok(Argument::Texts(facts.catalog.path_shown(args[0] == Argument::Bool(true))))
+        }),
+        function("current_schema", &[], 0, Text, |facts, _| {
+            Ok(facts.catalog.path_shown(false).into_iter().next().into())
         }),
         function("quote_ident", &[Text], 1, Text, |_, args| Ok(quoted(text(args, 0)).into())),
     ]
@@ -366,17 +382,22 @@ fn is_visible(catalog: &Catalog, oid: i64) -> Option<bool> {
     if let Some(system) = system_relations().iter().find(|relation| relation.oid == oid) {
         return Some(system.schema == "pg_catalog");
     }
-    let exists = oids::relation(catalog, oid).is_some() || oids::index(catalog, oid).is_some();
-    exists.then_some(true)
+    if let Some(relation) = oids::relation(catalog, oid) {
+        return Some(catalog.is_visible(relation));
+    }
+    let index = oids::index(catalog, oid)?;
+    Some(catalog.index(&index.name).is_some_and(|table| table.id == index.table.id))
 }
 
 /// The definition of a whole index or, where the second argument says so, the name of one of its columns. What is
 /// printed prettily does without the schema.
-fn index_part(index: &IndexFacts<'_>, args: &[Argument]) -> Option<String> {
-    let definition = index_definition(index);
+fn index_part(catalog: &Catalog, index: &IndexFacts<'_>, args: &[Argument]) -> Option<String> {
+    let definition = index_definition(catalog, index);
     match int(args, 1) {
         0 if args.get(2) == Some(&Argument::Bool(true)) => {
-            Some(definition.replacen(" ON public.", " ON ", 1))
+            let schema = format!(" ON {}.", quoted(catalog.schema_name(index.table.in_schema)));
+            let is_hidden = !catalog.is_visible(index.table);
+            Some(if is_hidden { definition } else { definition.replacen(&schema, " ON ", 1) })
         }
         0 => Some(definition),
         position => {

@@ -17,6 +17,7 @@ mod keys;
 mod live;
 mod lookup;
 mod names;
+mod namespaces;
 mod oids;
 mod overviews;
 mod privileges;
@@ -42,7 +43,8 @@ use rows::Row;
 pub use activity::{Backend, BackendFacts};
 pub use live::{Live, OperatorFacts, SourceFacts};
 pub use lookup::{Argument, Kind, Lookup, lookup};
-pub use names::{Named, quoted};
+pub use names::{Named, is_plain, quoted};
+pub use oids::relation_oid;
 pub(crate) use oids::{of_array_type as array_oid_of_type, of_type as oid_of_type};
 pub use session::{CursorFacts, Identity, SessionFacts, SettingFacts, SettingRequests, StatementFacts};
 pub use types::type_name;
@@ -190,6 +192,7 @@ static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
         snapshots::relations(),
         live::relations(),
         sequences::relations(),
+        namespaces::relations(),
         session::relations(),
         information_schema::relations(),
         empty::relations(),
@@ -206,6 +209,16 @@ pub fn system_relations() -> &'static [SystemRelation] {
 pub fn system_relation(schema: Option<&str>, name: &str) -> Option<&'static SystemRelation> {
     let schema = schema.unwrap_or("pg_catalog");
     RELATIONS.iter().find(|relation| relation.name == name && relation.schema == schema)
+}
+
+/// Whether a schema is one of the system.
+pub fn is_schema(name: &str) -> bool {
+    namespaces::OF_SYSTEM.iter().any(|known| known.0 == name)
+}
+
+/// Whether a name without a schema is that of a system relation.
+pub(crate) fn is_system_relation(name: &str) -> bool {
+    system_relation(None, name).is_some()
 }
 
 #[cfg(test)]

@@ -2,13 +2,12 @@
 
 use springtide_types::{Result, SqlError, SqlState};
 
-use super::class::NAMESPACES;
 use super::keys::indexes;
 use super::oids::{self, ARRAY_IN};
 use super::types::{TYPES, any_type_of, format_type, type_by_name};
 use super::user_types::by_name;
-use super::{roles, system_relation, system_relations};
-use crate::Catalog;
+use super::{namespaces, roles, system_relation, system_relations};
+use crate::{Catalog, Name, NameRef, Relation};
 
 /// What an OID stands for, by the type that PostgreSQL has for OIDs of the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +33,7 @@ impl Named {
         }
         match text.trim().parse() {
             Ok(oid) => Ok(oid),
-            Err(_) => self.find(catalog, text).ok_or_else(|| self.missing(text)),
+            Err(_) => self.find(catalog, text).ok_or_else(|| self.missing(catalog, text)),
         }
     }
 
@@ -42,17 +41,17 @@ impl Named {
     pub fn find(self, catalog: &Catalog, text: &str) -> Option<i64> {
         let (schema, name) = qualified(text)?;
         match self {
-            Named::Class => relation(catalog, schema.as_deref(), &name),
+            Named::Class => relation(catalog, NameRef { schema: schema.as_deref(), name: &name }),
             Named::Type => type_by_name(text.trim()).or_else(|| {
                 let known = TYPES.iter().find(|known| known.name == name);
                 known.map(|known| known.oid).or_else(|| by_name(catalog, &name).map(|known| known.oid))
             }),
-            Named::Function => match catalog.functions(&name) {
+            Named::Function => match catalog.functions(&Name { schema, name: name.clone() }).as_slice() {
                 [only] => Some(oids::of_function(only)),
                 [] if name == "array_in" => Some(ARRAY_IN),
                 _ => None,
             },
-            Named::Schema => NAMESPACES.iter().find(|known| known.0 == name).map(|known| known.1),
+            Named::Schema => namespaces::oid(catalog, &name),
             Named::Role => catalog.roles().find(&name).map(|role| roles::oid(role.id)),
         }
     }
@@ -63,16 +62,21 @@ impl Named {
             return "-".to_owned();
         }
         let name = match self {
-            Named::Class => relation_name(catalog, oid),
+            Named::Class => class_name(catalog, oid),
             Named::Type => any_type_of(catalog, oid).map(|_| format_type(catalog, oid, None)),
             Named::Function => oids::function(catalog, oid).map(|function| quoted(&function.name)),
-            Named::Schema => NAMESPACES.iter().find(|known| known.1 == oid).map(|known| known.0.to_owned()),
+            Named::Schema => namespaces::name(catalog, oid).map(quoted),
             Named::Role => roles::by_oid(catalog.roles(), oid).map(|role| quoted(&role.name)),
         };
         name.unwrap_or_else(|| oid.to_string())
     }
 
-    fn missing(self, text: &str) -> SqlError {
+    fn missing(self, catalog: &Catalog, text: &str) -> SqlError {
+        if let (Named::Class, Some((schema, name))) = (self, qualified(text))
+            && let Err(error) = catalog.check_schema(&Name { schema, name })
+        {
+            return error;
+        }
         let (state, what) = match self {
             Named::Class => (SqlState::UNDEFINED_TABLE, "relation"),
             Named::Type => (SqlState::UNDEFINED_OBJECT, "type"),
@@ -84,28 +88,44 @@ impl Named {
     }
 }
 
-fn relation(catalog: &Catalog, schema: Option<&str>, name: &str) -> Option<i64> {
-    let system = system_relation(schema, name).map(|relation| relation.oid);
-    let public = schema.is_none_or(|schema| schema == "public");
+fn relation(catalog: &Catalog, name: NameRef<'_>) -> Option<i64> {
+    let system = system_relation(name.schema, name.name).map(|relation| relation.oid);
     let relation = || catalog.find(name).map(|relation| oids::of_relation(relation));
     let index = || {
-        let all = catalog.relations().flat_map(|relation| indexes(relation));
-        all.into_iter().find(|index| index.name == name).map(|index| index.oid)
+        let table = catalog.index(name)?;
+        indexes(table).into_iter().find(|index| index.name == name.name).map(|index| index.oid)
     };
-    system.or_else(|| relation().or_else(index).filter(|_| public))
+    system.or_else(relation).or_else(index)
 }
 
 /// The name of a relation or index, with its schema where that must be said.
-fn relation_name(catalog: &Catalog, oid: i64) -> Option<String> {
+fn class_name(catalog: &Catalog, oid: i64) -> Option<String> {
     if let Some(system) = system_relations().iter().find(|relation| relation.oid == oid) {
         return Some(match system.schema {
             "pg_catalog" => system.name.to_owned(),
             schema => format!("{schema}.{}", system.name),
         });
     }
-    let name = oids::relation(catalog, oid).map(|relation| relation.name.clone());
-    let name = name.or_else(|| oids::index(catalog, oid).map(|index| index.name))?;
-    Some(quoted(&name))
+    if let Some(relation) = oids::relation(catalog, oid) {
+        return Some(relation_name(catalog, relation));
+    }
+    let index = oids::index(catalog, oid)?;
+    let is_visible = catalog.index(&index.name).is_some_and(|table| table.id == index.table.id);
+    let schema = (!is_visible).then(|| catalog.schema_name(index.table.in_schema).to_owned());
+    Some(quoted_name(&Name { schema, name: index.name }))
+}
+
+/// The name of a relation as SQL has to write it, with its schema where that must be said.
+pub(crate) fn relation_name(catalog: &Catalog, relation: &Relation) -> String {
+    quoted_name(&catalog.name_of(relation))
+}
+
+/// A name as SQL has to write it.
+pub(crate) fn quoted_name(name: &Name) -> String {
+    match &name.schema {
+        Some(schema) => format!("{}.{}", quoted(schema), quoted(&name.name)),
+        None => quoted(&name.name),
+    }
 }
 
 /// The schema and the name in a text such as `public."A b"`.
@@ -126,16 +146,17 @@ fn qualified(text: &str) -> Option<(Option<String>, String)> {
     Some((parts.pop(), name))
 }
 
-/// A name as SQL would have to write it.
-pub fn quoted(name: &str) -> String {
+/// Whether a name needs no quotes.
+pub fn is_plain(name: &str) -> bool {
     let plain = |(at, letter): (usize, char)| {
         letter == '_' || letter.is_ascii_lowercase() || (at > 0 && letter.is_ascii_digit())
     };
-    if !name.is_empty() && name.char_indices().all(plain) {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    }
+    !name.is_empty() && name.char_indices().all(plain)
+}
+
+/// A name as SQL would have to write it.
+pub fn quoted(name: &str) -> String {
+    if is_plain(name) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use springtide_types::RelationId;
 
 use super::keys::{IndexFacts, indexes};
-use crate::{Catalog, Function, Relation, UserType};
+use crate::{Catalog, Function, Relation, SchemaId, UserType};
 
 pub(super) const PG_CATALOG: i64 = 11;
 /// The catalogue of relations.
@@ -27,6 +27,10 @@ pub(super) const ARRAY_IN: i64 = 750;
 const FIRST_USER: i64 = 16_384;
 /// What is told apart by the remainder of its OID.
 const KINDS: i64 = 4;
+/// Before those, and past relations and functions: schemas.
+const FIRST_SCHEMA: i64 = 1 << 29;
+/// Past the others: those of temporary objects.
+const FIRST_TEMPORARY_SCHEMA: i64 = FIRST_SCHEMA + (1 << 28);
 /// Past all others, since there may be one per column.
 const FIRST_DEFAULT: i64 = 1 << 30;
 /// Past those: constraints and indexes other than primary keys.
@@ -42,7 +46,12 @@ fn oid(identity: u64, kind: i64) -> i64 {
 
 /// The OID of a table or view.
 pub(super) fn of_relation(relation: &Relation) -> i64 {
-    oid(relation.id.0, 0)
+    relation_oid(relation.id)
+}
+
+/// The OID of the table or view with this identity.
+pub fn relation_oid(relation: RelationId) -> i64 {
+    oid(relation.0, 0)
 }
 
 /// The OID of the index of a primary key.
@@ -88,6 +97,23 @@ pub(super) fn of_rule(relation: &Relation, number: u64) -> i64 {
 /// The OID of the index of a number in a table.
 pub(super) fn of_rule_index(relation: &Relation, number: u64) -> i64 {
     of_rule(relation, number) + 1
+}
+
+/// The OID of a schema other than `public`.
+pub(super) fn of_other_schema(id: SchemaId) -> i64 {
+    let offset = i64::from(id.0) - i64::from(SchemaId::temporary(0).0);
+    if id.is_temporary() { FIRST_TEMPORARY_SCHEMA + offset } else { FIRST_SCHEMA + i64::from(id.0) }
+}
+
+/// The schema of an OID, which may not exist.
+pub(super) fn other_schema(oid: i64) -> Option<SchemaId> {
+    match oid {
+        FIRST_TEMPORARY_SCHEMA..FIRST_DEFAULT => {
+            u32::try_from(oid - FIRST_TEMPORARY_SCHEMA).ok().map(SchemaId::temporary)
+        }
+        FIRST_SCHEMA..FIRST_TEMPORARY_SCHEMA => u32::try_from(oid - FIRST_SCHEMA).ok().map(SchemaId),
+        _ => None,
+    }
 }
 
 /// The table or view of an OID.

@@ -45,7 +45,8 @@ fn named(schema: &str, column: &'static str, name: &str) -> Row {
 fn tables(catalog: &Catalog) -> Vec<Row> {
     let of_kind = catalog.relations().filter(|it| matches!(it.kind, RelationKind::Table { .. }));
     let own = of_kind.map(|table| {
-        let row = named("public", "tablename", &table.name).set("tableowner", owner_name(catalog, table));
+        let row = named(catalog.schema_name(table.in_schema), "tablename", &table.name)
+            .set("tableowner", owner_name(catalog, table));
         row.set("hasindexes", !indexes(table).is_empty())
     });
     let system = system_relations().iter().filter(|relation| relation.kind == "r");
@@ -56,7 +57,7 @@ fn tables(catalog: &Catalog) -> Vec<Row> {
 fn views(catalog: &Catalog) -> Vec<Row> {
     let of_kind = catalog.relations().filter(|it| matches!(it.kind, RelationKind::View { .. }));
     let own = of_kind.map(|view| {
-        named("public", "viewname", &view.name)
+        named(catalog.schema_name(view.in_schema), "viewname", &view.name)
             .set("viewowner", owner_name(catalog, view))
             .set("definition", view_definition(view))
     });
@@ -68,7 +69,7 @@ fn views(catalog: &Catalog) -> Vec<Row> {
 fn materialized_views(catalog: &Catalog) -> Vec<Row> {
     let of_kind = catalog.relations().filter(|it| matches!(it.kind, RelationKind::MaterializedView { .. }));
     let row = |view: &Relation| {
-        named("public", "matviewname", &view.name)
+        named(catalog.schema_name(view.in_schema), "matviewname", &view.name)
             .set("matviewowner", owner_name(catalog, view))
             .set("ispopulated", true)
             .set("definition", view_definition(view))
@@ -79,9 +80,9 @@ fn materialized_views(catalog: &Catalog) -> Vec<Row> {
 fn all_indexes(catalog: &Catalog) -> Vec<Row> {
     let all = catalog.relations().flat_map(|relation| indexes(relation));
     let row = |index: IndexFacts<'_>| {
-        named("public", "tablename", &index.table.name)
+        named(catalog.schema_name(index.table.in_schema), "tablename", &index.table.name)
             .set("indexname", index.name.as_str())
-            .set("indexdef", index_definition(&index))
+            .set("indexdef", index_definition(catalog, &index))
     };
     all.map(row).collect()
 }

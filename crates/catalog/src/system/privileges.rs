@@ -6,7 +6,7 @@ use springtide_types::{Result, SqlError, SqlState};
 use super::lookup::{Argument, Kind, Lookup, function, named};
 use super::names::Named;
 use super::rows::Row;
-use super::{DATABASE, Facts, Rows, SystemRelation, oids, roles, system_relations};
+use super::{DATABASE, Facts, Rows, SystemRelation, namespaces, oids, roles, system_relations};
 use crate::{Catalog, FutureKind, Grant, Privilege, Relation, RelationKind, Role, RoleId, Securable};
 
 pub(super) fn relations() -> Vec<SystemRelation> {
@@ -80,7 +80,7 @@ fn table_privileges(facts: &Facts, with_public: bool) -> Vec<Row> {
             .set("grantor", roles.name(grant.grantor))
             .set("grantee", grant.grantee.map_or_else(|| "PUBLIC".to_owned(), |id| roles.name(id)))
             .set("table_catalog", DATABASE)
-            .set("table_schema", "public")
+            .set("table_schema", catalog.schema_name(relation.in_schema))
             .set("table_name", relation.name.as_str())
             .set("privilege_type", privilege.name())
             .set("is_grantable", yes_or_no(grantable))
@@ -201,11 +201,13 @@ fn relation(facts: &Facts, argument: &Argument) -> Result<Asked> {
 fn schema(facts: &Facts, argument: &Argument) -> Result<Asked> {
     let oid = named(&facts.catalog, Named::Schema, argument)?;
     Ok(match oid {
-        oids::PUBLIC => Asked::Object(Securable::Schema),
-        oid if super::class::NAMESPACES.iter().any(|known| known.1 == oid) => {
+        oid if namespaces::OF_SYSTEM.iter().any(|known| known.1 == oid) => {
             Asked::System(Some(Privilege::Usage))
         }
-        _ => Asked::Nothing,
+        oid => match namespaces::schema(&facts.catalog, oid) {
+            Some(id) => Asked::Object(Securable::Schema(id)),
+            None => Asked::Nothing,
+        },
     })
 }
 

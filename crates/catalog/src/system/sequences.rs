@@ -60,7 +60,7 @@ fn overview(catalog: &Catalog, relation: &Relation) -> Option<Row> {
     let position = counter.position();
     Some(
         Row::null()
-            .set("schemaname", "public")
+            .set("schemaname", catalog.schema_name(relation.in_schema))
             .set("sequencename", relation.name.as_str())
             .set("sequenceowner", owner_name(catalog, relation))
             .set("data_type", type_name(options.sql_type))
@@ -112,5 +112,7 @@ pub(super) fn serial_sequence(catalog: &Catalog, table: i64, column: &str) -> Re
         }
         _ => false,
     });
-    Ok(owned.map(|sequence| format!("public.{}", quoted(&sequence.name))))
+    Ok(owned.map(|sequence| {
+        format!("{}.{}", quoted(catalog.schema_name(sequence.in_schema)), quoted(&sequence.name))
+    }))
 }

@@ -117,6 +117,8 @@ const TABLE: &str = "
     2951 _uuid -1 f b A f 2950 0 i x 0
     3802 jsonb -1 f b U f 0 3807 i x 0
     3807 _jsonb -1 f b A f 3802 0 i x 0
+    4072 jsonpath -1 f b U f 0 4073 i x 0
+    4073 _jsonpath -1 f b A f 4072 0 i x 0
     3220 pg_lsn 8 t b U f 0 3221 d p 0
     4089 regnamespace 4 t b N f 0 4090 i p 0
     4096 regrole 4 t b N f 0 4097 i p 0

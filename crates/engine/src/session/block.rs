@@ -88,7 +88,8 @@ impl Session {
         block.failed = false;
         let (response, digest) = digested(response);
         if let Some(digest) = digest {
-            block.history.push(prepared.clone(), parameters, as_of, digest);
+            let path = block.transaction.path().clone();
+            block.history.push(prepared.clone(), parameters, (as_of, path), digest);
         }
         Ok(response)
     }
@@ -176,6 +177,7 @@ impl Session {
             for step in history.steps().ok_or_else(overtaken)? {
                 transaction.read_as_of(step.as_of);
                 transaction.act_as(self.settings.identity());
+                transaction.look_along(&step.path);
                 let mut context = Context { planner: &planner, notices: &mut self.notices };
                 let response = run(&mut context, &mut transaction, &step.prepared, &step.parameters).await?;
                 if Digest::of(response).await? != step.digest() {

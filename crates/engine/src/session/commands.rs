@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::TimestampMicrosecondType;
+use datafusion::common::ScalarValue;
 use futures::{StreamExt, TryStreamExt, stream};
 use springtide_catalog::Catalog;
-use springtide_sql::Statement;
 use springtide_sql::sqlparser::ast::{self, Ident, ObjectName};
 use springtide_storage::Snapshot;
 use springtide_types::{Epoch, Result, SqlError, SqlState, SqlType};
@@ -16,6 +16,7 @@ use super::{Scope, Session};
 use crate::control::Control;
 use crate::moment::epoch_at;
 use crate::notice::Notice;
+use crate::prepared::Prepared;
 use crate::response::{Column, Response, RowsTag};
 use crate::settings::SESSION_AUTHORIZATION;
 use crate::statement::{column_positions, parse_query};
@@ -24,7 +25,13 @@ use crate::statement::{column_positions, parse_query};
 const SNAPSHOTS: &str = "snapshots";
 
 impl Session {
-    pub(super) async fn control(&mut self, control: Control, statement: &Statement) -> Result<Response> {
+    pub(super) async fn control(
+        &mut self,
+        control: Control,
+        prepared: &Prepared,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<Response> {
+        let statement = prepared.statement.as_ref();
         match control {
             Control::Begin { read_only } => Ok(self.begin(read_only)),
             Control::Commit => self.commit().await,
@@ -32,12 +39,14 @@ impl Session {
             Control::Savepoint(name) => self.savepoint(name),
             Control::Release(name) => self.release(&name),
             Control::RollbackTo(name) => self.roll_back_to(&name),
-            Control::Prepare { name, types, statement: prepared } => {
-                self.prepare_named(name, &types, *prepared, (&statement.text, statement.write.clone()))
+            Control::Prepare { name, types, statement: named } => {
+                self.prepare_named(name, &types, *named, (&statement.text, statement.write.clone()))
             }
             Control::Execute(_) => Err(SqlError::internal("EXECUTE is run as what it executes")),
             Control::Deallocate(name) => self.deallocate(name.as_deref()),
-            Control::Declare(declared) => self.declare_cursor(*declared, &statement.text).await,
+            Control::Declare(declared) => {
+                self.declare_cursor(*declared, &statement.text, (prepared.parameters(), parameters)).await
+            }
             Control::Fetch { cursor, motion, moves } => self.fetch(&cursor, motion, moves).await,
             Control::Close(name) => self.close_cursors(name.as_deref()),
             Control::Set { name, value, local: true } => {
@@ -72,6 +81,7 @@ impl Session {
                 self.deallocate(None)?;
                 self.close_cursors(None)?;
                 self.sequences.forget();
+                self.drop_temporary().await?;
                 Ok(Response::complete("DISCARD ALL"))
             }
             Control::Show { name } if name == SNAPSHOTS => {
@@ -113,6 +123,10 @@ impl Session {
             Control::DiscardSequences => {
                 self.sequences.forget();
                 Ok(Response::complete("DISCARD SEQUENCES"))
+            }
+            Control::DiscardTemporary => {
+                self.drop_temporary().await?;
+                Ok(Response::complete("DISCARD TEMP"))
             }
             Control::Ignore { tag } => Ok(Response::complete(tag)),
         }
@@ -174,7 +188,7 @@ pub(super) fn columns(control: &Control) -> Option<Vec<Column>> {
 }
 
 fn column(name: &str, sql_type: SqlType) -> Column {
-    Column { name: name.to_owned(), sql_type }
+    Column::computed(name, sql_type)
 }
 
 fn setting_columns() -> Vec<Column> {

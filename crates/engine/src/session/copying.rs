@@ -45,6 +45,7 @@ impl Session {
         }
         let mut transaction = Transaction::begin(&shared.reads);
         transaction.act_as(self.identity());
+        transaction.look_along(self.settings.path());
         let rows = copy.finish(&planner, &mut transaction).await?;
         match shared.commit(transaction, &shared.turns.together(), self.settings.acknowledged()).await {
             Ok(_) => Ok(rows),

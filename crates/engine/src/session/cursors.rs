@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
 use futures::{StreamExt, stream};
 use springtide_catalog::system::CursorFacts;
-use springtide_sql::sqlparser::ast;
-use springtide_sql::{Statement, WriteOptions};
-use springtide_types::{Result, SqlError, SqlState};
+use springtide_types::{Result, SqlError, SqlState, SqlType};
 
 use super::cursor::Cursor;
 use super::{Session, deadline, until};
@@ -80,8 +79,15 @@ impl Cursors {
 }
 
 impl Session {
-    pub(super) async fn declare_cursor(&mut self, declared: DeclareCursor, text: &str) -> Result<Response> {
-        let DeclareCursor { name, scroll, hold, query } = declared;
+    /// DECLARE, of a query with these parameters.
+    pub(super) async fn declare_cursor(
+        &mut self,
+        declared: DeclareCursor,
+        text: &str,
+        (types, parameters): (&[SqlType], Vec<ScalarValue>),
+    ) -> Result<Response> {
+        let query = declared.statement(text);
+        let DeclareCursor { name, scroll, hold, .. } = declared;
         if !hold {
             self.require_block("DECLARE CURSOR")?;
         }
@@ -89,15 +95,10 @@ impl Session {
             let message = format!("cursor \"{name}\" already exists");
             return Err(SqlError::new(SqlState::DUPLICATE_CURSOR, message));
         }
-        let query = Statement {
-            ast: ast::Statement::Query(query),
-            text: text.to_owned(),
-            copy_options: Vec::new(),
-            write: WriteOptions::default(),
-        };
-        let prepared = self.prepare_now(&query, &[])?;
+        let types = types.iter().copied().map(Some).collect::<Vec<_>>();
+        let prepared = self.prepare_now(&query, &types)?;
         let in_block = self.require_block("DECLARE CURSOR").is_ok();
-        let Response::Rows { columns, batches, .. } = self.run_prepared(&prepared, Vec::new()).await? else {
+        let Response::Rows { columns, batches, .. } = self.run_prepared(&prepared, parameters).await? else {
             return Err(SqlError::internal("a query returns rows"));
         };
         // What it will be asked is not known when the transaction is run again.

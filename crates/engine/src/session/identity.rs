@@ -85,11 +85,12 @@ impl Session {
         self.query_catalog().roles().name(role)
     }
 
-    /// Lets the statements of a transaction that is open run as who the session is now.
+    /// Lets the statements of a transaction that is open run as who the session is now, and look names up as it does.
     pub(super) fn act_as_identity(&mut self) {
-        let identity = self.identity();
+        let (identity, path) = (self.identity(), self.settings.path());
         if let State::Open(block) = &mut self.state {
             block.transaction.act_as(identity);
+            block.transaction.look_along(path);
         }
     }
 }

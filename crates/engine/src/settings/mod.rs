@@ -3,13 +3,14 @@
 mod milliseconds;
 mod parameters;
 mod requests;
+mod search_path;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use springtide_catalog::RoleId;
 use springtide_catalog::system::{Identity, SettingFacts};
+use springtide_catalog::{RoleId, SchemaId, SearchPath};
 use springtide_datetime::{DateStyle, IntervalStyle, Style, Zone};
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -19,6 +20,7 @@ use milliseconds::parse_milliseconds;
 use parameters::{find, parameters};
 
 pub(crate) use requests::Requests;
+pub(crate) use search_path::SEARCH_PATH;
 
 /// The moment that statements read as of; empty for now.
 pub(crate) const AS_OF: &str = "springtide.as_of";
@@ -55,11 +57,15 @@ struct Values {
     user: RoleId,
     /// What SET ROLE has set.
     role: Option<RoleId>,
+    /// Where names are looked up.
+    path: Arc<SearchPath>,
+    /// The schema of the session's temporary objects.
+    temporary: SchemaId,
 }
 
 impl Settings {
-    /// Those of a session of a role, which has this name.
-    pub(crate) fn new(user: RoleId, name: &str) -> Settings {
+    /// Those of a session of a role, which has this name, with a schema for its temporary objects.
+    pub(crate) fn new(user: RoleId, name: &str, temporary: SchemaId) -> Settings {
         let facts = parameters().map(|known| {
             let fact = SettingFacts { value: known.default.to_owned(), description: known.description };
             (known.name.to_owned(), fact)
@@ -72,9 +78,21 @@ impl Settings {
             idle_in_transaction_timeout: None,
             user,
             role: None,
+            path: SearchPath::stored(),
+            temporary,
         };
         values.note(SESSION_AUTHORIZATION, name);
         Settings { initial: values.clone(), session: values.clone(), current: values }
+    }
+
+    /// Where names are looked up.
+    pub(crate) fn path(&self) -> &Arc<SearchPath> {
+        &self.current.path
+    }
+
+    /// The schema of the session's temporary objects.
+    pub(crate) fn temporary(&self) -> SchemaId {
+        self.current.temporary
     }
 
     /// The moment that statements read as of, unless that is now.
@@ -211,6 +229,21 @@ impl Values {
         if let Some(fact) = Arc::make_mut(&mut self.facts).get_mut(name) {
             value.clone_into(&mut fact.value);
         }
+        self.find_path();
+    }
+
+    /// Follows the parameters on which the path depends, which hold a list already.
+    fn find_path(&mut self) {
+        let value = |name| self.facts.get(name).map_or("", |fact| fact.value.as_str());
+        let role = match value(ROLE) {
+            "none" => value(SESSION_AUTHORIZATION),
+            role => role,
+        };
+        if let Ok(path) = search_path::search_path(value(SEARCH_PATH), role, self.temporary)
+            && path != self.path
+        {
+            self.path = path;
+        }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<()> {
@@ -256,7 +289,11 @@ impl Values {
             }
             _ => {}
         }
+        let is_path = name == SEARCH_PATH;
         Arc::make_mut(&mut self.facts).insert(name, fact);
+        if is_path {
+            self.find_path();
+        }
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use springtide_datetime::{DateStyle, Zone};
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::milliseconds::{parse_milliseconds, show_milliseconds};
-use super::{AS_OF, ROLE, SESSION_AUTHORIZATION, SYNCHRONOUS_COMMIT};
+use super::{AS_OF, ROLE, SEARCH_PATH, SESSION_AUTHORIZATION, SYNCHRONOUS_COMMIT};
 use crate::moment::parse_moment;
 
 /// A run-time parameter.
@@ -33,6 +33,8 @@ enum Kind {
     /// These, by how they may be written in lower case and how they are shown.
     OneOf(&'static [(&'static str, &'static str)]),
     Moment,
+    /// A list of names.
+    Names,
     /// A format and an order of dates, or one of both.
     DateStyle,
     TimeZone,
@@ -129,6 +131,7 @@ const PARAMETERS: &[Parameter] = &[
     parameter("jit", "off", Kind::Bool, "Whether expressions are compiled: never."),
     parameter("lock_timeout", "0", Kind::Milliseconds, "How long to wait for locks: there are none."),
     parameter("max_identifier_length", "63", Kind::Fixed, "How long identifiers may be in PostgreSQL."),
+    parameter("max_index_keys", "32", Kind::Fixed, "How many columns an index may have in PostgreSQL."),
     parameter(
         "max_parallel_workers_per_gather",
         "2",
@@ -144,7 +147,12 @@ const PARAMETERS: &[Parameter] = &[
     parameter("plan_cache_mode", "auto", Kind::OneOf(PLAN_CACHE_MODES), "Without effect."),
     parameter(ROLE, "none", Kind::Fixed, "The current role, unless it is the user of the session."),
     parameter("row_security", "on", Kind::Bool, "Whether row security applies: there is none."),
-    parameter("search_path", "\"$user\", public", Kind::Any, "The schemas to look for names in: public."),
+    parameter(
+        SEARCH_PATH,
+        "\"$user\", public",
+        Kind::Names,
+        "The schemas in which names are looked up that say none.",
+    ),
     parameter("server_encoding", "UTF8", Kind::Fixed, "The encoding of the database."),
     parameter("server_version", "15.0", Kind::Fixed, "The version of PostgreSQL that is followed."),
     parameter("server_version_num", "150000", Kind::Fixed, "The same as a number."),
@@ -235,6 +243,10 @@ impl Parameter {
                 if !value.is_empty() {
                     parse_moment(value)?;
                 }
+                value.to_owned()
+            }
+            Kind::Names => {
+                super::search_path::check(value)?;
                 value.to_owned()
             }
             Kind::DateStyle => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use springtide_catalog::{Catalog, Default, Function, Relation, RelationKind};
+use springtide_catalog::{Catalog, Default, Function, Name, Relation, RelationKind, SchemaId};
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, DropBehavior, Expr, Ident, ObjectName,
@@ -25,7 +25,7 @@ pub(super) async fn alter(
     let name = springtide_sql::object_name(&alter.name)?;
     let mut catalog = transaction.catalog();
     if alter.if_exists && catalog.find(&name).is_none() {
-        context.notices.push(Notice::new(format!("relation \"{name}\" does not exist, skipping")));
+        context.notices.push(Notice::new(format!("relation \"{}\" does not exist, skipping", name.name)));
         return Ok(Response::complete("ALTER TABLE"));
     }
     let tag = format!("ALTER {}", catalog.get(&name)?.kind_name().to_uppercase());
@@ -40,7 +40,7 @@ pub(super) async fn alter(
                 table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
             } => rename(context.planner, &mut catalog, &relation, new)?,
             AlterTableOperation::RenameColumn { .. } if relation.kind_name() == "sequence" => {
-                let message = format!("cannot rename columns of sequence \"{name}\"");
+                let message = format!("cannot rename columns of sequence \"{}\"", name.name);
                 return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
             }
             AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
@@ -101,11 +101,60 @@ pub(super) async fn alter(
 
 /// RENAME TO: the views and functions that name the relation go on naming it.
 fn rename(planner: &Planner, catalog: &mut Catalog, relation: &Relation, new: &ObjectName) -> Result<()> {
-    let new = springtide_sql::object_name(new)?;
-    let functions = functions_naming(catalog, relation)?;
-    catalog.rename(relation, &new)?;
+    let new = springtide_sql::object_name(new)?.name;
+    moved(planner, catalog, relation, |catalog| catalog.rename(relation, &new))
+}
+
+/// SET SCHEMA, for which the same holds. What belongs to columns of a table goes along.
+pub(super) fn set_schema(
+    planner: &Planner,
+    catalog: &mut Catalog,
+    relation: &Relation,
+    schema: SchemaId,
+) -> Result<()> {
+    if relation.in_schema == schema {
+        return Ok(());
+    }
+    check_movable(catalog, relation, schema)?;
+    let owned = catalog.relations().filter(|it| match &it.kind {
+        RelationKind::Sequence { owner: Some(owner), .. } => owner.table == relation.id,
+        _ => it.filled_by() == Some(relation.id),
+    });
+    for relation in owned.cloned().collect::<Vec<_>>().iter().map(AsRef::as_ref).chain([relation]) {
+        moved(planner, catalog, relation, |catalog| catalog.set_schema(relation, schema))?;
+    }
+    Ok(())
+}
+
+fn check_movable(catalog: &Catalog, relation: &Relation, schema: SchemaId) -> Result<()> {
+    if relation.in_schema.is_temporary() || schema.is_temporary() {
+        let message = "cannot move objects into or out of temporary schemas";
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
+    if let RelationKind::Sequence { owner: Some(owner), .. } = &relation.kind
+        && let Some(table) = catalog.by_id(owner.table)
+    {
+        let message = "cannot move an owned sequence into another schema";
+        let detail = format!("Sequence \"{}\" is linked to table \"{}\".", relation.name, table.name);
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_detail(detail));
+    }
+    Ok(())
+}
+
+/// Gives a relation another place: what is kept of views, functions and defaults names it there.
+fn moved(
+    planner: &Planner,
+    catalog: &mut Catalog,
+    relation: &Relation,
+    change: impl FnOnce(&mut Catalog) -> Result<()>,
+) -> Result<()> {
+    let old = catalog.stored_name(relation.in_schema, &relation.name);
+    let functions = functions_naming(catalog, &old)?;
+    change(catalog)?;
+    let place = catalog.by_id(relation.id).cloned().ok_or_else(|| SqlError::internal("it was just moved"))?;
+    let new = catalog.stored_name(place.in_schema, &place.name);
     if matches!(relation.kind, RelationKind::Sequence { .. }) {
-        rename_in_defaults(catalog, relation, &new);
+        rename_in_defaults(catalog, relation, &old, &new);
     }
     let failed = |what: String, error: SqlError| {
         let message = format!("cannot rename {} because {what} names it", relation.description());
@@ -114,8 +163,7 @@ fn rename(planner: &Planner, catalog: &mut Catalog, relation: &Relation, new: &O
     };
     for function in functions {
         let what = format!("function {}", function.signature());
-        let body =
-            renamed(&function.body, &relation.name, &new).map_err(|error| failed(what.clone(), error))?;
+        let body = renamed(&function.body, &old, &new).map_err(|error| failed(what.clone(), error))?;
         let function = Function { body, ..function };
         catalog.replace_function(function.clone());
         planner.check_function(&function, catalog).map_err(|error| failed(what, error))?;
@@ -124,9 +172,9 @@ fn rename(planner: &Planner, catalog: &mut Catalog, relation: &Relation, new: &O
     for view in dependents.iter().rev().filter(|view| view.depends_on.contains(&relation.id)) {
         let kind = match &view.kind {
             RelationKind::View { query } => {
-                renamed(query, &relation.name, &new).map(|query| RelationKind::View { query })
+                renamed(query, &old, &new).map(|query| RelationKind::View { query })
             }
-            RelationKind::MaterializedView { query, plan } => renamed(query, &relation.name, &new)
+            RelationKind::MaterializedView { query, plan } => renamed(query, &old, &new)
                 .map(|query| RelationKind::MaterializedView { query, plan: plan.clone() }),
             RelationKind::Table { .. } | RelationKind::Sequence { .. } | RelationKind::Source(_) => continue,
         };
@@ -140,8 +188,8 @@ fn rename(planner: &Planner, catalog: &mut Catalog, relation: &Relation, new: &O
 }
 
 /// A sequence goes on being the DEFAULT of columns under its new name.
-fn rename_in_defaults(catalog: &mut Catalog, sequence: &Relation, new: &str) {
-    let [before, after] = [&sequence.name, new].map(|name| springtide_sql::next_number(name).to_string());
+fn rename_in_defaults(catalog: &mut Catalog, sequence: &Relation, old: &Name, new: &Name) {
+    let [before, after] = [old, new].map(|name| springtide_sql::next_number(name).to_string());
     for table in catalog.relations().cloned().collect::<Vec<_>>() {
         if table.columns.iter().any(|column| column.draws_from(sequence.id)) {
             let mut table = table.as_ref().clone();
@@ -243,10 +291,10 @@ fn drop_constraint(
 }
 
 /// The functions whose bodies name a relation.
-fn functions_naming(catalog: &Catalog, relation: &Relation) -> Result<Vec<Function>> {
+fn functions_naming(catalog: &Catalog, relation: &Name) -> Result<Vec<Function>> {
     let mut naming = Vec::new();
     for function in catalog.all_functions() {
-        if springtide_sql::names_relation(&ast::parse_query(&function.body)?, &relation.name) {
+        if springtide_sql::names_relation(&ast::parse_query(&function.body)?, relation) {
             naming.push(function.clone());
         }
     }
@@ -254,7 +302,7 @@ fn functions_naming(catalog: &Catalog, relation: &Relation) -> Result<Vec<Functi
 }
 
 /// The text of a query in which a relation has another name.
-fn renamed(text: &str, from: &str, to: &str) -> Result<String> {
+fn renamed(text: &str, from: &Name, to: &Name) -> Result<String> {
     let mut query = ast::parse_query(text)?;
     springtide_sql::rename_relation(&mut query, from, to)?;
     Ok(query.to_string())
@@ -266,7 +314,7 @@ pub(super) fn check_unchanged(planner: &Planner, catalog: &Catalog, view: &Arc<R
     let (RelationKind::View { query } | RelationKind::MaterializedView { query, .. }) = &view.kind else {
         return Ok(());
     };
-    let bound = planner.bind(&ast::parse_query(query)?, catalog, &[])?;
+    let bound = planner.bind(&ast::parse_query(query)?, &catalog.for_stored(), &[])?;
     let columns = bound.columns();
     let types = columns.iter().map(|column| column.sql_type);
     if bound.depends_on() == view.depends_on && types.eq(view.columns.iter().map(|column| column.sql_type)) {
@@ -285,7 +333,8 @@ fn rename_column(catalog: &mut Catalog, relation: &Relation, old: &Ident, new: &
     }
     let mut users =
         catalog.dependents(relation.id).iter().rev().map(|it| it.description()).collect::<Vec<_>>();
-    let functions = functions_naming(catalog, relation)?;
+    let stored = catalog.stored_name(relation.in_schema, &relation.name);
+    let functions = functions_naming(catalog, &stored)?;
     users.extend(functions.iter().map(|function| format!("function {}", function.signature())));
     if !users.is_empty() {
         let message = format!(

@@ -1,6 +1,6 @@
 //! Small changes to syntax trees before they are bound.
 
-use springtide_catalog::Column;
+use springtide_catalog::{Catalog, Column, Relation};
 use springtide_sql::parser;
 use springtide_sql::sqlparser::ast::{
     CastKind, DataType, Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableWithJoins, Value,
@@ -16,6 +16,12 @@ pub(crate) fn fold(ident: &Ident) -> String {
 /// An identifier that means exactly this name.
 pub(super) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
+}
+
+/// The name of a relation that means it along every path.
+pub(super) fn in_full(catalog: &Catalog, relation: &Relation) -> ObjectName {
+    let schema = catalog.schema_name(relation.in_schema);
+    ObjectName::from(vec![quoted(schema), quoted(&relation.name)])
 }
 
 /// `SELECT <items> FROM <from> WHERE <selection>`.

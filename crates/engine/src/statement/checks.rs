@@ -12,7 +12,7 @@ use springtide_types::{Result, SqlError, SqlState, SqlType, ZBatch};
 
 use super::ast;
 use super::domain::of_column;
-use crate::constraints::values_text;
+use crate::constraints::{constraint_of, values_text};
 
 /// The CHECK constraints of a table and of the domains of its columns, bound.
 #[derive(Clone)]
@@ -47,7 +47,9 @@ impl Checks {
                 let message =
                     format!("new row for relation \"{relation}\" violates check constraint \"{name}\"");
                 let detail = format!("Failing row contains ({}).", values_text(row.columns(), 0));
-                return Err(SqlError::new(SqlState::CHECK_VIOLATION, message).with_detail(detail));
+                return Err(SqlError::new(SqlState::CHECK_VIOLATION, message)
+                    .with_detail(detail)
+                    .about(constraint_of(table, name)));
             }
         }
         Ok(())
@@ -70,7 +72,8 @@ pub(super) async fn check_existing(
                 "check constraint \"{}\" of relation \"{}\" is violated by some row",
                 check.name, table.name
             );
-            Err(SqlError::new(SqlState::CHECK_VIOLATION, message))
+            let subject = constraint_of(table, &check.name);
+            Err(SqlError::new(SqlState::CHECK_VIOLATION, message).about(subject))
         }
     }
 }
@@ -127,11 +130,11 @@ async fn violating(
 
 /// `SELECT * FROM table WHERE NOT (expr)`; what is NULL is fulfilled.
 fn violations(planner: &Planner, catalog: &Catalog, table: &Relation, expr: &Expr) -> Result<BoundQuery> {
-    let mut query = ast::parse_query(&format!("SELECT * FROM {}", ast::quoted(&table.name)))?;
+    let mut query = ast::parse_query(&format!("SELECT * FROM {}", ast::in_full(catalog, table)))?;
     let select = ast::body(&mut query).ok_or_else(|| SqlError::internal("a SELECT has a body"))?;
     let expr = Box::new(Expr::Nested(Box::new(expr.clone())));
     select.selection = Some(Expr::UnaryOp { op: UnaryOperator::Not, expr });
-    planner.bind(&query, catalog, &[])
+    planner.bind(&query, &catalog.for_stored(), &[])
 }
 
 /// A CHECK constraint as it is declared: the columns that it names, and the functions that it calls. The table must be in
@@ -143,7 +146,7 @@ pub(super) fn declared(
     (number, name): (u64, String),
     expr: &Expr,
 ) -> Result<Check> {
-    let mut query = ast::parse_query(&format!("SELECT 1 FROM {}", ast::quoted(&table.name)))?;
+    let mut query = ast::parse_query(&format!("SELECT 1 FROM {}", ast::in_full(catalog, table)))?;
     let select = ast::body(&mut query).ok_or_else(|| SqlError::internal("a SELECT has a body"))?;
     select.projection = vec![springtide_sql::sqlparser::ast::SelectItem::UnnamedExpr(expr.clone())];
     let value = planner.bind(&query, catalog, &[])?;
@@ -159,9 +162,11 @@ pub(super) fn declared(
         let message = format!("argument of CHECK must be type boolean, not type {given}");
         return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
     }
-    let query = violations(planner, catalog, table, expr)?;
+    let mut kept = expr.clone();
+    springtide_sql::qualified(catalog).expr(&mut kept)?;
+    let query = violations(planner, catalog, table, &kept)?;
     let columns = named_columns(table, expr);
-    Ok(Check { number, name, expr: expr.to_string(), columns, functions: query.functions().to_vec() })
+    Ok(Check { number, name, expr: kept.to_string(), columns, functions: query.functions().to_vec() })
 }
 
 /// Positions of the columns of a table that an expression names, in order.

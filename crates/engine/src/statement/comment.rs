@@ -4,7 +4,7 @@ use springtide_catalog::{Catalog, Commented, Relation};
 use springtide_sql::sqlparser::ast::{CommentObject, ObjectName, ObjectNamePart};
 use springtide_types::{Result, SqlError, SqlState};
 
-use super::{Context, ast};
+use super::Context;
 use crate::notice::Notice;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -40,12 +40,11 @@ fn commented(catalog: &Catalog, kind: CommentObject, name: &ObjectName) -> Resul
         CommentObject::Column => column(catalog, name)?,
         CommentObject::Function => function(catalog, name)?,
         CommentObject::Type | CommentObject::Domain => {
-            Commented::Type(catalog.get_type(&springtide_sql::object_name(name)?)?.id)
+            Commented::Type(catalog.get_type(&springtide_sql::type_name(name)?)?.id)
         }
-        CommentObject::Schema if name.to_string().eq_ignore_ascii_case("public") => Commented::Schema,
         CommentObject::Schema => {
-            let message = format!("schema \"{name}\" does not exist");
-            return Err(SqlError::new(SqlState::INVALID_SCHEMA_NAME, message));
+            let name = springtide_sql::object_name(name)?;
+            Commented::schema(catalog.get_schema(&name.name)?)
         }
         CommentObject::Database => Commented::Database,
         other => return Err(SqlError::unsupported(format!("COMMENT ON {other}"))),
@@ -75,11 +74,7 @@ fn column(catalog: &Catalog, name: &ObjectName) -> Result<Commented> {
 }
 
 fn function(catalog: &Catalog, name: &ObjectName) -> Result<Commented> {
-    let known = match name.0.last().and_then(ObjectNamePart::as_ident) {
-        Some(ident) => catalog.functions(&ast::fold(ident)),
-        None => &[],
-    };
-    match known {
+    match catalog.functions(&springtide_sql::object_name(name)?).as_slice() {
         [function] => Ok(Commented::Function(function.id)),
         [] => {
             let message = format!("could not find a function named \"{name}\"");

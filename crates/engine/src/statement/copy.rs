@@ -1,17 +1,18 @@
 //! COPY: which rows go where, and in which format.
 
-use springtide_catalog::{Catalog, RelationKind};
+use springtide_catalog::{Catalog, Relation, RelationKind};
 use springtide_sql::sqlparser::ast::{
     self as sql, CopySource, CopyTarget, Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor,
     TableWithJoins,
 };
-use springtide_sql::{Planner, Statement};
+use springtide_sql::{CopyOption, CopyValue, Planner, Statement};
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::Bound;
 use super::ast;
 use super::copy_in::Copy;
 use super::query::Select;
+use super::sides::{OverSides, Side};
 use super::target::Target;
 use crate::copy_format::{Format, format};
 
@@ -30,13 +31,14 @@ pub(super) fn bind(planner: &Planner, catalog: &Catalog, statement: &Statement) 
     match (source, target, *to) {
         (CopySource::Table { table_name, columns }, CopyTarget::Stdin, false) => {
             let table = Target::find(planner, catalog, table_name, "copy to")?;
-            let columns = match columns.as_slice() {
-                [] => (0..table.columns.len()).collect(),
-                names => super::column_positions(&table, names)?,
-            };
+            let columns = copied_columns(&table, columns)?;
             let names = columns.iter().map(|column| table.columns[*column].name.clone()).collect::<Vec<_>>();
-            let format = format(&statement.copy_options, &names, true)?;
-            Ok(Bound::Copy(Copy::new(table, columns, names, format)))
+            let (conditions, options) =
+                statement.copy_options.iter().cloned().partition::<Vec<_>, _>(is_condition);
+            let format = format(&options, &names, true)?;
+            let filter =
+                conditions.first().map(|option| filter(planner, catalog, &table, option)).transpose()?;
+            Ok(Bound::Copy(Copy::new(table, columns, names, format, filter.flatten())))
         }
         (CopySource::Table { table_name, columns }, CopyTarget::Stdout, true) => {
             let query = rows_of(catalog, table_name, columns)?;
@@ -58,11 +60,50 @@ pub(super) fn bind(planner: &Planner, catalog: &Catalog, statement: &Statement) 
     }
 }
 
+/// The columns that are copied: those that are listed, or all but the generated ones.
+fn copied_columns(relation: &Relation, names: &[Ident]) -> Result<Vec<usize>> {
+    let is_generated = |position: &usize| relation.columns[*position].generated().is_some();
+    if names.is_empty() {
+        return Ok((0..relation.columns.len()).filter(|position| !is_generated(position)).collect());
+    }
+    let columns = super::column_positions(relation, names)?;
+    if let Some(generated) = columns.iter().find(|position| is_generated(position)) {
+        let message = format!("column \"{}\" is a generated column", relation.columns[*generated].name);
+        return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message)
+            .with_detail("Generated columns cannot be used in COPY."));
+    }
+    Ok(columns)
+}
+
+fn is_condition(option: &CopyOption) -> bool {
+    matches!(option.value, CopyValue::Condition(_))
+}
+
+/// The query for the rows that fulfil the condition of COPY ... WHERE.
+fn filter(
+    planner: &Planner,
+    catalog: &Catalog,
+    table: &Relation,
+    option: &CopyOption,
+) -> Result<Option<OverSides>> {
+    let CopyValue::Condition(condition) = &option.value else { return Ok(None) };
+    if springtide_sql::any_query(condition.as_ref()) {
+        let message = "cannot use subquery in COPY FROM WHERE condition";
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
+    let side = Side::new(ast::quoted(&table.name), &table.columns, true);
+    let (items, condition) = (side.all()?, condition.as_ref().clone());
+    OverSides::bind(planner, catalog, &[side], None, &items, Some(condition), &[]).map(Some)
+}
+
 fn near(word: &str) -> SqlError {
     SqlError::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{word}\""))
 }
 
 fn out(planner: &Planner, catalog: &Catalog, query: &Query, statement: &Statement) -> Result<Bound> {
+    if statement.copy_options.iter().any(is_condition) {
+        return Err(SqlError::new(SqlState::SYNTAX_ERROR, "WHERE clause not allowed with COPY TO"));
+    }
     let select = Select::bind(planner, catalog, query, &[])?;
     if !select.parameters().is_empty() {
         return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
@@ -84,10 +125,7 @@ fn rows_of(catalog: &Catalog, name: &ObjectName, columns: &[Ident]) -> Result<Qu
         return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
             .with_hint("Try the COPY (SELECT ...) TO variant."));
     }
-    let positions = match columns {
-        [] => (0..relation.columns.len()).collect(),
-        names => super::column_positions(relation, names)?,
-    };
+    let positions = copied_columns(relation, columns)?;
     let column = |position: usize| Expr::Identifier(ast::quoted(&relation.columns[position].name));
     let items = positions.into_iter().map(|position| SelectItem::UnnamedExpr(column(position)));
     let mut query = ast::parse_query("SELECT 1 FROM t")?;

@@ -9,6 +9,8 @@ use springtide_catalog::Column;
 use springtide_sql::Planner;
 use springtide_types::{RelationId, Result, SqlError, SqlState};
 
+use super::insert;
+use super::sides::{Others, OverSides};
 use super::target::Target;
 use crate::binary_format::from_binary;
 use crate::copy_format::{Encoding, Format, Lines, Tuples};
@@ -24,12 +26,20 @@ pub(crate) struct Copy {
     columns: Vec<usize>,
     names: Vec<String>,
     format: Format,
+    /// Returns the rows that WHERE lets in.
+    filter: Option<OverSides>,
 }
 
 impl Copy {
     /// Into the columns of a table of these positions and names.
-    pub(super) fn new(table: Target, columns: Vec<usize>, names: Vec<String>, format: Format) -> Copy {
-        Copy { table, columns, names, format }
+    pub(super) fn new(
+        table: Target,
+        columns: Vec<usize>,
+        names: Vec<String>,
+        format: Format,
+        filter: Option<OverSides>,
+    ) -> Copy {
+        Copy { table, columns, names, format, filter }
     }
 
     pub(super) fn table(&self) -> RelationId {
@@ -117,10 +127,33 @@ impl CopyIn {
             tuples.end()?;
         }
         self.finish_batch()?;
-        let Copy { table, columns, .. } = &self.copy;
-        let rows = super::insert::write_batches(planner, transaction, table, columns, &self.batches).await?;
+        let Copy { table, columns, filter, .. } = &self.copy;
+        let rows = match filter {
+            None => insert::write_batches(planner, transaction, table, columns, &self.batches).await?,
+            Some(filter) => {
+                let rows = self.filtered(filter, planner, transaction).await?;
+                insert::write_all(planner, transaction, table, &rows).await?
+            }
+        };
         super::references::follow(planner, transaction).await?;
         Ok(rows)
+    }
+
+    /// The rows that a filter lets in, with their defaults.
+    async fn filtered(
+        &self,
+        filter: &OverSides,
+        planner: &Planner,
+        transaction: &Transaction,
+    ) -> Result<Vec<RecordBatch>> {
+        let Copy { table, columns, .. } = &self.copy;
+        let mut kept = Vec::new();
+        for batch in &self.batches {
+            let (catalog, rows) = (transaction.visible_catalog(), batch.num_rows());
+            let all = insert::all_columns(planner, catalog, table, columns, batch.columns(), rows).await?;
+            kept.extend(filter.run(planner, Others::new(), vec![all], rows, &[]).await?);
+        }
+        Ok(kept)
     }
 
     fn take_rows(&mut self) -> Result<()> {

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use arrow::array::new_empty_array;
-use springtide_catalog::{Catalog, Column, DefaultKind, Relation, RelationKind, Rules};
+use springtide_catalog::{
+    Catalog, Column, DefaultKind, Name, OnCommit, Relation, RelationKind, Rules, SchemaId,
+};
 use springtide_datetime::within;
+use springtide_sql::sqlparser::ast as sql;
 use springtide_sql::sqlparser::ast::{
     CreateTable, CreateTableOptions, CreateView, ObjectName, ObjectType, Query, SetExpr, ViewColumnDef,
 };
 use springtide_sql::{BoundQuery, Planner};
-use springtide_types::{Result, SqlError, SqlState};
+use springtide_types::{RelationId, Result, SqlError, SqlState};
 
 use super::query::Select;
 use super::storage_options::StorageOptions;
 use super::target::Target;
-use super::{Context, ast, declaration, indexes, permission, replace_view};
+use super::{Context, ast, declaration, indexes, permission, replace_view, schema};
 use crate::notice::Notice;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -27,18 +30,29 @@ pub(super) async fn create_table(
 ) -> Result<Response> {
     let name = springtide_sql::object_name(&create.name)?;
     let mut catalog = transaction.catalog();
-    if create.if_not_exists && catalog.find(&name).is_some() {
-        context.notices.push(skipping_existing(&name));
-        return Ok(Response::complete("CREATE TABLE"));
-    }
-    catalog.check_name_is_free(&name)?;
     refuse_unsupported(create)?;
+    let in_schema = place(&mut catalog, &name, create.temporary)?;
+    let name = name.name;
+    let exists = catalog.has_relation(in_schema, &name);
+    if create.if_not_exists && exists {
+        context.notices.push(skipping_existing(&name));
+        let tag = if create.query.is_some() { "CREATE TABLE AS" } else { "CREATE TABLE" };
+        return Ok(Response::complete(tag));
+    }
+    catalog.check_name_is_free(in_schema, &name)?;
     let options = StorageOptions::of_table(&create.table_options)?;
     let Some(query) = &create.query else {
         let history = options.history.unwrap_or_default();
-        let declared = declaration::declared(context, &mut catalog, &name, create)?;
+        let declared = declaration::declared(context, &mut catalog, (in_schema, &name), create)?;
         let append_only = options.append_only.unwrap_or(false);
-        declaration::create(context.planner, &mut catalog, name, declared, (append_only, history))?;
+        let id = declaration::create(
+            context.planner,
+            &mut catalog,
+            (in_schema, name),
+            declared,
+            (append_only, history),
+        )?;
+        catalog.set_on_commit(id, on_commit(create)?);
         transaction.set_catalog(catalog);
         return Ok(Response::complete("CREATE TABLE"));
     };
@@ -50,13 +64,30 @@ pub(super) async fn create_table(
     let kind = RelationKind::Table { primary_key: None, append_only, rules: Rules::default() };
     let (id, history) = (catalog.next_id(), options.history.unwrap_or_default());
     let (depends_on, functions, types) = (Vec::new(), Vec::new(), Vec::new());
-    let table =
-        catalog.create(Relation { id, name, columns, kind, depends_on, functions, types, history })?;
+    let table = Relation { id, in_schema, name, columns, kind, depends_on, functions, types, history };
+    let table = catalog.create(table)?;
+    catalog.set_on_commit(table.id, on_commit(create)?);
     let batches = select.collect(context.planner, transaction, &[]).await?;
     let table = Target::new(context.planner, &catalog, table)?;
     transaction.set_catalog(catalog);
     let count = super::insert::write_all(context.planner, transaction, &table, &batches).await?;
     Ok(Response::complete(format!("SELECT {count}")))
+}
+
+/// What becomes of a temporary table at the end of a transaction. Fails with `42P16` if that is said of another one.
+fn on_commit(create: &CreateTable) -> Result<OnCommit> {
+    let said = match &create.on_commit {
+        None => return Ok(OnCommit::PreserveRows),
+        Some(sql::OnCommit::PreserveRows) => OnCommit::PreserveRows,
+        Some(sql::OnCommit::DeleteRows) => OnCommit::DeleteRows,
+        Some(sql::OnCommit::Drop) => OnCommit::Drop,
+    };
+    let in_temporary = springtide_sql::object_name(&create.name)?.schema.as_deref() == Some("pg_temp");
+    if !create.temporary && !in_temporary {
+        let message = "ON COMMIT can only be used on temporary tables";
+        return Err(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message));
+    }
+    Ok(said)
 }
 
 /// CREATE \[MATERIALIZED\] VIEW.
@@ -68,41 +99,45 @@ pub(super) fn create_view(
     let tag = if create.materialized { "CREATE MATERIALIZED VIEW" } else { "CREATE VIEW" };
     let name = springtide_sql::object_name(&create.name)?;
     let mut catalog = transaction.catalog();
-    if create.if_not_exists && catalog.find(&name).is_some() {
+    if create.temporary && create.materialized {
+        return Err(SqlError::new(SqlState::SYNTAX_ERROR, "syntax error at or near \"MATERIALIZED\""));
+    }
+    let mut in_schema = place(&mut catalog, &name, create.temporary)?;
+    let name = name.name;
+    if create.if_not_exists && catalog.has_relation(in_schema, &name) {
         context.notices.push(skipping_existing(&name));
         return Ok(Response::complete(tag));
     }
     if create.or_alter {
         return Err(SqlError::unsupported("CREATE OR ALTER VIEW"));
     }
-    if create.temporary {
-        return Err(SqlError::unsupported("CREATE TEMPORARY VIEW"));
+    let made = view(context, &catalog, create)?;
+    if !in_schema.is_temporary() && names_temporary(&catalog, &made.depends_on) {
+        if create.materialized {
+            let message = "materialized views must not use temporary tables or views";
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        in_schema = catalog.temporary_schema()?;
+        context.notices.push(Notice::new(format!("view \"{name}\" will be a temporary view")));
     }
-    if let Some(known) = catalog.find(&name).filter(|_| create.or_replace).cloned() {
-        let mut new = view(context, &catalog, name, create)?;
-        new.history = view_options(create)?.history.unwrap_or(known.history);
-        replace_view::replace(context.planner, &mut catalog, &known, new)?;
+    let mut made = Relation { in_schema, name, ..made };
+    if let Some(known) = catalog.find_in(in_schema, &made.name).filter(|_| create.or_replace).cloned() {
+        made.history = view_options(create)?.history.unwrap_or(known.history);
+        replace_view::replace(context.planner, &mut catalog, &known, made)?;
         transaction.set_catalog(catalog);
         return Ok(Response::complete(tag));
     }
-    catalog.check_name_is_free(&name)?;
-    let relation = view(context, &catalog, name, create)?;
-    catalog.create(relation)?;
+    catalog.create(made)?;
     transaction.set_catalog(catalog);
     Ok(Response::complete(tag))
 }
 
-/// The view. What its query reads and writes of moments does not depend on the settings of a session.
-fn view(context: &Context<'_>, catalog: &Catalog, name: String, create: &CreateView) -> Result<Relation> {
-    within(&Arc::default(), || settled_view(context, catalog, name, create))
+/// A view, but for its name. What its query reads and writes of moments does not depend on the settings of a session.
+fn view(context: &Context<'_>, catalog: &Catalog, create: &CreateView) -> Result<Relation> {
+    within(&Arc::default(), || settled_view(context, catalog, create))
 }
 
-fn settled_view(
-    context: &Context<'_>,
-    catalog: &Catalog,
-    name: String,
-    create: &CreateView,
-) -> Result<Relation> {
+fn settled_view(context: &Context<'_>, catalog: &Catalog, create: &CreateView) -> Result<Relation> {
     let mut query = springtide_sql::printable(create.query.as_ref().clone())?;
     refuse_changes(&query)?;
     let mut bound = context.planner.bind(&query, catalog, &[])?;
@@ -116,6 +151,7 @@ fn settled_view(
     }
     let columns = bound.columns();
     check_column_names(&columns)?;
+    springtide_sql::qualified(catalog).query(&mut query)?;
     let text = springtide_sql::query_text(&query);
     let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
     let types = bound.types().to_vec();
@@ -130,7 +166,27 @@ fn settled_view(
         RelationKind::View { query: text }
     };
     let history = view_options(create)?.history.unwrap_or_default();
-    Ok(Relation { id: catalog.next_id(), name, columns, kind, depends_on, functions, types, history })
+    let (id, in_schema, name) = (catalog.next_id(), SchemaId::PUBLIC, String::new());
+    Ok(Relation { id, in_schema, name, columns, kind, depends_on, functions, types, history })
+}
+
+/// The schema in which something new comes to be. Fails with `42P16` if it is to be temporary somewhere else.
+pub(super) fn place(catalog: &mut Catalog, name: &Name, temporary: bool) -> Result<SchemaId> {
+    match name.schema.as_deref() {
+        Some("pg_temp") => catalog.temporary_schema(),
+        None if temporary => catalog.temporary_schema(),
+        Some(schema) if temporary && catalog.schema(schema) != catalog.path().temporary() => {
+            let message = "cannot create temporary relation in non-temporary schema";
+            Err(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message))
+        }
+        _ => catalog.schema_of_new(name),
+    }
+}
+
+/// Whether something of these goes with the session.
+fn names_temporary(catalog: &Catalog, relations: &[RelationId]) -> bool {
+    let relations = relations.iter().filter_map(|id| catalog.by_id(*id));
+    relations.into_iter().any(|relation| relation.in_schema.is_temporary())
 }
 
 fn view_options(create: &CreateView) -> Result<StorageOptions> {
@@ -180,6 +236,7 @@ pub(super) fn drop(
         ObjectType::View => "view",
         ObjectType::MaterializedView => "materialized view",
         ObjectType::Sequence => "sequence",
+        ObjectType::Schema => return schema::drop(context, transaction, names, (if_exists, cascade)),
         ObjectType::Index => return drop_indexes(context, transaction, names, (if_exists, cascade)),
         other => return Err(SqlError::unsupported(format!("DROP {other}"))),
     };
@@ -192,7 +249,7 @@ pub(super) fn drop_relations(
     context: &mut Context<'_>,
     transaction: &mut Transaction,
     kind: &str,
-    names: &[String],
+    names: &[Name],
     (if_exists, cascade): (bool, bool),
 ) -> Result<Response> {
     let mut catalog = transaction.catalog();
@@ -204,19 +261,20 @@ pub(super) fn drop_relations(
                 ids.push(relation.id);
             }
             None if if_exists => {
-                context.notices.push(Notice::new(format!("{kind} \"{name}\" does not exist, skipping")));
+                let missing = catalog.check_schema(name).err().map(|error| error.message);
+                let missing = missing.unwrap_or_else(|| format!("{kind} \"{}\" does not exist", name.name));
+                context.notices.push(Notice::new(format!("{missing}, skipping")));
             }
             None => {
-                let message = format!("{kind} \"{name}\" does not exist");
+                catalog.check_schema(name)?;
+                let message = format!("{kind} \"{}\" does not exist", name.name);
                 return Err(SqlError::new(SqlState::UNDEFINED_TABLE, message));
             }
         }
     }
     if !ids.is_empty() {
         let dropped = catalog.drop(&ids, cascade)?;
-        for what in &dropped.cascaded {
-            context.notices.push(Notice::new(format!("drop cascades to {what}")));
-        }
+        context.notices.extend(Notice::of_cascade(&dropped.cascaded));
         transaction.set_catalog(catalog);
     }
     Ok(Response::complete(format!("DROP {}", kind.to_uppercase())))
@@ -257,9 +315,7 @@ pub(super) fn skipping_existing(name: &str) -> Notice {
 }
 
 fn refuse_unsupported(create: &CreateTable) -> Result<()> {
-    let construct = if create.temporary {
-        "CREATE TEMPORARY TABLE"
-    } else if create.or_replace {
+    let construct = if create.or_replace {
         "CREATE OR REPLACE TABLE"
     } else if create.external {
         "CREATE EXTERNAL TABLE"
@@ -316,6 +372,9 @@ fn name_sequences(catalog: &Catalog, column: &mut Column) -> Result<()> {
         return Ok(());
     };
     let mut expr = ast::parse_expr(&default.expr)?;
+    if springtide_sql::qualified(catalog).expr(&mut expr)? {
+        default.expr = expr.to_string();
+    }
     let names = springtide_sql::name_sequences(&mut expr);
     if names.is_empty() {
         return Ok(());
@@ -323,7 +382,7 @@ fn name_sequences(catalog: &Catalog, column: &mut Column) -> Result<()> {
     default.sequences.clear();
     for name in &names {
         let name = springtide_sql::object_name(&ast::parse_name(name)?)?;
-        let sequence = catalog.get(&name)?;
+        let sequence = catalog.for_stored().get(&name)?.clone();
         default.sequences.push(sequence.id);
     }
     if springtide_sql::is_next_number(&expr) {

@@ -1,7 +1,8 @@
 //! The columns and constraints of a CREATE TABLE.
 
 use springtide_catalog::{
-    Catalog, Column, Commented, Default, DefaultKind, Relation, RelationKind, Retention, Rules, SequenceOwner,
+    Catalog, Column, Commented, Default, DefaultKind, Relation, RelationKind, Retention, Rules, SchemaId,
+    SequenceOwner,
 };
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
@@ -41,7 +42,7 @@ pub(super) fn serial(data_type: &DataType) -> Option<SqlType> {
 pub(super) fn declared(
     context: &mut Context<'_>,
     catalog: &mut Catalog,
-    table: &str,
+    table: (SchemaId, &str),
     create: &CreateTable,
 ) -> Result<Declaration> {
     let mut declared = Declaration {
@@ -65,19 +66,19 @@ pub(super) fn declared(
     Ok(declared)
 }
 
-/// Puts the table into the catalog.
+/// Puts the table into the catalog. Returns its identity.
 pub(super) fn create(
     planner: &Planner,
     catalog: &mut Catalog,
-    name: String,
+    (in_schema, name): (SchemaId, String),
     declared: Declaration,
     (append_only, history): (bool, Retention),
-) -> Result<()> {
+) -> Result<RelationId> {
     let Declaration { columns, constraints, owned, indexes, comments } = declared;
     let id = catalog.next_id();
     let kind = RelationKind::Table { primary_key: None, append_only, rules: Rules::default() };
     let (depends_on, functions, types) = (Vec::new(), Vec::new(), Vec::new());
-    let mut table = Relation { id, name, columns, kind, depends_on, functions, types, history };
+    let mut table = Relation { id, in_schema, name, columns, kind, depends_on, functions, types, history };
     put_primary_key(catalog, &mut table, &constraints)?;
     generated::check(planner, catalog, &mut table)?;
     catalog.create(table)?;
@@ -94,7 +95,7 @@ pub(super) fn create(
     for (column, text) in comments {
         catalog.set_comment(Commented::Column(id, column), Some(&text));
     }
-    Ok(())
+    Ok(id)
 }
 
 fn put_primary_key(catalog: &Catalog, table: &mut Relation, constraints: &[Declared]) -> Result<()> {
@@ -111,7 +112,7 @@ fn put_primary_key(catalog: &Catalog, table: &mut Relation, constraints: &[Decla
     let columns = key_columns(table, columns, "primary key")?;
     columns.iter().for_each(|column| table.columns[*column].nullable = false);
     if let Some(name) = &name {
-        catalog.check_name_is_free(name)?;
+        catalog.check_name_is_free(table.in_schema, name)?;
     }
     if let RelationKind::Table { primary_key, rules, .. } = &mut table.kind {
         (*primary_key, rules.primary_key_name) = (Some(columns), name);
@@ -120,7 +121,12 @@ fn put_primary_key(catalog: &Catalog, table: &mut Relation, constraints: &[Decla
 }
 
 impl Declaration {
-    fn add_column(&mut self, catalog: &mut Catalog, table: &str, definition: &ColumnDef) -> Result<()> {
+    fn add_column(
+        &mut self,
+        catalog: &mut Catalog,
+        table: (SchemaId, &str),
+        definition: &ColumnDef,
+    ) -> Result<()> {
         let (column, sequence) = column(catalog, table, definition, &mut self.constraints)?;
         if let Some((sequence, identity)) = sequence {
             self.owned.push((sequence, self.columns.len(), identity));
@@ -130,7 +136,12 @@ impl Declaration {
     }
 
     /// The columns of another relation, and what was said to be included.
-    fn add_like(&mut self, catalog: &mut Catalog, table: &str, definition: &ColumnDef) -> Result<()> {
+    fn add_like(
+        &mut self,
+        catalog: &mut Catalog,
+        table: (SchemaId, &str),
+        definition: &ColumnDef,
+    ) -> Result<()> {
         let DataType::Custom(name, _) = &definition.data_type else {
             return Err(SqlError::internal("LIKE names a relation"));
         };
@@ -187,7 +198,7 @@ impl Declaration {
     fn copy_identity(
         &mut self,
         catalog: &mut Catalog,
-        table: &str,
+        table: (SchemaId, &str),
         column: &Column,
         copied: &mut Column,
     ) -> Result<()> {
@@ -230,7 +241,7 @@ impl Included {
 /// other than NOT NULL are added to `constraints`.
 pub(super) fn column(
     catalog: &mut Catalog,
-    table: &str,
+    (in_schema, table): (SchemaId, &str),
     definition: &ColumnDef,
     constraints: &mut Vec<Declared>,
 ) -> Result<(Column, Option<(RelationId, bool)>)> {
@@ -243,7 +254,7 @@ pub(super) fn column(
     let mut sequence = None;
     if serial.is_some() {
         column.nullable = false;
-        sequence = Some((numbered(catalog, table, &mut column, DefaultKind::Next, &[])?, false));
+        sequence = Some((numbered(catalog, (in_schema, table), &mut column, DefaultKind::Next, &[])?, false));
     }
     let mut is_null = false;
     for option in &definition.options {
@@ -280,7 +291,7 @@ pub(super) fn column(
                     return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
                 }
                 column.nullable = false;
-                sequence = Some((numbered(catalog, table, &mut column, kind, options)?, true));
+                sequence = Some((numbered(catalog, (in_schema, table), &mut column, kind, options)?, true));
             }
             ColumnOption::Generated { generation_expr: Some(expr), .. } => {
                 if let Some(default) = &column.default {
@@ -315,14 +326,14 @@ fn twice(what: &str, column: &str, table: &str) -> SqlError {
 /// Makes a sequence whose numbers are the DEFAULT of a column.
 fn numbered(
     catalog: &mut Catalog,
-    table: &str,
+    (in_schema, table): (SchemaId, &str),
     column: &mut Column,
     kind: DefaultKind,
     options: &[SequenceOptions],
 ) -> Result<RelationId> {
     let names = (table, column.name.as_str());
-    let (id, name) = sequence::create_for_column(catalog, names, column.sql_type, options)?;
-    let expr = springtide_sql::next_number(&name).to_string();
+    let (id, name) = sequence::create_for_column(catalog, in_schema, names, column.sql_type, options)?;
+    let expr = springtide_sql::next_number(&catalog.stored_name(in_schema, &name)).to_string();
     column.default = Some(Default { expr, functions: Vec::new(), sequences: vec![id], kind });
     Ok(id)
 }

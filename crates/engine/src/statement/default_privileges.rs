@@ -1,12 +1,12 @@
 //! ALTER DEFAULT PRIVILEGES: what is granted on what a role creates from now on.
 
-use springtide_catalog::{FutureKind, Revocation, denied};
+use springtide_catalog::{FutureKind, Revocation, SchemaId, denied};
 use springtide_sql::sqlparser::ast::Function;
 use springtide_types::{Result, SqlError};
 
 use super::Context;
 use super::call::{texts, two_lists, unknown};
-use super::grant::{all_privileges, check_schema, grantees, invalid};
+use super::grant::{all_privileges, grantees, invalid, schema_named};
 use super::role::named;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -31,10 +31,14 @@ pub(super) fn run(
         ["sequences"] => FutureKind::Sequences,
         _ => return Err(SqlError::unsupported("a default privilege on anything but TABLES and SEQUENCES")),
     };
-    schemas.iter().try_for_each(|schema| check_schema(schema))?;
     let (option, cascade) = (*option == "true", *cascade == "true");
     let change = if *verb == "grant" { Ok(option) } else { Err(Revocation { option_only: option, cascade }) };
     let (mut catalog, identity) = (transaction.catalog(), transaction.identity());
+    for schema in schemas {
+        if schema_named(&catalog, schema)? != SchemaId::PUBLIC {
+            return Err(SqlError::unsupported("a default privilege in a schema other than public"));
+        }
+    }
     let grantees = grantees(&catalog, identity, whom)?;
     if change == Ok(true) && grantees.contains(&None) {
         return Err(invalid("grant options can only be granted to roles"));

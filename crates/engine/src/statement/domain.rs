@@ -26,7 +26,7 @@ pub(super) async fn run(
     let texts = texts(call)?;
     let mut catalog = transaction.catalog();
     let [name, rest @ ..] = texts.as_slice() else { return Err(unknown(call)) };
-    let name = springtide_sql::object_name(&ast::parse_name(name)?)?;
+    let name = springtide_sql::type_name(&ast::parse_name(name)?)?;
     let tag = if call.name.to_string() == DOMAIN_CALLS[0] {
         let [declared, options @ ..] = rest else { return Err(unknown(call)) };
         create(context.planner, &mut catalog, &name, declared, options)?;

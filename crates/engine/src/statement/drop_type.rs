@@ -19,7 +19,7 @@ pub(super) async fn drop(
 ) -> Result<Response> {
     let mut catalog = transaction.catalog();
     for name in names {
-        let name = springtide_sql::object_name(name)?;
+        let name = springtide_sql::type_name(name)?;
         let known = match catalog.get_type(&name) {
             Ok(known) => known.clone(),
             Err(error) if if_exists => {

@@ -25,6 +25,12 @@ pub(super) fn declared(
         let message = format!("referenced relation \"{}\" is not a table", referenced.name);
         return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
     }
+    let (is_temporary, to_temporary) = (table.in_schema.is_temporary(), referenced.in_schema.is_temporary());
+    if is_temporary != to_temporary {
+        let kind = if is_temporary { "temporary" } else { "permanent" };
+        let message = format!("constraints on {kind} tables may reference only {kind} tables");
+        return Err(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message));
+    }
     let columns = referencing_columns(table, &declared.columns)?;
     let there = match declared.referred_columns.as_slice() {
         [] => referenced.primary_key().map(<[usize]>::to_vec).ok_or_else(|| {

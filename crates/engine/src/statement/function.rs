@@ -1,10 +1,12 @@
 //! CREATE and DROP FUNCTION.
 
-use springtide_catalog::{Catalog, Function, Parameter, Relation, RelationKind};
+use std::sync::Arc;
+
+use springtide_catalog::{Catalog, Function, Name, Parameter, Relation, RelationKind};
 use springtide_sql::Planner;
 use springtide_sql::sqlparser::ast::{
     ArgMode, CreateFunction, CreateFunctionBody, DataType, DropBehavior, DropFunction, Expr,
-    FunctionCalledOnNull, FunctionDesc, Ident, OperateFunctionArg, Value,
+    FunctionCalledOnNull, FunctionDesc, Ident, OperateFunctionArg, Statement, Value,
 };
 use springtide_types::{Result, SqlError, SqlState, SqlType};
 
@@ -22,7 +24,8 @@ pub(super) fn create(
     let mut catalog = transaction.catalog();
     let declared = declared(create, &catalog)?;
     let types = declared.types().collect::<Vec<_>>();
-    match catalog.function(&declared.name, &types).filter(|_| create.or_replace).cloned() {
+    let known = catalog.function_in(declared.in_schema, &declared.name, &types).cloned();
+    match known.filter(|_| create.or_replace) {
         Some(known) => {
             let function = Function { id: known.id, ..declared };
             replace(context.planner, &mut catalog, &known, function)?;
@@ -48,7 +51,7 @@ fn replace(planner: &Planner, catalog: &mut Catalog, known: &Function, function:
     planner.check_function(&function, catalog)?;
     for view in views.iter().rev().filter(|view| view.functions.contains(&function.id)) {
         if let RelationKind::View { query } = &view.kind {
-            let bound = planner.bind(&ast::parse_query(query)?, catalog, &[])?;
+            let bound = planner.bind(&ast::parse_query(query)?, &catalog.for_stored(), &[])?;
             let (depends_on, functions) = (bound.depends_on().to_vec(), bound.functions().to_vec());
             let types = bound.types().to_vec();
             catalog.replace(Relation { depends_on, functions, types, ..view.as_ref().clone() });
@@ -93,10 +96,13 @@ fn declared(create: &CreateFunction, catalog: &Catalog) -> Result<Function> {
     refuse_unsupported(create)?;
     let arguments = create.args.as_deref().unwrap_or_default();
     let name = springtide_sql::object_name(&create.name)?;
-    let (returns, rows) = function_result::declared(create.return_type.as_ref(), arguments, catalog, &name)?;
+    let in_schema = catalog.schema_of_new(&name)?;
+    let (returns, rows) =
+        function_result::declared(create.return_type.as_ref(), arguments, catalog, &name.name)?;
     Ok(Function {
         id: catalog.next_function_id(),
-        name,
+        in_schema,
+        name: name.name,
         parameters: parameters(arguments, catalog)?,
         returns,
         rows,
@@ -104,8 +110,15 @@ fn declared(create: &CreateFunction, catalog: &Catalog) -> Result<Function> {
             create.called_on_null,
             Some(FunctionCalledOnNull::Strict | FunctionCalledOnNull::ReturnsNullOnNullInput)
         ),
-        body: body(create)?,
+        body: qualified_body(catalog, body(create)?)?,
     })
+}
+
+/// The body of a function as it is kept, with its names as they are meant now. What is no query is refused elsewhere.
+fn qualified_body(catalog: &Catalog, body: String) -> Result<String> {
+    let Ok(mut query) = ast::parse_query(&body) else { return Ok(body) };
+    let changed = springtide_sql::qualified(catalog).query(&mut query)?;
+    Ok(if changed { query.to_string() } else { body })
 }
 
 fn refuse_unsupported(create: &CreateFunction) -> Result<()> {
@@ -226,27 +239,35 @@ pub(super) fn drop(
     }
     if !ids.is_empty() {
         let cascade = drop.drop_behavior == Some(DropBehavior::Cascade);
-        for user in catalog.drop_functions(&ids, cascade)? {
-            context.notices.push(Notice::new(format!("drop cascades to {user}")));
-        }
+        context.notices.extend(Notice::of_cascade(&catalog.drop_functions(&ids, cascade)?));
         transaction.set_catalog(catalog);
     }
     Ok(Response::complete("DROP FUNCTION"))
 }
 
-fn find<'a>(catalog: &'a Catalog, description: &FunctionDesc) -> Result<&'a Function> {
+/// The function that a text names, such as `s.f(integer)`.
+pub(super) fn named(catalog: &Catalog, text: &str) -> Result<Arc<Function>> {
+    let parsed =
+        springtide_sql::parse(&format!("DROP FUNCTION {text}"))?.pop().map(|statement| statement.ast);
+    match parsed {
+        Some(Statement::DropFunction(drop)) if drop.func_desc.len() == 1 => find(catalog, &drop.func_desc[0]),
+        _ => Err(SqlError::new(SqlState::SYNTAX_ERROR, format!("\"{text}\" is not a function"))),
+    }
+}
+
+fn find(catalog: &Catalog, description: &FunctionDesc) -> Result<Arc<Function>> {
     let name = springtide_sql::object_name(&description.name)?;
     let found = match types(description, catalog)? {
         Some(types) => catalog.function(&name, &types).ok_or_else(|| {
             let message = format!("function {} does not exist", signature(&name, &types));
             SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
         })?,
-        None => match catalog.functions(&name) {
+        None => match catalog.functions(&name).as_slice() {
             [] => {
                 let message = format!("could not find a function named \"{name}\"");
                 return Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message));
             }
-            [function] => function,
+            [function] => function.clone(),
             _ => {
                 let message = format!("function name \"{name}\" is not unique");
                 let hint = "Specify the argument list to select the function unambiguously.";
@@ -264,7 +285,7 @@ fn types(description: &FunctionDesc, catalog: &Catalog) -> Result<Option<Vec<Sql
     given.collect::<Result<_>>().map(Some)
 }
 
-fn signature(name: &str, types: &[SqlType]) -> String {
+fn signature(name: &Name, types: &[SqlType]) -> String {
     let types = types.iter().map(ToString::to_string).collect::<Vec<_>>();
     format!("{name}({})", types.join(", "))
 }

@@ -55,7 +55,7 @@ fn columns_of(
     if let DataType::Custom(name, _) = data_type
         && let Ok(name) = springtide_sql::object_name(name)
     {
-        match name.as_str() {
+        match name.name.as_str() {
             "record" if !given.is_empty() => return Ok(Err(given)),
             "void" | "record" | "trigger" => {
                 return Err(SqlError::unsupported(format!("a function that returns {name}")));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use springtide_catalog::system::Identity;
 use springtide_catalog::{
-    Access, Catalog, Privilege, Relation, RelationKind, Revocation, RoleId, Securable, denied,
+    Access, Catalog, Privilege, Relation, RelationKind, Revocation, RoleId, SchemaId, Securable, denied,
 };
 use springtide_sql::sqlparser::ast::Function;
 use springtide_types::{Result, SqlError, SqlState};
@@ -93,9 +93,10 @@ pub(super) fn all_privileges(words: &[&str]) -> Result<Option<BTreeSet<Privilege
 /// The objects of a kind that are named.
 fn objects_named(catalog: &Catalog, kind: &str, names: &[&str]) -> Result<Vec<Securable>> {
     if let Some(what) = kind.strip_prefix("all ") {
-        names.iter().try_for_each(|schema| check_schema(schema))?;
+        let schemas = names.iter().map(|schema| schema_named(catalog, schema)).collect::<Result<Vec<_>>>()?;
         let is_sequence = |relation: &Relation| matches!(relation.kind, RelationKind::Sequence { .. });
-        let chosen = catalog.relations().filter(|it| is_sequence(it) == (what == "sequences"));
+        let chosen = schemas.into_iter().flat_map(|schema| catalog.relations_in(schema));
+        let chosen = chosen.filter(|it| is_sequence(it) == (what == "sequences"));
         return Ok(chosen.map(|relation| Securable::Relation(relation.id)).collect());
     }
     names.iter().map(|name| object_named(catalog, kind, name)).collect()
@@ -104,14 +105,14 @@ fn objects_named(catalog: &Catalog, kind: &str, names: &[&str]) -> Result<Vec<Se
 /// The object of a kind that a text names.
 pub(super) fn object_named(catalog: &Catalog, kind: &str, name: &str) -> Result<Securable> {
     match kind {
-        "schema" => check_schema(name).map(|()| Securable::Schema),
+        "schema" => schema_named(catalog, name).map(Securable::Schema),
         "database" if ast::unquoted(name)? == springtide_catalog::system::DATABASE => Ok(Securable::Database),
         "database" => {
             let message = format!("database \"{name}\" does not exist");
             Err(SqlError::new(SqlState::INVALID_CATALOG_NAME, message))
         }
         "type" | "domain" => {
-            let name = springtide_sql::object_name(&ast::parse_name(name)?)?;
+            let name = springtide_sql::type_name(&ast::parse_name(name)?)?;
             Ok(Securable::Type(catalog.get_type(&name)?.id))
         }
         "function" => Err(SqlError::unsupported("an owner of a function, or a privilege to call one,")),
@@ -127,12 +128,8 @@ pub(super) fn object_named(catalog: &Catalog, kind: &str, name: &str) -> Result<
     }
 }
 
-pub(super) fn check_schema(name: &str) -> Result<()> {
-    if ast::unquoted(name)? == "public" {
-        return Ok(());
-    }
-    let message = format!("schema \"{name}\" does not exist");
-    Err(SqlError::new(SqlState::INVALID_SCHEMA_NAME, message))
+pub(super) fn schema_named(catalog: &Catalog, name: &str) -> Result<SchemaId> {
+    catalog.get_schema(&ast::unquoted(name)?)
 }
 
 /// Grants or revokes on one object what the current role may.

@@ -1,6 +1,6 @@
 //! CREATE and DROP INDEX.
 
-use springtide_catalog::{Catalog, Index, RelationKind};
+use springtide_catalog::{Catalog, Index, Name, RelationKind};
 use springtide_sql::sqlparser::ast::{CreateIndex, Ident};
 use springtide_types::{RelationId, Result, SqlError, SqlState};
 
@@ -21,12 +21,13 @@ pub(super) async fn create(
 ) -> Result<Response> {
     let tag = "CREATE INDEX";
     let mut catalog = transaction.catalog();
-    let given = create.name.as_ref().map(springtide_sql::object_name).transpose()?;
-    if let Some(name) = given.as_ref().filter(|name| create.if_not_exists && catalog.has_relation(name)) {
+    let given = create.name.as_ref().map(springtide_sql::object_name).transpose()?.map(|name| name.name);
+    let table = catalog.get(&springtide_sql::object_name(&create.table_name)?)?.clone();
+    let exists = |name: &&String| catalog.has_relation(table.in_schema, name);
+    if let Some(name) = given.as_ref().filter(|_| create.if_not_exists).filter(exists) {
         context.notices.push(super::ddl::skipping_existing(name));
         return Ok(Response::complete(tag));
     }
-    let table = catalog.get(&springtide_sql::object_name(&create.table_name)?)?.clone();
     if !matches!(table.kind, RelationKind::Table { .. }) {
         let message = format!("cannot create index on relation \"{}\"", table.name);
         let detail = match table.kind {
@@ -93,23 +94,31 @@ fn refuse_unsupported(create: &CreateIndex) -> Result<()> {
 pub(super) fn drop(
     context: &mut Context<'_>,
     catalog: &mut Catalog,
-    name: &str,
+    name: &Name,
     (if_exists, cascade): (bool, bool),
 ) -> Result<()> {
     let Some(table) = catalog.index(name).cloned() else {
+        if let Err(error) = catalog.check_schema(name) {
+            if !if_exists {
+                return Err(error);
+            }
+            context.notices.push(Notice::new(format!("{}, skipping", error.message)));
+            return Ok(());
+        }
         if let Some(relation) = catalog.find(name) {
-            let message = format!("\"{name}\" is not an index");
+            let message = format!("\"{}\" is not an index", name.name);
             let kind = relation.kind_name();
             let hint = format!("Use DROP {} to remove a {kind}.", kind.to_uppercase());
             return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(hint));
         }
         if if_exists {
-            context.notices.push(Notice::new(format!("index \"{name}\" does not exist, skipping")));
+            context.notices.push(Notice::new(format!("index \"{}\" does not exist, skipping", name.name)));
             return Ok(());
         }
-        let message = format!("index \"{name}\" does not exist");
+        let message = format!("index \"{}\" does not exist", name.name);
         return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
     };
+    let name = name.name.as_str();
     let Some(index) = table.rules().indexes.iter().find(|index| index.name == name && !index.constraint)
     else {
         let required = format!("constraint {name} on table {}", table.name);

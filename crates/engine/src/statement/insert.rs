@@ -227,6 +227,19 @@ pub(super) async fn table_rows(
     given: &[ArrayRef],
     rows: usize,
 ) -> Result<RecordBatch> {
+    let arrays = all_columns(planner, catalog, table, columns, given, rows).await?;
+    table.rows(planner, arrays).await
+}
+
+/// All columns of a table from values for some of them.
+pub(super) async fn all_columns(
+    planner: &Planner,
+    catalog: &Catalog,
+    table: &Target,
+    columns: &[usize],
+    given: &[ArrayRef],
+    rows: usize,
+) -> Result<Vec<ArrayRef>> {
     let targets = columns.iter().map(|column| &table.columns[*column]).collect::<Vec<_>>();
     let assigned = springtide_sql::assign(given, &targets)?;
     let mut arrays = Vec::with_capacity(table.columns.len());
@@ -236,7 +249,7 @@ pub(super) async fn table_rows(
             None => default_values(planner, catalog, column, rows).await?,
         });
     }
-    table.rows(planner, arrays).await
+    Ok(arrays)
 }
 
 /// Inserts batches that give every column of a table.
@@ -282,7 +295,7 @@ pub(super) fn bind_default(
     let Some(default) = default else { return Ok(None) };
     let expr = ast::assigned(&ast::parse_expr(&default.expr)?, column)?;
     let query = ast::select(vec![SelectItem::UnnamedExpr(expr)], vec![], None)?;
-    let bound = planner.bind(&query, catalog, &[])?;
+    let bound = planner.bind(&query, &catalog.for_stored(), &[])?;
     if !bound.depends_on().is_empty() {
         return Err(SqlError::unsupported("a DEFAULT that reads a table"));
     }
@@ -339,7 +352,7 @@ fn default_query(
         select.from.clear();
     }
     select.projection = vec![SelectItem::UnnamedExpr(expr)];
-    planner.bind(&query, catalog, &[])
+    planner.bind(&query, &catalog.for_stored(), &[])
 }
 
 /// The columns whose values OVERRIDING USER VALUE leaves out. Fails with `428C9` if a value is given for a column that is

@@ -36,6 +36,7 @@ mod reshape;
 mod returning;
 mod role;
 mod rules;
+mod schema;
 mod sequence;
 mod sides;
 mod source;
@@ -84,6 +85,9 @@ pub(crate) const ROLE_CALLS: [&str; 12] = [
     "springtide.reassign_owned",
     "springtide.drop_owned",
 ];
+
+/// The procedures that stand for statements about schemas.
+pub(crate) const SCHEMA_CALLS: [&str; 3] = [schema::CREATE, schema::RENAME, schema::SET];
 
 /// A statement bound under one catalog.
 #[derive(Clone)]
@@ -322,6 +326,9 @@ async fn run_text(
             source::CREATE => source::create(context, transaction, call),
             source::DROP => source::drop(context, transaction, call),
             name if DOMAIN_CALLS.contains(&name) => domain::run(context, transaction, call).await,
+            schema::CREATE => schema::create(context, transaction, call).await,
+            schema::RENAME => schema::rename(transaction, call),
+            schema::SET => schema::set(context, transaction, call),
             name if ROLE_CALLS.contains(&name) => run_of_roles(context, transaction, call),
             _ => sequence::run(context, transaction, call),
         },

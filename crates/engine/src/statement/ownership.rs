@@ -1,6 +1,6 @@
 //! ALTER ... OWNER TO, REASSIGN OWNED and DROP OWNED.
 
-use springtide_catalog::{Access, Catalog, Privilege, RelationKind, RoleId, Securable, denied};
+use springtide_catalog::{Access, Catalog, Privilege, RelationKind, RoleId, SchemaId, Securable, denied};
 use springtide_sql::sqlparser::ast::Function;
 use springtide_types::{Result, SqlError, SqlState};
 
@@ -8,7 +8,7 @@ use super::Context;
 use super::call::{texts, two_lists, unknown};
 use super::grant::object_named;
 use super::permission::must_own;
-use super::role::named;
+use super::role::{described, named};
 use crate::notice::Notice;
 use crate::response::Response;
 use crate::transaction::Transaction;
@@ -72,7 +72,7 @@ fn alter(catalog: &mut Catalog, on: Securable, owner: RoleId, current: RoleId) -
     let is_superuser = catalog.roles().is_superuser(current);
     if let Securable::Type(_) = on
         && !is_superuser
-        && !catalog.has_privilege(owner, Securable::Schema, Privilege::Create)
+        && !catalog.has_privilege(owner, Securable::Schema(SchemaId::PUBLIC), Privilege::Create)
     {
         return Err(denied("permission denied for schema public"));
     }
@@ -85,8 +85,9 @@ fn alter(catalog: &mut Catalog, on: Securable, owner: RoleId, current: RoleId) -
             let detail = format!("Sequence \"{}\" is linked to table \"{}\".", relation.name, table.name);
             return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_detail(detail));
         }
-        if !is_superuser && !catalog.has_privilege(owner, Securable::Schema, Privilege::Create) {
-            return Err(denied("permission denied for schema public"));
+        let schema = Securable::Schema(relation.in_schema);
+        if !is_superuser && !catalog.has_privilege(owner, schema, Privilege::Create) {
+            return Err(denied(format!("permission denied for {}", described(catalog, schema))));
         }
     }
     for on in with_owned(catalog, on) {
@@ -117,8 +118,9 @@ fn check_stands_for(catalog: &Catalog, current: RoleId, roles: &[RoleId], what: 
 fn owned(catalog: &Catalog, role: RoleId) -> Vec<Securable> {
     let relations = catalog.relations().map(|relation| Securable::Relation(relation.id));
     let functions = catalog.all_functions().map(|function| Securable::Function(function.id));
+    let schemas = catalog.schemas().map(|schema| Securable::Schema(schema.id));
     let types = catalog.types().iter().map(|known| Securable::Type(known.id));
-    let all = relations.chain(functions).chain(types).chain([Securable::Schema, Securable::Database]);
+    let all = relations.chain(functions).chain(types).chain(schemas).chain([Securable::Database]);
     all.filter(|on| catalog.owner(*on) == role).collect()
 }
 

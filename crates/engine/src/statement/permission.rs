@@ -3,10 +3,10 @@
 use springtide_catalog::{Catalog, Privilege, Relation, RelationKind, RoleId, Securable, denied};
 use springtide_sql::Statement;
 use springtide_sql::sqlparser::ast as sql;
-use springtide_types::{RelationId, Result};
+use springtide_types::{RelationId, Result, SqlError, SqlState};
 
+use super::Bound;
 use super::role::described;
-use super::{Bound, ast};
 
 /// Fails with `42501` unless a role may run a statement that is bound under a catalog.
 pub(crate) fn check(catalog: &Catalog, role: RoleId, statement: &Statement, bound: &Bound) -> Result<()> {
@@ -41,12 +41,19 @@ fn may_read(catalog: &Catalog, role: RoleId, relation: RelationId) -> Result<()>
 
 /// Fails unless a role has a privilege on a relation.
 pub(super) fn needs(catalog: &Catalog, role: RoleId, id: RelationId, privilege: Privilege) -> Result<()> {
+    let in_schema = catalog.by_id(id).map(|relation| relation.in_schema);
+    if in_schema.is_some_and(|id| id.is_temporary() && Some(id) != catalog.path().temporary()) {
+        let message = "cannot access temporary tables of other sessions";
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
     if catalog.roles().is_superuser(role) {
         return Ok(());
     }
     let on = Securable::Relation(id);
-    if !catalog.has_privilege(role, Securable::Schema, Privilege::Usage) {
-        return Err(denied_for(catalog, Securable::Schema));
+    let schema = in_schema.filter(|id| !id.is_temporary());
+    let schema = schema.map(Securable::Schema);
+    if let Some(schema) = schema.filter(|on| !catalog.has_privilege(role, *on, Privilege::Usage)) {
+        return Err(denied_for(catalog, schema));
     }
     if !catalog.has_privilege(role, on, privilege) {
         return Err(denied_for(catalog, on));
@@ -66,11 +73,25 @@ fn denied_for(catalog: &Catalog, on: Securable) -> springtide_types::SqlError {
     denied(format!("permission denied for {}", described(catalog, on)))
 }
 
-/// Fails unless a role may create things.
-fn may_create(catalog: &Catalog, role: RoleId) -> Result<()> {
-    match catalog.has_privilege(role, Securable::Schema, Privilege::Create) {
-        true => Ok(()),
-        false => Err(denied_for(catalog, Securable::Schema)),
+/// Fails unless a role may create something of a name. Where no schema is found, it is left to the statement to tell.
+fn may_create(catalog: &Catalog, role: RoleId, name: &sql::ObjectName, temporary: bool) -> Result<()> {
+    let name = springtide_sql::object_name(name)?;
+    let (on, privilege) = match catalog.schema_of_new(&name) {
+        _ if temporary || name.schema.as_deref() == Some("pg_temp") => {
+            (Securable::Database, Privilege::Temporary)
+        }
+        Ok(schema) => (Securable::Schema(schema), Privilege::Create),
+        Err(_) => return Ok(()),
+    };
+    if catalog.has_privilege(role, on, privilege) {
+        return Ok(());
+    }
+    match on {
+        Securable::Database => Err(denied(format!(
+            "permission denied to create temporary tables in {}",
+            described(catalog, on).replacen("database ", "database \"", 1) + "\""
+        ))),
+        on => Err(denied_for(catalog, on)),
     }
 }
 
@@ -78,14 +99,14 @@ fn may_create(catalog: &Catalog, role: RoleId) -> Result<()> {
 fn check_text(catalog: &Catalog, role: RoleId, statement: &sql::Statement) -> Result<()> {
     let owns = |name: &sql::ObjectName| owns_named(catalog, role, name);
     match statement {
-        sql::Statement::CreateTable(_) => may_create(catalog, role),
+        sql::Statement::CreateTable(create) => may_create(catalog, role, &create.name, create.temporary),
         sql::Statement::CreateView(create) if create.or_replace => {
-            may_create(catalog, role)?;
+            may_create(catalog, role, &create.name, create.temporary)?;
             owns(&create.name)
         }
-        sql::Statement::CreateView(_) => may_create(catalog, role),
+        sql::Statement::CreateView(create) => may_create(catalog, role, &create.name, create.temporary),
         sql::Statement::CreateFunction(create) => {
-            may_create(catalog, role)?;
+            may_create(catalog, role, &create.name, false)?;
             if create.or_replace { owns_functions(catalog, role, &create.name) } else { Ok(()) }
         }
         sql::Statement::DropFunction(drop) => {
@@ -94,12 +115,17 @@ fn check_text(catalog: &Catalog, role: RoleId, statement: &sql::Statement) -> Re
         sql::Statement::Drop { object_type: sql::ObjectType::Index, names, .. } => {
             names.iter().try_for_each(|name| owns_index(catalog, role, name))
         }
+        sql::Statement::Drop { object_type: sql::ObjectType::Schema, names, .. } => {
+            let ids =
+                names.iter().filter_map(|name| catalog.schema(&springtide_sql::object_name(name).ok()?.name));
+            ids.into_iter().try_for_each(|id| must_own(catalog, role, Securable::Schema(id)))
+        }
         sql::Statement::Drop { object_type: sql::ObjectType::Type, names, .. } => {
             names.iter().try_for_each(|name| owns_type(catalog, role, name))
         }
         sql::Statement::Drop { names, .. } => names.iter().try_for_each(owns),
         sql::Statement::DropDomain(drop) => owns_type(catalog, role, &drop.name),
-        sql::Statement::CreateType { .. } => may_create(catalog, role),
+        sql::Statement::CreateType { name, .. } => may_create(catalog, role, name, false),
         sql::Statement::AlterType(alter) => owns_type(catalog, role, &alter.name),
         sql::Statement::AlterTable(alter) => owns(&alter.name),
         sql::Statement::CreateIndex(create) => owns(&create.table_name),
@@ -124,9 +150,11 @@ fn check_call(catalog: &Catalog, role: RoleId, call: &sql::Function) -> Result<(
         _ => None,
     });
     match call.name.to_string().as_str() {
-        "springtide.create_sequence" | "springtide.create_domain" | super::CREATE_SOURCE => {
-            may_create(catalog, role)
-        }
+        "springtide.create_sequence" | "springtide.create_domain" | super::CREATE_SOURCE => named
+            .take(1)
+            .collect::<Vec<_>>()
+            .iter()
+            .try_for_each(|name| may_create(catalog, role, name, false)),
         "springtide.alter_sequence" | super::DROP_SOURCE => {
             named.collect::<Vec<_>>().iter().try_for_each(|name| owns_named(catalog, role, name))
         }
@@ -155,7 +183,7 @@ fn owns_named(catalog: &Catalog, role: RoleId, name: &sql::ObjectName) -> Result
 }
 
 fn owns_type(catalog: &Catalog, role: RoleId, name: &sql::ObjectName) -> Result<()> {
-    match catalog.types().find(&springtide_sql::object_name(name)?) {
+    match catalog.types().find(&springtide_sql::type_name(name)?) {
         Some(known) => must_own(catalog, role, Securable::Type(known.id)),
         None => Ok(()),
     }
@@ -165,7 +193,7 @@ fn owns_index(catalog: &Catalog, role: RoleId, name: &sql::ObjectName) -> Result
     let name = springtide_sql::object_name(name)?;
     match catalog.index(&name) {
         Some(table) if !catalog.owns(role, Securable::Relation(table.id)) => {
-            Err(denied(format!("must be owner of index {name}")))
+            Err(denied(format!("must be owner of index {}", name.name)))
         }
         _ => Ok(()),
     }
@@ -173,8 +201,7 @@ fn owns_index(catalog: &Catalog, role: RoleId, name: &sql::ObjectName) -> Result
 
 /// Fails unless all functions of a name are the role's: which of them is meant is found out later.
 fn owns_functions(catalog: &Catalog, role: RoleId, name: &sql::ObjectName) -> Result<()> {
-    let functions = name.0.last().and_then(|part| part.as_ident()).map(ast::fold);
-    let functions = functions.map(|name| catalog.functions(&name).to_vec()).unwrap_or_default();
+    let functions = catalog.functions(&springtide_sql::object_name(name)?);
     functions.iter().try_for_each(|function| must_own(catalog, role, Securable::Function(function.id)))
 }
 
@@ -186,7 +213,10 @@ fn owns_commented(
 ) -> Result<()> {
     match kind {
         sql::CommentObject::Database => must_own(catalog, role, Securable::Database),
-        sql::CommentObject::Schema => must_own(catalog, role, Securable::Schema),
+        sql::CommentObject::Schema => {
+            let name = springtide_sql::object_name(name)?;
+            catalog.schema(&name.name).map_or(Ok(()), |id| must_own(catalog, role, Securable::Schema(id)))
+        }
         sql::CommentObject::Type | sql::CommentObject::Domain => owns_type(catalog, role, name),
         sql::CommentObject::Function => owns_functions(catalog, role, name),
         sql::CommentObject::Column => {
@@ -209,7 +239,7 @@ pub(super) fn check_new(before: &Catalog, after: &Catalog, role: RoleId) -> Resu
 /// Fails unless a role may have the foreign keys that a statement has declared: it needs REFERENCES on what they lead to.
 fn check_new_references(before: &Catalog, after: &Catalog, role: RoleId) -> Result<()> {
     for table in after.relations() {
-        let known = before.find(&table.name).map(|table| table.rules());
+        let known = before.by_id(table.id).map(|table| table.rules());
         for key in &table.rules().foreign_keys {
             let is_known = known.is_some_and(|rules| rules.foreign_keys.iter().any(|it| it.name == key.name));
             if !is_known && key.table != table.id {
@@ -223,7 +253,7 @@ fn check_new_references(before: &Catalog, after: &Catalog, role: RoleId) -> Resu
 /// Fails unless a role may compute the materialized views that a statement has created.
 fn check_new_views(before: &Catalog, after: &Catalog, role: RoleId) -> Result<()> {
     let is_new = |view: &&std::sync::Arc<Relation>| {
-        matches!(view.kind, RelationKind::MaterializedView { .. }) && before.find(&view.name).is_none()
+        matches!(view.kind, RelationKind::MaterializedView { .. }) && before.by_id(view.id).is_none()
     };
     after.relations().filter(is_new).try_for_each(|view| may_read_all(after, role, &view.depends_on))
 }

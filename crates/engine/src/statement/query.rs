@@ -4,13 +4,14 @@ use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use springtide_catalog::Catalog;
+use springtide_catalog::system::relation_oid;
 use springtide_sql::sqlparser::ast::Query;
-use springtide_sql::{Analysis, BoundQuery, Planner, Scan, SendableStream};
+use springtide_sql::{Analysis, BoundQuery, Origin, Planner, Scan, SendableStream};
 use springtide_types::{RelationId, Result, SqlType, ZBatch};
 
 use super::point_key::PointKey;
 use super::point_read::PointRead;
-use crate::response::{Column, Response};
+use crate::response::{Column, ColumnOrigin, Response};
 use crate::transaction::Transaction;
 
 /// A bound SELECT, or the SELECT that finds the rows of another statement.
@@ -150,6 +151,16 @@ impl Select {
 
 /// The columns of a query as its client sees them.
 pub(super) fn result_columns(query: &BoundQuery) -> Vec<Column> {
-    let columns = query.columns().into_iter();
-    columns.map(|column| Column { name: column.name, sql_type: column.sql_type }).collect()
+    let origin = |(relation, position): Origin| ColumnOrigin {
+        table: relation_oid(relation),
+        // No table has more columns than PostgreSQL's may have.
+        number: position as i16 + 1,
+    };
+    let columns = query.columns().into_iter().zip(query.origins());
+    let column = |(column, from): (springtide_catalog::Column, &Option<Origin>)| Column {
+        name: column.name,
+        sql_type: column.sql_type,
+        origin: from.map(origin),
+    };
+    columns.map(column).collect()
 }

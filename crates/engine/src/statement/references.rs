@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use super::internal;
 use super::target::Target;
-use crate::constraints::{columns, key_text, row_keys};
+use crate::constraints::{columns, constraint_of, key_text, row_keys};
 use crate::foreign_keys::Keys;
 use crate::transaction::{Change, Transaction};
 
@@ -192,7 +192,8 @@ fn check_not_referenced(
         key_text(table, &key.referenced, &texts, row),
         other.name
     );
-    Err(SqlError::new(SqlState::FOREIGN_KEY_VIOLATION, message).with_detail(detail))
+    let subject = constraint_of(other, &key.name);
+    Err(SqlError::new(SqlState::FOREIGN_KEY_VIOLATION, message).with_detail(detail).about(subject))
 }
 
 fn check_references(
@@ -241,7 +242,8 @@ fn check_keys(
         key_text(table, &key.columns, &texts, row),
         referenced.name
     );
-    Err(SqlError::new(SqlState::FOREIGN_KEY_VIOLATION, message).with_detail(detail))
+    let subject = constraint_of(table, &key.name);
+    Err(SqlError::new(SqlState::FOREIGN_KEY_VIOLATION, message).with_detail(detail).about(subject))
 }
 
 /// Fails with `23503` unless all rows of a table fulfil a foreign key that is new.

@@ -83,7 +83,7 @@ pub(super) fn check_label_is_free_to_change(
                 .with_hint("Drop these objects, rename the value, and create them again."));
         }
         if let RelationKind::MaterializedView { query, .. } = &relation.kind
-            && planner.bind(&ast::parse_query(query)?, catalog, &[])?.writes_labels(*mark)?
+            && planner.bind(&ast::parse_query(query)?, &catalog.for_stored(), &[])?.writes_labels(*mark)?
         {
             let message = format!(
                 "renaming a value of {} that {} has as text",

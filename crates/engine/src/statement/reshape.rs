@@ -48,7 +48,8 @@ pub(super) async fn add_column(
         return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
     }
     let mut constraints = Vec::new();
-    let (column, sequence) = declaration::column(catalog, &table.name, definition, &mut constraints)?;
+    let (column, sequence) =
+        declaration::column(catalog, (table.in_schema, &table.name), definition, &mut constraints)?;
     let mut columns = table.columns.clone();
     columns.push(column);
     super::ddl::check_defaults(context.planner, catalog, &mut columns[table.columns.len()..])?;
@@ -168,7 +169,7 @@ fn is_the_same(planner: &Planner, catalog: &Catalog, view: &Relation) -> bool {
     let (RelationKind::View { query } | RelationKind::MaterializedView { query, .. }) = &view.kind else {
         return false;
     };
-    let bound = ast::parse_query(query).and_then(|query| planner.bind(&query, catalog, &[]));
+    let bound = ast::parse_query(query).and_then(|query| planner.bind(&query, &catalog.for_stored(), &[]));
     bound.is_ok_and(|bound| same_columns(&bound.columns(), &view.columns))
 }
 
@@ -305,7 +306,7 @@ async fn compute(
     computed: &Computed,
     batch: &ZBatch,
 ) -> Result<ArrayRef> {
-    let mut query = ast::parse_query(&format!("SELECT 1 FROM {}", ast::quoted(&table.name)))?;
+    let mut query = ast::parse_query(&format!("SELECT 1 FROM {}", ast::in_full(catalog, table)))?;
     let select = ast::body(&mut query).ok_or_else(|| SqlError::internal("a SELECT has a body"))?;
     select.projection = vec![SelectItem::UnnamedExpr(computed.expr.clone())];
     let bound = planner.bind(&query, catalog, &[])?;
@@ -356,11 +357,13 @@ fn converted(values: &ArrayRef, column: &Column, is_using: bool) -> Result<Array
 /// Puts the definition of the table in its new shape in the place of the old one, and makes the views on it again.
 fn replace(planner: &Planner, catalog: &mut Catalog, table: &Relation, shape: &Shape) -> Result<RelationId> {
     let id = catalog.next_id();
+    let on_commit = catalog.on_commit_of(table.id);
     let kind = reshaped(table, shape, id);
     let new = Relation { id, columns: shape.columns.clone(), kind, ..table.clone() };
     let what = format!("cannot change the columns of {}", table.description());
     substitute(planner, catalog, table, new, |column| shape.place(column), &what)?;
     move_references(catalog, table.id, id, shape);
+    catalog.set_on_commit(id, on_commit);
     Ok(id)
 }
 

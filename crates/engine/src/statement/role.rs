@@ -359,13 +359,15 @@ pub(super) fn described(catalog: &Catalog, on: Securable) -> String {
     let function = |id| catalog.all_functions().find(|function| function.id == id);
     let known = match on {
         Securable::Database => Some(format!("database {}", springtide_catalog::system::DATABASE)),
-        Securable::Schema => Some("schema public".to_owned()),
-        Securable::Relation(id) => catalog.by_id(id).map(|relation| relation.description()),
+        Securable::Schema(id) => Some(format!("schema {}", catalog.schema_name(id))),
+        Securable::Relation(id) => catalog.by_id(id).map(|relation| catalog.describe(relation)),
         Securable::Type(id) => {
             let mut types = catalog.types().iter();
             types.find(|known| known.id == id).map(|known| known.description())
         }
-        Securable::Function(id) => function(id).map(|function| format!("function {}", function.signature())),
+        Securable::Function(id) => {
+            function(id).map(|function| format!("function {}", catalog.signature(function)))
+        }
     };
     known.unwrap_or_else(|| "an object that is gone".to_owned())
 }

@@ -163,12 +163,14 @@ pub(super) fn index_name(
     suffix: &str,
 ) -> Result<String> {
     if let Some(name) = given {
-        catalog.check_name_is_free(name)?;
+        catalog.check_name_is_free(table.in_schema, name)?;
         return Ok(name.to_owned());
     }
     let columns = columns.iter().map(|column| table.columns[*column].name.as_str());
     let parts = std::iter::once(table.name.as_str()).chain(columns).collect::<Vec<_>>();
-    let is_taken = |name: &str| catalog.has_relation(name) || check_constraint_name(table, name).is_err();
+    let is_taken = |name: &str| {
+        catalog.has_relation(table.in_schema, name) || check_constraint_name(table, name).is_err()
+    };
     Ok(Catalog::free_name(&parts, suffix, is_taken))
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use springtide_catalog::{
-    Catalog, Counter, Position, Relation, RelationKind, Retention, SequenceOptions, SequenceOwner, Types,
-    sequence_columns, type_limits,
+    Catalog, Counter, Name, Position, Relation, RelationKind, Retention, SchemaId, SequenceOptions,
+    SequenceOwner, Types, sequence_columns, type_limits,
 };
 use springtide_sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
@@ -32,6 +32,12 @@ enum Said {
     Cycle(bool),
     /// By a column, or by none.
     Owned(Option<Vec<Ident>>),
+    /// It goes with the session.
+    Temporary,
+}
+
+fn is_temporary(said: &[Said]) -> bool {
+    said.contains(&Said::Temporary)
 }
 
 /// Runs `CALL springtide.create_sequence(...)` and `CALL springtide.alter_sequence(...)`, which stand for the statements.
@@ -45,11 +51,12 @@ pub(super) fn run(
     let tag = match call.name.to_string().as_str() {
         "springtide.create_sequence" => {
             let tag = "CREATE SEQUENCE";
-            if exists && catalog.has_relation(&name) {
-                context.notices.push(super::ddl::skipping_existing(&name));
+            let in_schema = super::ddl::place(&mut catalog, &name, is_temporary(&said))?;
+            if exists && catalog.has_relation(in_schema, &name.name) {
+                context.notices.push(super::ddl::skipping_existing(&name.name));
                 return Ok(Response::complete(tag));
             }
-            let id = create(&mut catalog, name, &said)?;
+            let id = create(&mut catalog, (in_schema, name.name), &said)?;
             own(&mut catalog, id, &said)?;
             tag
         }
@@ -71,14 +78,15 @@ pub(super) fn run(
 /// Makes a sequence for a column that is being declared: `table_column_seq`. Returns its identity and name.
 pub(super) fn create_for_column(
     catalog: &mut Catalog,
+    in_schema: SchemaId,
     (table, column): (&str, &str),
     sql_type: SqlType,
     options: &[SequenceOption],
 ) -> Result<(RelationId, String)> {
     let mut said = vec![Said::Type(sql_type)];
     said.extend(options.iter().map(said_of).collect::<Result<Vec<_>>>()?);
-    let name = Catalog::free_name(&[table, column], "seq", |name| catalog.has_relation(name));
-    Ok((create(catalog, name.clone(), &said)?, name))
+    let name = Catalog::free_name(&[table, column], "seq", |name| catalog.has_relation(in_schema, name));
+    Ok((create(catalog, (in_schema, name.clone()), &said)?, name))
 }
 
 /// Lets a sequence go with a column.
@@ -104,12 +112,13 @@ pub(super) fn restart_owned(catalog: &mut Catalog, table: RelationId) {
     }
 }
 
-fn create(catalog: &mut Catalog, name: String, said: &[Said]) -> Result<RelationId> {
+fn create(catalog: &mut Catalog, (in_schema, name): (SchemaId, String), said: &[Said]) -> Result<RelationId> {
     let options = options(None, said)?;
     let counter = Arc::new(Counter::new(&options));
     let id = catalog.next_id();
     catalog.create(Relation {
         id,
+        in_schema,
         name,
         columns: sequence_columns(),
         kind: RelationKind::Sequence { options, owner: None, counter },
@@ -121,10 +130,10 @@ fn create(catalog: &mut Catalog, name: String, said: &[Said]) -> Result<Relation
     Ok(id)
 }
 
-fn alter(catalog: &mut Catalog, name: &str, said: &[Said]) -> Result<()> {
+fn alter(catalog: &mut Catalog, name: &Name, said: &[Said]) -> Result<()> {
     let relation = catalog.get(name)?.clone();
     let RelationKind::Sequence { options: known, owner, counter } = &relation.kind else {
-        let message = format!("\"{name}\" is not a sequence");
+        let message = format!("\"{}\" is not a sequence", name.name);
         return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
     };
     let options = options(Some(known), said)?;
@@ -213,7 +222,7 @@ fn options(known: Option<&SequenceOptions>, said: &[Said]) -> Result<SequenceOpt
             }
             Said::Cache(cache) => options.cache = *cache,
             Said::Cycle(cycle) => options.cycle = *cycle,
-            Said::Restart(_) | Said::Owned(_) => {}
+            Said::Restart(_) | Said::Owned(_) | Said::Temporary => {}
         }
     }
     let (least, greatest) = type_limits(options.sql_type);
@@ -327,7 +336,7 @@ fn parsed(digits: &str) -> Result<i64> {
 }
 
 /// The name of the sequence, whether IF \[NOT\] EXISTS was said, and the options.
-fn arguments(call: &Function) -> Result<(String, bool, Vec<Said>)> {
+fn arguments(call: &Function) -> Result<(Name, bool, Vec<Said>)> {
     let unknown = || {
         let message = format!("procedure {} does not exist", call.name);
         SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
@@ -365,6 +374,7 @@ fn said(name: &str, value: &str) -> Result<Said> {
         "restart" => Said::Restart(Some(parsed(value)?)),
         "cache" => Said::Cache(parsed(value)?),
         "cycle" => Said::Cycle(value != "none"),
+        "temporary" => Said::Temporary,
         "owned" if value == "none" => Said::Owned(None),
         "owned" => match ast::parse_expr(value)? {
             Expr::CompoundIdentifier(names) => Said::Owned(Some(names)),

@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, new_em
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use springtide_catalog::{Catalog, Column, Relation, RelationKind, Retention, Rules};
+use springtide_catalog::{Catalog, Column, Relation, RelationKind, Retention, Rules, SchemaId};
 use springtide_sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, SelectItemQualifiedWildcardKind, With};
 use springtide_sql::{BoundQuery, Planner, Scan};
 use springtide_types::{RelationId, Result, SqlError, SqlState, SqlType, ZBatch};
@@ -164,6 +164,7 @@ fn as_relation(catalog: &Catalog, position: usize, side: &Side, numbered: bool) 
     };
     Relation {
         id: catalog.next_id(),
+        in_schema: SchemaId::PUBLIC,
         name: name(position),
         columns: side.columns.iter().cloned().chain(numbered.then_some(number)).collect(),
         kind: RelationKind::Table { primary_key: None, append_only: false, rules: Rules::default() },
@@ -177,10 +178,11 @@ fn as_relation(catalog: &Catalog, position: usize, side: &Side, numbered: bool) 
 /// `SELECT` from the sides, joined by the positions of their rows and in their order.
 fn from(sides: &[Side]) -> Result<Query> {
     let Some((first, rest)) = sides.split_first() else { return ast::parse_query("SELECT 1") };
-    let mut text = format!("SELECT 1 FROM \"{}\" AS {}", name(0), first.alias);
+    let mut text = format!("SELECT 1 FROM public.\"{}\" AS {}", name(0), first.alias);
     for (position, side) in rest.iter().enumerate() {
         let (name, alias) = (name(position + 1), &side.alias);
-        text += &format!(" JOIN \"{name}\" AS {alias} ON {}.\"{ROW}\" = {alias}.\"{ROW}\"", first.alias);
+        text +=
+            &format!(" JOIN public.\"{name}\" AS {alias} ON {}.\"{ROW}\" = {alias}.\"{ROW}\"", first.alias);
     }
     if !rest.is_empty() {
         text += &format!(" ORDER BY {}.\"{ROW}\"", first.alias);

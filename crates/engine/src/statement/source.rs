@@ -1,7 +1,8 @@
 //! CREATE and DROP SOURCE, as the calls that stand for them.
 
 use springtide_catalog::{
-    Catalog, Column, Relation, RelationKind, Retention, Rules, SourceDefinition, source_columns,
+    Catalog, Column, Name, Relation, RelationKind, Retention, Rules, SchemaId, SourceDefinition,
+    source_columns,
 };
 use springtide_connectors::{Connector, Options, Table, connector, names};
 use springtide_sql::sqlparser::ast::{
@@ -32,13 +33,19 @@ pub(super) fn create(
     let texts = rest.iter().map(ast::string_literal).collect::<Option<Vec<_>>>();
     let Some([if_not_exists, kind, options @ ..]) = texts.as_deref() else { return Err(unknown(call)) };
     let mut catalog = transaction.catalog();
-    if *if_not_exists == "true" && catalog.has_relation(&name) {
-        context.notices.push(ddl::skipping_existing(&name));
+    let in_schema = catalog.schema_of_new(&name)?;
+    if *if_not_exists == "true" && catalog.has_relation(in_schema, &name.name) {
+        context.notices.push(ddl::skipping_existing(&name.name));
         return Ok(Response::complete(tag));
     }
     let definition = SourceDefinition { connector: (*kind).to_owned(), options: read_options(options)? };
     let tables = known_connector(kind)?.tables(&definition.options)?;
-    let source = create_relation(&mut catalog, name, source_columns(), RelationKind::Source(definition))?;
+    let source = create_relation(
+        &mut catalog,
+        (in_schema, name.name),
+        source_columns(),
+        RelationKind::Source(definition),
+    )?;
     for Table { name, columns } in tables {
         let columns = columns.into_iter().map(|(name, sql_type)| Column {
             name: name.to_owned(),
@@ -48,7 +55,7 @@ pub(super) fn create(
             domain: None,
         });
         let kind = RelationKind::Table { primary_key: None, append_only: true, rules: Rules::default() };
-        let table = create_relation(&mut catalog, name, columns.collect(), kind)?;
+        let table = create_relation(&mut catalog, (in_schema, name), columns.collect(), kind)?;
         catalog.replace(Relation { depends_on: vec![source.id], ..table });
     }
     transaction.set_catalog(catalog);
@@ -72,14 +79,14 @@ pub(super) fn drop(
 
 fn create_relation(
     catalog: &mut Catalog,
-    name: String,
+    (in_schema, name): (SchemaId, String),
     columns: Vec<Column>,
     kind: RelationKind,
 ) -> Result<Relation> {
     let (id, history) = (catalog.next_id(), Retention::default());
     let (depends_on, functions, types) = (Vec::new(), Vec::new(), Vec::new());
-    let created =
-        catalog.create(Relation { id, name, columns, kind, depends_on, functions, types, history })?;
+    let relation = Relation { id, in_schema, name, columns, kind, depends_on, functions, types, history };
+    let created = catalog.create(relation)?;
     Ok(created.as_ref().clone())
 }
 
@@ -114,7 +121,7 @@ fn arguments(call: &Function) -> Result<Vec<Expr>> {
 }
 
 /// A name, perhaps with a schema; `None` if it is something else.
-fn relation_name(expr: &Expr) -> Option<Result<String>> {
+fn relation_name(expr: &Expr) -> Option<Result<Name>> {
     let idents = match expr {
         Expr::Identifier(name) => vec![name.clone()],
         Expr::CompoundIdentifier(names) => names.clone(),

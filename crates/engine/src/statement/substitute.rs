@@ -76,7 +76,7 @@ fn made_again(planner: &Planner, catalog: &Catalog, view: &Relation, what: &str)
             view.description()
         ))
     };
-    let bound = planner.bind(&ast::parse_query(query)?, catalog, &[]);
+    let bound = planner.bind(&ast::parse_query(query)?, &catalog.for_stored(), &[]);
     let bound = bound.map_err(|error| would_change(error.message))?;
     if !same_columns(&bound.columns(), &view.columns) {
         return Err(would_change("Its query would give other columns.".to_owned()));

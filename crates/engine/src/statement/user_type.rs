@@ -33,7 +33,7 @@ pub(super) fn create(
     let labels = EnumLabels::new(labels)?;
     let (mark, stamp) = EnumId::reserve()?;
     let kind = TypeKind::Enum { mark, stamp, labels };
-    catalog.create_type(&springtide_sql::object_name(name)?, kind)?.publish()?;
+    catalog.create_type(&springtide_sql::type_name(name)?, kind)?.publish()?;
     transaction.set_catalog(catalog);
     Ok(Response::complete("CREATE TYPE"))
 }
@@ -53,7 +53,7 @@ pub(super) fn alter(
     alter: &AlterType,
 ) -> Result<Response> {
     let mut catalog = transaction.catalog();
-    let known = catalog.get_type(&springtide_sql::object_name(&alter.name)?)?.as_ref().clone();
+    let known = catalog.get_type(&springtide_sql::type_name(&alter.name)?)?.as_ref().clone();
     match &alter.operation {
         AlterTypeOperation::Rename(rename) => {
             rename_type::rename(context.planner, &mut catalog, &known, &ast::fold(&rename.new_name))?;

@@ -38,6 +38,10 @@ pub(super) fn write(values: &Values, row: usize, out: &mut BytesMut) {
             out.put_u8(JSONB_VERSION);
             out.put_slice(array.value(row).as_bytes());
         }
+        Values::Jsonpath(array) => {
+            out.put_u8(JSONB_VERSION);
+            out.put_slice(array.value(row));
+        }
         Values::Date(array) => {
             let days = array.value(row);
             out.put_i32(if is_finite_date(days) { days.wrapping_sub(POSTGRES_EPOCH_DAYS) } else { days });

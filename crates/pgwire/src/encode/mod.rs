@@ -16,10 +16,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray,
-    Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray,
-    LargeBinaryArray, LargeStringArray, ListArray, RecordBatch, StringArray, Time64MicrosecondArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
+    FixedSizeBinaryArray, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
+    IntervalMonthDayNanoArray, LargeBinaryArray, LargeStringArray, ListArray, RecordBatch, StringArray,
+    Time64MicrosecondArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
@@ -66,6 +66,7 @@ enum Values {
     Uuid(FixedSizeBinaryArray),
     Json(LargeBinaryArray),
     Jsonb(LargeStringArray),
+    Jsonpath(BinaryViewArray),
     Array(Arrays),
 }
 
@@ -188,6 +189,7 @@ impl Values {
             SqlType::Uuid => Values::Uuid(array.as_fixed_size_binary().clone()),
             SqlType::Json => Values::Json(array.as_binary().clone()),
             SqlType::Jsonb => Values::Jsonb(array.as_string().clone()),
+            SqlType::Jsonpath => Values::Jsonpath(array.as_binary_view().clone()),
             SqlType::Enum(id) => Values::Text(labels(&array, id)?),
             SqlType::Array(element) => {
                 Values::Array(Arrays::new(array.as_list(), element.sql_type(), style)?)

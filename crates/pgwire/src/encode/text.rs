@@ -45,6 +45,7 @@ pub(super) fn write(values: &Values, row: usize, style: &Style, out: &mut BytesM
         Values::Time(array) => time(array.value(row).unsigned_abs(), out),
         Values::Json(array) => out.put_slice(array.value(row)),
         Values::Jsonb(array) => out.put_slice(array.value(row).as_bytes()),
+        Values::Jsonpath(array) => out.put_slice(array.value(row)),
         Values::Uuid(array) => out.put_slice(uuid_text(array.value(row)).as_bytes()),
         Values::Array(arrays) => {
             let elements = arrays.range(row).map(|at| arrays.elements.text(at)).collect::<Vec<_>>();

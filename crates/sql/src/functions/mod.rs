@@ -62,13 +62,16 @@ pub(crate) use floats::power_function;
 pub(crate) use guard::guard;
 pub(crate) use input_check::INPUT_ERROR;
 pub(crate) use integers::BITWISE_NOT;
-pub(crate) use json::{delete_from_json, join_json, json_operator};
+pub(crate) use json::{
+    FIELD, PRETTY_ARRAY, PRETTY_ROW, ROW, as_json, delete_from_json, join_json, json_operator, jsonb_key,
+    subscripted_jsonb, uniform_jsonb,
+};
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;
 pub(crate) use moments::{OF_FIELDS, interval_length};
 pub(crate) use numeric::RANGE_BUCKET;
 pub(crate) use quoting::{FORMAT_OF_ARRAY, takes_texts};
-pub(crate) use regexp::{REGEXP_GROUP, REGEXP_ROWS, matches};
+pub(crate) use regexp::{Compiled, REGEXP_GROUP, REGEXP_ROWS, matches};
 pub(crate) use series::SERIES;
 pub(crate) use similar::SIMILAR;
 pub(crate) use single::single;

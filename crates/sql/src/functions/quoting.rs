@@ -74,8 +74,9 @@ impl ScalarUDFImpl for Quoting {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = args.number_rows;
         let as_text = |arg: ColumnarValue| match arg.data_type() {
-            DataType::Null => arg.cast_to(&DataType::Utf8, None)?.into_array(rows),
-            _ => arg.into_array(rows),
+            DataType::Utf8 | DataType::List(_) => arg.into_array(rows),
+            // Of no type, or a text in another form, which aggregates of texts have.
+            _ => arg.cast_to(&DataType::Utf8, None)?.into_array(rows),
         };
         let columns = args.args.into_iter().map(as_text).collect::<Result<Vec<_>>>()?;
         let values = match self.operation {

@@ -17,12 +17,8 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         env!("CARGO_PKG_VERSION"),
         "), a streaming database that speaks its protocol"
     );
-    let constants = [
-        ("current_database", "springtide"),
-        ("current_catalog", "springtide"),
-        ("current_schema", "public"),
-        ("version", version),
-    ];
+    let constants =
+        [("current_database", "springtide"), ("current_catalog", "springtide"), ("version", version)];
     let constants = constants.map(|(name, value)| {
         let signature = Signature::nullary(Volatility::Immutable);
         Arc::new(ScalarUDF::from(Constant { name, value, signature }))

@@ -39,6 +39,8 @@ pub(super) enum Gives {
     Numeric(fn(&Shape) -> (u8, i8)),
     /// `text[]`
     Texts,
+    /// An array of this type.
+    Array(SqlType),
     /// An array of `text[]`, which is made rows of at once.
     TextArrays,
     /// PostgreSQL has the function, this database has not: what to call it.
@@ -54,6 +56,7 @@ impl Gives {
                 DataType::Decimal128(precision, scale)
             }
             Gives::Texts => DataType::new_list(DataType::Utf8, true),
+            Gives::Array(element) => DataType::new_list(element.arrow(), true),
             Gives::TextArrays => DataType::new_list(DataType::new_list(DataType::Utf8, true), true),
             Gives::Refused(_) => DataType::Null,
         }
@@ -136,12 +139,19 @@ pub(super) struct Typed {
     variants: &'static [Variant],
     /// The one that a call means, and the type of its result.
     decided: Option<(&'static Variant, DataType)>,
+    /// Whether the result is NULL if an argument is.
+    strict: bool,
     signature: Signature,
 }
 
 impl Typed {
     pub(super) fn udf(name: &'static str, variants: &'static [Variant]) -> Arc<ScalarUDF> {
         Arc::new(ScalarUDF::from(Typed::new(name, variants, None)))
+    }
+
+    /// Functions that look at NULLs themselves.
+    pub(super) fn udf_with_nulls(name: &'static str, variants: &'static [Variant]) -> Arc<ScalarUDF> {
+        Arc::new(ScalarUDF::from(Typed { strict: false, ..Typed::new(name, variants, None) }))
     }
 
     /// A function of one variant, for what the binder calls with arguments of its types.
@@ -159,7 +169,7 @@ impl Typed {
         decided: Option<(&'static Variant, DataType)>,
     ) -> Typed {
         let any = TypeSignature::OneOf(vec![TypeSignature::Nullary, TypeSignature::VariadicAny]);
-        Typed { name, variants, decided, signature: Signature::new(any, Volatility::Immutable) }
+        Typed { name, variants, decided, strict: true, signature: Signature::new(any, Volatility::Immutable) }
     }
 
     fn choose(&self, given: &[Option<SqlType>]) -> springtide_types::Result<&'static Variant> {
@@ -196,7 +206,8 @@ pub(crate) fn decide(
                 _ => None,
             });
             let result = variant.gives.arrow(&Shape { types, constants: constants.collect() });
-            Arc::new(ScalarUDF::from(Typed::new(typed.name, typed.variants, Some((variant, result)))))
+            let decided = Typed::new(typed.name, typed.variants, Some((variant, result)));
+            Arc::new(ScalarUDF::from(Typed { strict: typed.strict, ..decided }))
         }
     };
     Ok(Some(ScalarFunction::new_udf(func, args)))
@@ -287,7 +298,7 @@ impl ScalarUDFImpl for Typed {
     }
 
     fn is_strict(&self) -> bool {
-        true
+        self.strict
     }
 }
 

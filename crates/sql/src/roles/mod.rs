@@ -30,7 +30,8 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use crate::procedures::{call, is, literal};
 use grants::{altered_default, granted, revoked};
 use options::role_options;
-use parts::{Arguments, behavior, kind, lists, object_kind, only, plain_name, role, roles, split, text};
+use parts::{Arguments, behavior, kind, lists, only, roles, split};
+pub(crate) use parts::{object_kind, plain_name, role, text};
 
 /// A statement about roles or privileges, given as its tokens without blanks, as a call; `None` if it is none, or not
 /// understood.

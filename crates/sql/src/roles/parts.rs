@@ -14,7 +14,7 @@ pub(super) fn kind(token: &TokenWithSpan) -> Option<&'static str> {
 }
 
 /// The word for a kind of object.
-pub(super) fn object_kind(token: &TokenWithSpan) -> Option<&'static str> {
+pub(crate) fn object_kind(token: &TokenWithSpan) -> Option<&'static str> {
     let kinds = ["table", "view", "sequence", "source", "schema", "database", "function", "type", "domain"];
     kinds.into_iter().find(|word| is(token, word))
 }
@@ -94,7 +94,7 @@ pub(super) fn roles(tokens: &[TokenWithSpan]) -> Option<Vec<String>> {
 }
 
 /// A role by its name, or by a word that stands for one.
-pub(super) fn role(token: &TokenWithSpan) -> Option<String> {
+pub(crate) fn role(token: &TokenWithSpan) -> Option<String> {
     let words = ["current_user", "current_role", "session_user"];
     match words.into_iter().find(|word| is(token, word)) {
         Some(word) => Some(format!(" {word}")),
@@ -103,7 +103,7 @@ pub(super) fn role(token: &TokenWithSpan) -> Option<String> {
 }
 
 /// A word, folded to lower case unless it is in quotes.
-pub(super) fn plain_name(token: &TokenWithSpan) -> Option<String> {
+pub(crate) fn plain_name(token: &TokenWithSpan) -> Option<String> {
     match &token.token {
         Token::Word(word) if word.quote_style.is_some() => Some(word.value.clone()),
         Token::Word(word) => Some(word.value.to_lowercase()),
@@ -112,7 +112,7 @@ pub(super) fn plain_name(token: &TokenWithSpan) -> Option<String> {
 }
 
 /// A name, perhaps with a schema, and perhaps with the types of parameters, as text.
-pub(super) fn text(tokens: &[TokenWithSpan]) -> Option<String> {
+pub(crate) fn text(tokens: &[TokenWithSpan]) -> Option<String> {
     let length = name_length(tokens)?;
     let is_call = tokens.get(length).is_some_and(|token| token.token == Token::LParen);
     if length < tokens.len() && !is_call {

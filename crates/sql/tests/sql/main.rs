@@ -15,7 +15,9 @@ use std::sync::Arc;
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
 use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
-use springtide_catalog::{Catalog, Column, Function, Parameter, Relation, RelationKind, Retention, Rules};
+use springtide_catalog::{
+    Catalog, Column, Function, Parameter, Relation, RelationKind, Retention, Rules, SchemaId,
+};
 use springtide_types::{Result, SqlError, SqlType, ZBatch};
 
 use springtide_sql::sqlparser::ast;
@@ -68,6 +70,7 @@ impl Fixture {
         };
         let relation = self.catalog.create(Relation {
             id: self.catalog.next_id(),
+            in_schema: SchemaId::PUBLIC,
             name: name.to_owned(),
             columns: columns.iter().map(column).collect(),
             kind: RelationKind::Table { primary_key, append_only: false, rules: Rules::default() },
@@ -92,6 +95,7 @@ impl Fixture {
         let bound = self.bind(query).unwrap();
         let relation = Relation {
             id: self.catalog.next_id(),
+            in_schema: SchemaId::PUBLIC,
             name: name.to_owned(),
             columns: bound.columns(),
             kind: RelationKind::View { query: query.to_owned() },
@@ -116,6 +120,7 @@ impl Fixture {
         });
         let function = Function {
             id: self.catalog.next_function_id(),
+            in_schema: SchemaId::PUBLIC,
             name: name.to_owned(),
             parameters: parameters.collect(),
             returns,

@@ -139,7 +139,8 @@ pub struct ErrorChange {
 impl ErrorChange {
     /// What happened to an error at an epoch.
     pub fn new(epoch: Epoch, delta: &ErrorDelta) -> ErrorChange {
-        let SqlError { sqlstate, message, detail, hint } = delta.error.clone();
+        // Errors of views are those of expressions, which are about no table.
+        let SqlError { sqlstate, message, detail, hint, about: _ } = delta.error.clone();
         let sqlstate = sqlstate.code().to_owned();
         ErrorChange { epoch, weight: delta.weight, sqlstate, message, detail, hint }
     }

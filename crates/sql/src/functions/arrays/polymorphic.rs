@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
 };
 use springtide_types::{SqlError, SqlState, SqlType};
 
+use super::SLICE;
 use crate::errors::external;
 use crate::functions::typed::{argument_types, known_types};
 use crate::operators::{as_type, known_type, result_type, same_type};
@@ -76,7 +77,13 @@ impl ArrayFunction {
 
     /// The type of elements that a call with arguments of these types is about.
     fn element(&self, given: &[Option<SqlType>]) -> springtide_types::Result<Option<SqlType>> {
-        let wrong = || no_function(self.name, given);
+        let wrong = || match given.first() {
+            Some(Some(SqlType::Jsonb)) if self.name == SLICE => {
+                let message = "jsonb subscript does not support slices";
+                SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+            }
+            _ => no_function(self.name, given),
+        };
         let required = self.parameters.len() - self.optional;
         if !(required..=self.parameters.len()).contains(&given.len()) {
             return Err(wrong());

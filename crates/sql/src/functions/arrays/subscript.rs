@@ -46,6 +46,8 @@ impl ScalarUDFImpl for Subscript {
                     format!("number of array dimensions ({given}) exceeds the maximum allowed ({most})");
                 Err(external(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)))
             }
+            // The analyzer puts functions of JSON in its place.
+            DataType::LargeUtf8 => Ok(DataType::LargeUtf8),
             other => {
                 let name = describe(SqlType::from_arrow(other));
                 let message =

@@ -1,158 +1,26 @@
 //! What is inside JSON: members, elements, and what is at the end of a path.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array, StringArray};
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 use springtide_types::{Result, SqlError, SqlState};
 
 use super::super::typed::Args;
+use super::spans::{
+    Kind, as_text, element as element_of, elements as elements_of, kind, member as member_of,
+};
 use super::{json, json_at, jsonb};
-use crate::json::{parse, text_of};
 
-/// One step into JSON.
-#[derive(Clone, Copy, Debug)]
-enum Step<'a> {
-    /// Into an object.
-    Key(&'a str),
-    /// Into an array, from its end if negative.
-    Index(i64),
-    /// Into an object, or into an array if it is a number.
-    Either(&'a str),
-}
-
-/// What is one step inside a value; the rest of the text is passed over.
-fn step_into(text: &str, step: Step<'_>) -> Option<Value> {
-    let mut source = serde_json::Deserializer::from_str(text);
-    // The text is that of a value that was read before.
-    step.deserialize(&mut source).ok().flatten()
-}
-
-impl<'de> DeserializeSeed<'de> for Step<'_> {
-    type Value = Option<Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, source: D) -> std::result::Result<Option<Value>, D::Error> {
-        source.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Step<'_> {
-    type Value = Option<Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> std::result::Result<Option<Value>, A::Error> {
-        let wanted = match self {
-            Step::Key(key) | Step::Either(key) => Some(key),
-            Step::Index(_) => None,
-        };
-        let mut found = None;
-        while let Some(is_wanted) = members.next_key_seed(IsKey(wanted))? {
-            if is_wanted {
-                found = Some(members.next_value()?);
-            } else {
-                members.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> std::result::Result<Option<Value>, A::Error> {
-        let index = match self {
-            Step::Index(index) => Some(index),
-            Step::Either(key) => key.parse().ok(),
-            Step::Key(_) => None,
-        };
-        let Some(index) = index else {
-            while elements.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(None);
-        };
-        if index < 0 {
-            let mut all = Vec::new();
-            while let Some(element) = elements.next_element::<Value>()? {
-                all.push(element);
-            }
-            let position = all.len() as i64 + index;
-            return Ok(usize::try_from(position).ok().map(|position| all.swap_remove(position)));
-        }
-        for _ in 0..index {
-            if elements.next_element::<IgnoredAny>()?.is_none() {
-                return Ok(None);
-            }
-        }
-        let found = elements.next_element()?;
-        while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(found)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> std::result::Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> std::result::Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> std::result::Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, _: &str) -> std::result::Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_unit<E>(self) -> std::result::Result<Option<Value>, E> {
-        Ok(None)
-    }
-}
-
-/// Whether a key is this one.
-struct IsKey<'a>(Option<&'a str>);
-
-impl<'de> DeserializeSeed<'de> for IsKey<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, source: D) -> std::result::Result<bool, D::Error> {
-        source.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for IsKey<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, key: &str) -> std::result::Result<bool, E> {
-        Ok(self.0 == Some(key))
-    }
-}
-
-/// What a path leads to.
-fn follow(text: &str, steps: &[Option<String>]) -> Result<Option<Value>> {
-    let mut steps = steps.iter();
-    let Some(first) = steps.next() else { return parse(text).map(Some) };
-    let Some(first) = first else { return Ok(None) };
-    let mut value = step_into(text, Step::Either(first));
-    for step in steps {
-        let (Some(inner), Some(step)) = (value, step) else { return Ok(None) };
-        value = match inner {
-            Value::Object(mut members) => members.remove(step),
-            Value::Array(mut elements) => position(step, elements.len()).map(|at| elements.swap_remove(at)),
+/// What is at the end of a path.
+fn follow<'a>(text: &'a str, steps: &[Option<String>]) -> Option<&'a str> {
+    steps.iter().try_fold(text, |value, step| {
+        let step = step.as_deref()?;
+        match kind(value) {
+            Kind::Object => member_of(value, step),
+            Kind::Array => element_of(value, step.trim().parse().ok()?),
             _ => None,
-        };
-    }
-    Ok(value)
+        }
+    })
 }
 
 /// The position of an element that a step of a path names.
@@ -162,58 +30,71 @@ pub(super) fn position(step: &str, length: usize) -> Option<usize> {
     usize::try_from(position).ok().filter(|position| *position < length)
 }
 
-/// A value as a text: that of a JSON string, nothing for `null`, the JSON itself of others.
-fn as_text(value: Value) -> Result<Option<String>> {
-    Ok(match value {
-        Value::Null => None,
-        Value::String(text) => Some(text),
-        other => Some(text_of(&other)?),
-    })
+/// The form of a result.
+type Form = fn(&str) -> Result<Option<String>>;
+
+fn text_form(value: &str) -> Result<Option<String>> {
+    Ok(as_text(value)?.map(std::borrow::Cow::into_owned))
 }
 
-fn as_json(value: Value) -> Result<Option<String>> {
-    text_of(&value).map(Some)
+#[expect(clippy::unnecessary_wraps, reason = "it stands beside the form of a text")]
+fn json_form(value: &str) -> Result<Option<String>> {
+    Ok(Some(value.to_owned()))
 }
 
-/// For each row, what `find` finds in its JSON, in the form that `form` gives it.
+/// For each row, what `find` finds in its JSON.
 fn each(
     args: &Args<'_>,
-    find: impl Fn(usize, &str) -> Result<Option<Value>>,
-    form: impl Fn(Value) -> Result<Option<String>>,
+    find: impl for<'t> Fn(usize, &'t str) -> Option<&'t str>,
+    form: Form,
 ) -> Result<Vec<Option<String>>> {
     let values = args.array(0)?;
-    let rows = (0..args.rows).map(|row| {
-        let Some(text) = json_at(&values, row) else { return Ok(None) };
-        find(row, text)?.map_or(Ok(None), &form)
+    let rows = (0..args.rows).map(|row| match json_at(&values, row).and_then(|text| find(row, text)) {
+        Some(found) => form(found),
+        None => Ok(None),
     });
     rows.collect()
 }
 
-fn members(args: &Args<'_>, form: impl Fn(Value) -> Result<Option<String>>) -> Result<Vec<Option<String>>> {
+fn members(args: &Args<'_>, form: Form) -> Result<Vec<Option<String>>> {
     let keys = args.text(1);
-    each(args, |row, text| Ok(keys.get(row).and_then(|key| step_into(text, Step::Key(key)))), form)
+    each(
+        args,
+        |row, text| match kind(text) {
+            Kind::Object => keys.get(row).and_then(|key| member_of(text, key)),
+            _ => None,
+        },
+        form,
+    )
 }
 
-fn elements(args: &Args<'_>, form: impl Fn(Value) -> Result<Option<String>>) -> Result<Vec<Option<String>>> {
+fn elements(args: &Args<'_>, form: Form) -> Result<Vec<Option<String>>> {
     let positions = args.int4_or(1, 0)?;
-    let find = |row, text: &str| {
-        Ok(positions.get(row).and_then(|position| step_into(text, Step::Index(position.into()))))
-    };
-    each(args, find, form)
+    each(
+        args,
+        |row, text| match kind(text) {
+            Kind::Array => positions.get(row).and_then(|position| element_of(text, position.into())),
+            _ => None,
+        },
+        form,
+    )
 }
 
-fn at(args: &Args<'_>, form: impl Fn(Value) -> Result<Option<String>>) -> Result<Vec<Option<String>>> {
+fn at(args: &Args<'_>, form: Form) -> Result<Vec<Option<String>>> {
     let paths = args.elements(1)?;
-    each(args, |row, text| paths(row).map_or(Ok(None), |steps| follow(text, &steps)), form)
+    each(args, |row, text| paths(row).and_then(|steps| follow(text, &steps)), form)
 }
 
-fn extracted(args: &Args<'_>, form: impl Fn(Value) -> Result<Option<String>>) -> Result<Vec<Option<String>>> {
+fn extracted(args: &Args<'_>, form: Form) -> Result<Vec<Option<String>>> {
     let keys = (1..args.len()).map(|position| args.text(position)).collect::<Vec<_>>();
-    let find = |row, text: &str| {
-        let steps = keys.iter().map(|keys| keys.get(row).map(str::to_owned)).collect::<Vec<_>>();
-        follow(text, &steps)
-    };
-    each(args, find, form)
+    each(
+        args,
+        |row, text| {
+            let steps = keys.iter().map(|keys| keys.get(row).map(str::to_owned)).collect::<Vec<_>>();
+            follow(text, &steps)
+        },
+        form,
+    )
 }
 
 fn texts(values: Vec<Option<String>>) -> ArrayRef {
@@ -222,74 +103,81 @@ fn texts(values: Vec<Option<String>>) -> ArrayRef {
 
 /// `jsonb -> text`
 pub(super) fn member(args: &Args<'_>) -> Result<ArrayRef> {
-    members(args, as_json).map(jsonb)
+    members(args, json_form).map(jsonb)
 }
 
 /// `json -> text`
 pub(super) fn member_json(args: &Args<'_>) -> Result<ArrayRef> {
-    members(args, as_json).map(json)
+    members(args, json_form).map(json)
 }
 
 /// `->> text`
 pub(super) fn member_text(args: &Args<'_>) -> Result<ArrayRef> {
-    members(args, as_text).map(texts)
+    members(args, text_form).map(texts)
+}
+
+/// `jsonb[text]`: a member, or the element of an array whose position the text is.
+pub(super) fn member_or_element(args: &Args<'_>) -> Result<ArrayRef> {
+    let steps = args.text(1);
+    each(args, |row, text| steps.get(row).and_then(|step| follow(text, &[Some(step.to_owned())])), json_form)
+        .map(jsonb)
 }
 
 /// `jsonb -> integer`
 pub(super) fn element(args: &Args<'_>) -> Result<ArrayRef> {
-    elements(args, as_json).map(jsonb)
+    elements(args, json_form).map(jsonb)
 }
 
 /// `json -> integer`
 pub(super) fn element_json(args: &Args<'_>) -> Result<ArrayRef> {
-    elements(args, as_json).map(json)
+    elements(args, json_form).map(json)
 }
 
 /// `->> integer`
 pub(super) fn element_text(args: &Args<'_>) -> Result<ArrayRef> {
-    elements(args, as_text).map(texts)
+    elements(args, text_form).map(texts)
 }
 
 /// `jsonb #> path`
 pub(super) fn at_path(args: &Args<'_>) -> Result<ArrayRef> {
-    at(args, as_json).map(jsonb)
+    at(args, json_form).map(jsonb)
 }
 
 /// `json #> path`
 pub(super) fn at_path_json(args: &Args<'_>) -> Result<ArrayRef> {
-    at(args, as_json).map(json)
+    at(args, json_form).map(json)
 }
 
 /// `#>> path`
 pub(super) fn at_path_text(args: &Args<'_>) -> Result<ArrayRef> {
-    at(args, as_text).map(texts)
+    at(args, text_form).map(texts)
 }
 
 /// `jsonb_extract_path(jsonb, key, ...)`
 pub(super) fn extract(args: &Args<'_>) -> Result<ArrayRef> {
-    extracted(args, as_json).map(jsonb)
+    extracted(args, json_form).map(jsonb)
 }
 
 /// `json_extract_path(json, key, ...)`
 pub(super) fn extract_json(args: &Args<'_>) -> Result<ArrayRef> {
-    extracted(args, as_json).map(json)
+    extracted(args, json_form).map(json)
 }
 
 /// `jsonb_extract_path_text(jsonb, key, ...)`
 pub(super) fn extract_text(args: &Args<'_>) -> Result<ArrayRef> {
-    extracted(args, as_text).map(texts)
+    extracted(args, text_form).map(texts)
 }
 
 /// `jsonb_typeof(jsonb)`
 pub(super) fn type_of(args: &Args<'_>) -> Result<ArrayRef> {
     let values = args.array(0)?;
-    let name = |text: &str| match text.trim_start().as_bytes().first() {
-        Some(b'{') => "object",
-        Some(b'[') => "array",
-        Some(b'"') => "string",
-        Some(b't' | b'f') => "boolean",
-        Some(b'n') => "null",
-        _ => "number",
+    let name = |text: &str| match kind(text) {
+        Kind::Object => "object",
+        Kind::Array => "array",
+        Kind::Text => "string",
+        Kind::Boolean => "boolean",
+        Kind::Null => "null",
+        Kind::Number => "number",
     };
     let names = (0..args.rows).map(|row| json_at(&values, row).map(name));
     Ok(Arc::new(names.collect::<StringArray>()))
@@ -304,9 +192,9 @@ pub(super) fn length(args: &Args<'_>) -> Result<ArrayRef> {
     };
     let lengths = (0..args.rows).map(|row| {
         let Some(text) = json_at(&values, row) else { return Ok(None) };
-        match parse(text)? {
-            Value::Array(elements) => Ok(Some(elements.len() as i32)),
-            Value::Object(_) => refuse("a non-array"),
+        match kind(text) {
+            Kind::Array => Ok(Some(elements_of(text).count() as i32)),
+            Kind::Object => refuse("a non-array"),
             _ => refuse("a scalar"),
         }
     });

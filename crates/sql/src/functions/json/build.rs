@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray};
+use arrow::datatypes::{DataType, Date32Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
@@ -14,6 +14,7 @@ use super::{json, json_at, jsonb};
 use crate::convert::format_text;
 use crate::errors::external;
 use crate::json::{canonical, quoted};
+use crate::jsonpath::Datetime;
 use crate::lists::{compact, range};
 
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
@@ -22,6 +23,22 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         ("to_json", Value, SqlType::Json),
         ("to_jsonb", Value, SqlType::Jsonb),
         ("array_to_json", Value, SqlType::Json),
+        ("row_to_json", Value, SqlType::Json),
+        (PRETTY_ARRAY, PrettyArray, SqlType::Json),
+        (ROW, Row, SqlType::Json),
+        (PRETTY_ROW, PrettyRow, SqlType::Json),
+        ("$json_build_array_variadic", ArrayOf, SqlType::Json),
+        ("$jsonb_build_array_variadic", ArrayOf, SqlType::Jsonb),
+        ("$json_build_object_variadic", ObjectOf, SqlType::Json),
+        ("$jsonb_build_object_variadic", ObjectOf, SqlType::Jsonb),
+        ("$json_agg", Gathered, SqlType::Json),
+        ("$jsonb_agg", Gathered, SqlType::Jsonb),
+        ("$json_agg_strict", Present, SqlType::Json),
+        ("$jsonb_agg_strict", Present, SqlType::Jsonb),
+        ("$json_pair", Pair, SqlType::Json),
+        ("$json_pair_strict", PresentPair, SqlType::Json),
+        ("$jsonb_pair", Pair, SqlType::Json),
+        ("$jsonb_pair_strict", PresentPair, SqlType::Json),
         ("json_build_array", Array, SqlType::Json),
         ("jsonb_build_array", Array, SqlType::Jsonb),
         ("json_build_object", Object, SqlType::Json),
@@ -31,6 +48,18 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     .into()
 }
 
+/// `array_to_json(array, true)`: with each element on a line.
+pub(crate) const PRETTY_ARRAY: &str = "$array_to_json_pretty";
+/// `to_json`
+pub(crate) fn as_json() -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::from(Build::new("to_json", Shape::Value, SqlType::Json)))
+}
+
+/// A row, of names and values by turns.
+pub(crate) const ROW: &str = "$row";
+/// `row_to_json(row, true)`: with each field on a line.
+pub(crate) const PRETTY_ROW: &str = "$row_pretty";
+
 /// What is made of the arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Shape {
@@ -39,6 +68,20 @@ enum Shape {
     Array,
     /// Of keys and values by turns.
     Object,
+    Row,
+    PrettyRow,
+    PrettyArray,
+    /// Of the elements of the one argument.
+    ArrayOf,
+    /// Of the elements of the one argument, keys and values by turns.
+    ObjectOf,
+    /// What an aggregate has collected.
+    Gathered,
+    /// The same without NULLs.
+    Present,
+    Pair,
+    /// A pair, unless its value is NULL.
+    PresentPair,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -52,7 +95,9 @@ struct Build {
 impl Build {
     fn new(name: &'static str, shape: Shape, gives: SqlType) -> Build {
         let arguments = match shape {
-            Shape::Value => TypeSignature::Any(1),
+            Shape::Value | Shape::PrettyArray | Shape::ArrayOf | Shape::ObjectOf => TypeSignature::Any(1),
+            Shape::Gathered | Shape::Present => TypeSignature::Any(1),
+            Shape::Pair | Shape::PresentPair => TypeSignature::Any(2),
             _ => TypeSignature::OneOf(vec![TypeSignature::Nullary, TypeSignature::VariadicAny]),
         };
         Build { name, shape, gives, signature: Signature::new(arguments, Volatility::Immutable) }
@@ -65,25 +110,91 @@ impl Build {
                 None => return Ok(None),
             },
             Shape::Array => format!("[{}]", all(values, row).join(", ")),
-            Shape::Object => object(values, row)?,
+            Shape::Object => object(values, row, self.gives)?,
+            Shape::Row => format!("{{{}}}", fields(values, row).join(",")),
+            Shape::PrettyRow => format!("{{{}}}", fields(values, row).join(",\n ")),
+            Shape::PrettyArray | Shape::ArrayOf | Shape::Gathered | Shape::Present | Shape::ObjectOf => {
+                let Some(elements) = values[0].elements(row, self.shape != Shape::Present) else {
+                    return Ok(None);
+                };
+                match self.shape {
+                    Shape::PrettyArray => format!("[{}]", elements.join(",\n ")),
+                    Shape::Gathered | Shape::Present if values[0].is_structured() => {
+                        format!("[{}]", elements.join(", \n "))
+                    }
+                    Shape::ObjectOf => object_of(&elements, self.gives)?,
+                    _ => format!("[{}]", elements.join(", ")),
+                }
+            }
+            Shape::PresentPair if values[1].json(row).is_none() => return Ok(None),
+            Shape::Pair | Shape::PresentPair => {
+                let is_jsonb = self.name.starts_with("$jsonb");
+                let gives = if is_jsonb { SqlType::Jsonb } else { SqlType::Json };
+                let missing = || null_key("field name must not be null".to_owned(), gives);
+                let key = values[0].text(row).ok_or_else(missing)?;
+                let value = values[1].json(row).unwrap_or_else(|| "null".to_owned());
+                format!("[{}, {value}]", quoted(&key))
+            }
         };
         if self.gives == SqlType::Jsonb { canonical(&text).map(Some) } else { Ok(Some(text)) }
     }
+}
+
+/// The members of a row, of names and values by turns.
+fn fields(values: &[Values], row: usize) -> Vec<String> {
+    let field = |pair: &[Values]| {
+        let name = pair[0].text(row).unwrap_or_default();
+        format!("{}:{}", quoted(&name), pair[1].json(row).unwrap_or_else(|| "null".to_owned()))
+    };
+    values.chunks_exact(2).map(field).collect()
+}
+
+fn odd_arguments() -> SqlError {
+    let hint = "The arguments of json_build_object() must consist of alternating keys and values.";
+    let message = "argument list must have even number of elements";
+    SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message).with_hint(hint)
+}
+
+/// PostgreSQL has one SQLSTATE for this in `json` and another in `jsonb`.
+fn null_key(message: String, gives: SqlType) -> SqlError {
+    let state = match gives {
+        SqlType::Jsonb => SqlState::INVALID_PARAMETER_VALUE,
+        _ => SqlState::NULL_VALUE_NOT_ALLOWED,
+    };
+    SqlError::new(state, message)
+}
+
+fn null_argument(position: usize, gives: SqlType) -> SqlError {
+    null_key(format!("argument {position}: key must not be null"), gives)
+}
+
+/// The object of the elements of an array.
+fn object_of(elements: &[String], gives: SqlType) -> Result<String, SqlError> {
+    if !elements.len().is_multiple_of(2) {
+        return Err(odd_arguments());
+    }
+    let members = elements.chunks(2).enumerate().map(|(position, pair)| match pair[0].as_str() {
+        "null" => Err(null_argument(2 * position + 1, gives)),
+        key if key.starts_with('"') => Ok(format!("{key} : {}", pair[1])),
+        key => Ok(format!("{} : {}", quoted(key), pair[1])),
+    });
+    Ok(format!("{{{}}}", members.collect::<Result<Vec<_>, _>>()?.join(", ")))
 }
 
 fn all(values: &[Values], row: usize) -> Vec<String> {
     values.iter().map(|value| value.json(row).unwrap_or_else(|| "null".to_owned())).collect()
 }
 
-fn object(values: &[Values], row: usize) -> Result<String, SqlError> {
-    let wrong = |message: String| SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message);
+fn object(values: &[Values], row: usize, gives: SqlType) -> Result<String, SqlError> {
     if !values.len().is_multiple_of(2) {
-        let hint = "The arguments of json_build_object() must consist of alternating keys and values.";
-        return Err(wrong("argument list must have even number of elements".to_owned()).with_hint(hint));
+        return Err(odd_arguments());
     }
     let members = values.chunks(2).enumerate().map(|(position, pair)| {
-        let missing = || wrong(format!("argument {}: key must not be null", 2 * position + 1));
-        let key = pair[0].text(row).ok_or_else(missing)?;
+        if !pair[0].is_scalar() {
+            let message = "key value must be scalar, not array, composite, or json";
+            return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+        }
+        let key = pair[0].text(row).ok_or_else(|| null_argument(2 * position + 1, gives))?;
         let value = pair[1].json(row).unwrap_or_else(|| "null".to_owned());
         Ok(format!("{} : {value}", quoted(&key)))
     });
@@ -91,27 +202,41 @@ fn object(values: &[Values], row: usize) -> Result<String, SqlError> {
 }
 
 /// The values of an argument.
-enum Values {
+pub(super) enum Values {
     /// Numbers and booleans, and texts if `quoted`.
     Texts {
         texts: arrow::array::StringArray,
         quoted: bool,
     },
     Json(ArrayRef),
+    Lists(ListArray, Box<Values>),
 }
 
 impl Values {
-    fn new(array: &ArrayRef) -> Result<Values, SqlError> {
+    pub(super) fn is_scalar(&self) -> bool {
+        matches!(self, Values::Texts { .. })
+    }
+
+    /// Whether the elements are arrays or rows.
+    fn is_structured(&self) -> bool {
+        matches!(self, Values::Lists(_, elements) if !elements.is_scalar())
+    }
+
+    /// The elements of an array; `None` for NULL.
+    fn elements(&self, row: usize, with_nulls: bool) -> Option<Vec<String>> {
+        let Values::Lists(lists, elements) = self else { return None };
+        let null = || with_nulls.then(|| "null".to_owned());
+        let element = |at| elements.json(at).or_else(null);
+        lists.is_valid(row).then(|| range(lists, row).filter_map(element).collect())
+    }
+
+    pub(super) fn new(array: &ArrayRef) -> Result<Values, SqlError> {
         Ok(match array.data_type() {
             DataType::LargeUtf8 | DataType::LargeBinary => Values::Json(array.clone()),
             DataType::List(_) => {
                 let lists = compact(array.as_list())?;
                 let elements = Values::new(lists.values())?;
-                let element = |at| elements.json(at).unwrap_or_else(|| "null".to_owned());
-                let text =
-                    |row| format!("[{}]", range(&lists, row).map(element).collect::<Vec<_>>().join(","));
-                let texts = (0..lists.len()).map(|row| lists.is_valid(row).then(|| text(row)));
-                Values::Texts { texts: texts.collect(), quoted: false }
+                Values::Lists(lists, Box::new(elements))
             }
             DataType::Boolean => {
                 let words = array.as_boolean().iter();
@@ -119,19 +244,27 @@ impl Values {
                 Values::Texts { texts: texts.collect(), quoted: false }
             }
             DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-                // ISO 8601, as PostgreSQL writes them in JSON only.
-                let offset = if zone.is_some() { ":00" } else { "" };
-                let texts = format_text(array)?;
-                let texts = texts.iter().map(|text| text.map(|text| text.replacen(' ', "T", 1) + offset));
-                Values::Texts { texts: texts.collect(), quoted: true }
+                // ISO 8601, whatever the style of the session is.
+                let text = |micros| match zone {
+                    Some(_) => Datetime::zoned(micros).to_string(),
+                    None => Datetime::Timestamp(micros).to_string(),
+                };
+                let texts = array.as_primitive::<TimestampMicrosecondType>().iter();
+                Values::Texts { texts: texts.map(|micros| micros.map(text)).collect(), quoted: true }
+            }
+            DataType::Date32 => {
+                let texts = array.as_primitive::<Date32Type>().iter();
+                let text = |days| Datetime::Date(days).to_string();
+                Values::Texts { texts: texts.map(|days| days.map(text)).collect(), quoted: true }
             }
             data_type => Values::Texts { texts: format_text(array)?, quoted: !is_number(data_type) },
         })
     }
 
-    fn json(&self, row: usize) -> Option<String> {
+    pub(super) fn json(&self, row: usize) -> Option<String> {
         match self {
             Values::Json(array) => json_at(array, row).map(str::to_owned),
+            Values::Lists(..) => self.elements(row, true).map(|elements| format!("[{}]", elements.join(","))),
             Values::Texts { texts, .. } if texts.is_null(row) => None,
             Values::Texts { texts, quoted: true } => Some(quoted(texts.value(row))),
             // Infinity and NaN are no numbers of JSON.
@@ -142,9 +275,10 @@ impl Values {
         }
     }
 
-    fn text(&self, row: usize) -> Option<String> {
+    pub(super) fn text(&self, row: usize) -> Option<String> {
         match self {
             Values::Json(array) => json_at(array, row).map(str::to_owned),
+            Values::Lists(..) => self.json(row),
             Values::Texts { texts, .. } => texts.is_valid(row).then(|| texts.value(row).to_owned()),
         }
     }

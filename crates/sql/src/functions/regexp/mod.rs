@@ -8,10 +8,12 @@ mod replace;
 mod rows;
 mod translate;
 
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ScalarUDF, lit};
+use springtide_types::Result;
 use springtide_types::SqlType::{Boolean, Int4, Text};
 
 use super::typed::{Gives, Typed, Variant, variant};
@@ -106,6 +108,20 @@ pub(crate) fn matches(text: Expr, pattern: Expr, ignore_case: bool) -> Expr {
     static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Typed::udf("$regexp_matches", MATCHES));
     let flags = lit(if ignore_case { "i" } else { "" });
     Expr::ScalarFunction(ScalarFunction::new_udf(FUNCTION.clone(), vec![text, pattern, flags]))
+}
+
+/// A pattern under flags of these functions.
+#[derive(Clone, Debug)]
+pub(crate) struct Compiled(Rc<compile::Program>);
+
+impl Compiled {
+    pub(crate) fn new(pattern: &str, flags: &str) -> Result<Compiled> {
+        compile::compile(pattern, flags).map(Compiled)
+    }
+
+    pub(crate) fn is_match(&self, text: &str) -> Result<bool> {
+        self.0.regex.is_match(text)
+    }
 }
 
 /// The function of `substring(text FROM pattern)`.

@@ -1,0 +1,1 @@
+select * from {{ ref('live_totals') }} where total <= 0
