@@ -22,10 +22,7 @@ pub(crate) fn with_literals(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithS
         }
         if let Some(mut text) = number_text(&token) {
             let mut end = token.span.end;
-            let touches = |next: &TokenWithSpan| match &next.token {
-                Token::Word(word) if next.span.start == end && word.quote_style.is_none() => true,
-                _ => false,
-            };
+            let touches = |next: &TokenWithSpan| matches!(&next.token, Token::Word(word) if next.span.start == end && word.quote_style.is_none());
             if let Some(TokenWithSpan { token: Token::Word(word), span }) = rest.next_if(touches) {
                 text.push_str(&word.value);
                 end = span.end;

@@ -22,9 +22,11 @@ const OF_SEQUENCES: [&str; 3] = ["nextval", "currval", "setval"];
 
 /// Other names for relations and functions; `None` leaves a name as it is.
 pub struct Renaming<'a> {
-    relation: Box<dyn Fn(&Name) -> Option<Name> + 'a>,
-    function: Box<dyn Fn(&Name) -> Option<Name> + 'a>,
+    relation: Rename<'a>,
+    function: Rename<'a>,
 }
+
+type Rename<'a> = Box<dyn Fn(&Name) -> Option<Name> + 'a>;
 
 /// Names for what is to be kept, from those that hold along the path of a catalog.
 pub fn qualified(catalog: &Catalog) -> Renaming<'_> {

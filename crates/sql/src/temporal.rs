@@ -214,7 +214,7 @@ pub(crate) fn texts(array: &ArrayRef) -> Result<StringArray> {
         }),
         DataType::Time64(_) => {
             let times = cast_to(array, &DataType::Time64(TimeUnit::Microsecond))?;
-            write(times.as_primitive::<Time64MicrosecondType>().iter(), |time, out| write_time(time, out))
+            write(times.as_primitive::<Time64MicrosecondType>().iter(), write_time)
         }
         DataType::Timestamp(_, zone) => {
             let micros = micros(array)?;

@@ -99,7 +99,8 @@ impl EnumId {
     /// The type of columns: integers, that compare, sort and hash as such, in seconds, which no type of SQL counts moments
     /// in. What tells one enum from another is the offset of a zone, since Arrow reads it as one for messages.
     pub(crate) fn arrow(self) -> DataType {
-        let (sign, offset) = if self.0 % 2 == 0 { ('+', self.0 / 2 + 1) } else { ('-', self.0 / 2 + 1) };
+        let (sign, offset) =
+            if self.0.is_multiple_of(2) { ('+', self.0 / 2 + 1) } else { ('-', self.0 / 2 + 1) };
         let zone = format!("{sign}{:02}:{:02}", offset / MINUTES, offset % MINUTES);
         DataType::Timestamp(TimeUnit::Second, Some(zone.into()))
     }

@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
         }
         Err(error) => {
             let message = error.as_db_error().map_or(error.to_string(), |error| error.message().to_owned());
-            eprintln!("could not compare: {message}");
+            println!("could not compare: {message}");
             ExitCode::FAILURE
         }
     }

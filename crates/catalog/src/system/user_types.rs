@@ -33,12 +33,11 @@ pub(super) fn type_rows(catalog: &Catalog) -> Vec<Row> {
 
 /// The user's type, or type of arrays, of an OID.
 pub(super) fn by_oid(catalog: &Catalog, oid: i64) -> Option<Type> {
-    let of_users = catalog.types().iter().find_map(|user_type| match oid {
+    catalog.types().iter().find_map(|user_type| match oid {
         _ if oid == of_type(user_type) => Some(Type::of_user(user_type)),
         _ if oid == of_array_type(user_type) => Some(Type::of_user_array(user_type)),
         _ => None,
-    });
-    of_users
+    })
 }
 
 /// The user's type of a name, or type of arrays.

@@ -41,11 +41,12 @@ impl ZoneField {
     pub(super) fn abbreviated(&mut self, word: &str, style: &Style) -> Option<Mask> {
         // What is not known by itself may be the zone's own, such as LMT.
         let meaning = abbreviation(word);
-        if crate::words::date_word(word).is_none() && style.zone.always().is_none() {
-            if style.zone.abbreviated(word, &style.clock()).is_some() {
-                self.abbreviated = Some((style.zone.clone(), word.to_owned()));
-                return Some(Mask::ZONE);
-            }
+        if crate::words::date_word(word).is_none()
+            && style.zone.always().is_none()
+            && style.zone.abbreviated(word, &style.clock()).is_some()
+        {
+            self.abbreviated = Some((style.zone.clone(), word.to_owned()));
+            return Some(Mask::ZONE);
         }
         match meaning? {
             Meaning::Offset(east, _) => self.east += east,

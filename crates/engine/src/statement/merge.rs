@@ -336,13 +336,13 @@ impl Binder<'_> {
         self.merge.clauses.iter().any(|clause| Kind::of(clause) == kind)
     }
 
-    fn from_source(&self) -> TableWithJoins {
+    fn source_relation(&self) -> TableWithJoins {
         TableWithJoins { relation: self.merge.source.clone(), joins: Vec::new() }
     }
 
     /// The relations of the source. Fails with `42712` if one has the name of the target.
     fn sources(&self) -> Result<Vec<Side>> {
-        let sources = sides_of(self.planner, self.catalog, &[self.from_source()], self.with)?;
+        let sources = sides_of(self.planner, self.catalog, &[self.source_relation()], self.with)?;
         let target = ast::fold(&self.target.alias);
         if sources.iter().any(|source| ast::fold(&source.alias) == target) {
             let message = format!("name \"{target}\" specified more than once");
@@ -379,7 +379,7 @@ impl Binder<'_> {
 
     /// The source, with the column [`SOURCE`] if rows of the target are asked for that it has none for.
     fn source(&self) -> Result<TableWithJoins> {
-        let source = self.from_source();
+        let source = self.source_relation();
         if !self.has(Kind::Unasked) {
             return Ok(source);
         }
@@ -409,7 +409,7 @@ impl Binder<'_> {
             cases += &format!("WHEN {target}.\"{NUMBER}\" IS NULL THEN {} ", of_kind(Kind::Missing));
         }
         if self.has(Kind::Unasked) {
-            let source = subject::names(&[self.from_source()]).pop().unwrap_or_else(|| ast::quoted(""));
+            let source = subject::names(&[self.source_relation()]).pop().unwrap_or_else(|| ast::quoted(""));
             cases += &format!("WHEN {source}.\"{SOURCE}\" IS NULL THEN {} ", of_kind(Kind::Unasked));
         }
         ast::parse_expr(&format!("(CASE {cases}WHEN true THEN {matched} END)::bigint"))

@@ -209,7 +209,9 @@ impl<'a> Evaluation<'a> {
                     let message = format!("JSON object does not contain key \"{key}\"");
                     return Err(failure(MEMBER_NOT_FOUND, message));
                 }
-                None if unwrap && item.is_array() => return self.into_elements(steps, &item, scope, sink),
+                None if unwrap && item.is_array() => {
+                    return self.step_into_elements(steps, &item, scope, sink);
+                }
                 None if forgiving => {}
                 None => {
                     let message = "jsonpath member accessor can only be applied to an object";
@@ -218,7 +220,7 @@ impl<'a> Evaluation<'a> {
             },
             Step::AnyKey if item.is_object() => return self.each(rest, item.children(), lax, scope, sink),
             Step::AnyKey if unwrap && item.is_array() => {
-                return self.into_elements(steps, &item, scope, sink);
+                return self.step_into_elements(steps, &item, scope, sink);
             }
             Step::AnyKey if forgiving => {}
             Step::AnyKey => {
@@ -248,7 +250,7 @@ impl<'a> Evaluation<'a> {
                 return self.anywhere(rest, &item, (1, *first, *last), &scope, sink);
             }
             Step::Filter(_) if unwrap && item.is_array() => {
-                return self.into_elements(steps, &item, scope, sink);
+                return self.step_into_elements(steps, &item, scope, sink);
             }
             Step::Filter(predicate) => {
                 let inside = Scope { current: item.clone(), ..scope.clone() };
@@ -257,7 +259,7 @@ impl<'a> Evaluation<'a> {
                 }
             }
             Step::Method(method) if unwrap && item.is_array() && method.takes_elements() => {
-                return self.into_elements(steps, &item, scope, sink);
+                return self.step_into_elements(steps, &item, scope, sink);
             }
             Step::Method(method) => {
                 for result in self.method(method, item, forgiving)? {
@@ -271,7 +273,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The steps from each element of an array, of which none is unwrapped once more.
-    fn into_elements(
+    fn step_into_elements(
         &self,
         steps: &'a [Step],
         array: &Item<'a>,

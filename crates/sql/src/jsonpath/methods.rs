@@ -213,7 +213,7 @@ fn decimal<'a>(method: &Method, item: &Item<'a>, limits: Option<(i64, Option<i64
         return Err(refuse("scale", scale, -MOST_PRECISION));
     }
     let rounded = number.with_scale_round(scale, bigdecimal::RoundingMode::HalfUp);
-    if rounded.digits() as i64 > precision && rounded != BigDecimal::from(0) {
+    if rounded.digits() as i64 > precision && rounded != 0 {
         return Err(invalid(method, &text, "numeric"));
     }
     Ok(Item::number(&if scale < 0 { rounded.with_scale(0) } else { rounded }))

@@ -63,7 +63,7 @@ enum Kind {
         data_type: DataType,
         path: Expr,
         options: Options,
-        defaults: [Option<Expr>; 2],
+        defaults: Box<[Option<Expr>; 2]>,
     },
 }
 
@@ -168,7 +168,7 @@ fn column(parser: &mut Parser<'_>, place: usize) -> Parsed<Column> {
     let is_json = matches!(data_type, DataType::JSON | DataType::JSONB | DataType::Array(_));
     let function = if is_formatted || shapes || is_json { QUERY } else { VALUE };
     options.on_error = Behavior::Null;
-    let defaults = clauses(parser, function, &mut options)?;
+    let defaults = Box::new(clauses(parser, function, &mut options)?);
     options.returning = Some(data_type.to_string());
     Ok(Column { name, place, kind: Kind::Value { function, data_type, path, options, defaults } })
 }
@@ -204,8 +204,8 @@ fn item(column: Column, row: &Expr, variables: &[Expr], names: &[String], fails:
             }
         }
         Kind::Value { function, data_type, path, options, defaults } => {
-            let defaults =
-                defaults.map(|default| default.map_or_else(null, |default| cast(default, data_type.clone())));
+            let defaults = (*defaults)
+                .map(|default| default.map_or_else(null, |default| cast(default, data_type.clone())));
             search(function, path, options, defaults)
         }
     };

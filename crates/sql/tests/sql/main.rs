@@ -67,6 +67,7 @@ impl Fixture {
             sql_type: *sql_type,
             nullable: true,
             default: None,
+            domain: None,
         };
         let relation = self.catalog.create(Relation {
             id: self.catalog.next_id(),

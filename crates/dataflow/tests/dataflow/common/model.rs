@@ -177,13 +177,15 @@ fn group_by(node: &GroupBy, contents: &impl Fn(RelationId) -> Bag) -> Bag {
             let argument = |row: &Row| aggregate.argument.map_or(Some(1), |column| row[column]);
             let present = rows.iter().filter_map(|(row, weight)| Some((argument(row)?, *weight)));
             let present = present.collect::<Vec<_>>();
-            key.push(match aggregate.function {
+            key.push(match &aggregate.function {
                 AggregateFunction::Count => Some(present.iter().map(|(_, weight)| weight).sum()),
                 AggregateFunction::Sum if present.is_empty() => None,
                 AggregateFunction::Sum => Some(present.iter().map(|(value, weight)| value * weight).sum()),
                 AggregateFunction::Min => present.iter().map(|(value, _)| *value).min(),
                 AggregateFunction::Max => present.iter().map(|(value, _)| *value).max(),
-                AggregateFunction::ArrayAgg => panic!("arrays are tested from SQL"),
+                AggregateFunction::ArrayAgg | AggregateFunction::Computed(_) => {
+                    panic!("aggregates of whole groups are tested from SQL")
+                }
             });
         }
         (key, 1)

@@ -99,7 +99,7 @@ pub fn group_by(input: Node, keys: &[usize], functions: &[(AggregateFunction, Op
             _ => DataType::Int64,
         };
         fields.push(Field::new(format!("a{index}"), output.clone(), true));
-        let (function, argument) = (*function, *argument);
+        let (function, argument) = (function.clone(), *argument);
         aggregates.push(Aggregate {
             function,
             argument,

@@ -73,7 +73,7 @@ impl Parsed {
     }
 }
 
-fn constant<'a>(value: Option<&'a ScalarValue>) -> springtide_types::Result<&'a str> {
+fn constant(value: Option<&ScalarValue>) -> springtide_types::Result<&str> {
     let text = value.and_then(|value| value.try_as_str().flatten());
     text.ok_or_else(|| SqlError::internal("the paths of JSON_TABLE are constant"))
 }

@@ -259,7 +259,7 @@ impl Reader<'_> {
     fn name(&mut self, names: &[&str], field: &str) -> Result<usize> {
         let matches =
             |name: &&str| self.rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-        let Some(found) = names.iter().position(|name| matches(&name)) else {
+        let Some(found) = names.iter().position(matches) else {
             let word = self.rest.split(|c: char| c.is_ascii_whitespace()).next().unwrap_or_default();
             return Err(invalid(format!("invalid value \"{word}\" for \"{field}\""))
                 .with_detail("The given value did not match any of the allowed values for this field."));
