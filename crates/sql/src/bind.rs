@@ -241,7 +241,11 @@ impl ContextProvider for Names<'_> {
             self.beyond_catalog.set(self.beyond_catalog.get() || !is_of_catalog);
             return Ok(system);
         }
-        let (time, schema) = Time::and_schema(name.schema());
+        // A schema that is only called like a time, by a user, is not there.
+        let (time, schema) = match Time::and_schema(name.schema()) {
+            (time, schema) if self.moments.include(time) => (time, schema),
+            _ => (Time::Present, name.schema()),
+        };
         let name = NameRef { schema, name: name.table() };
         let relation = self.catalog().find(name).ok_or_else(|| {
             let message = format!("relation \"{name}\" does not exist");

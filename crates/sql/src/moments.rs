@@ -13,6 +13,7 @@ use springtide_types::{Result, SqlError, SqlState};
 
 use crate::bind::scans;
 use crate::names::quoted;
+use crate::scan::Time;
 use crate::{BoundQuery, Planner};
 
 /// What users call a moment by.
@@ -30,6 +31,18 @@ impl Moments {
             moments.push(moment);
             moments.len() - 1
         })
+    }
+
+    /// Whether the moments of a time are among them.
+    pub(crate) fn include(&self, time: Time) -> bool {
+        let known = self.0.borrow().len();
+        let [one, other] = match time {
+            Time::Present => [None, None],
+            Time::At(moment) => [Some(moment), None],
+            Time::Changes { after, until } => [after, until],
+            Time::Versions { until } => [None, until],
+        };
+        one.into_iter().chain(other).all(|moment| moment < known)
     }
 
     /// The query whose one row is the moments; `None` if there are none.

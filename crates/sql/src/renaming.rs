@@ -224,7 +224,7 @@ mod tests {
         assert!(with_schema_renamed("s", "R").query(&mut query).unwrap());
         assert_eq!(
             query.to_string(),
-            "SELECT \"R\".t.a, \"R\".f(1), nextval('\"R\".q'), '\"R\".t'::regclass \
+            "SELECT \"R\".t.a, \"R\".f(1), nextval('\"R\".q'), '\"R\".t'::REGCLASS \
              FROM \"R\".t JOIN u ON u.s = t.s JOIN changes(\"R\".t) ON true \
              WHERE EXISTS (WITH t AS (SELECT * FROM \"R\".t) SELECT * FROM t)"
         );

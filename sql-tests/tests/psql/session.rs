@@ -82,7 +82,7 @@ pub(crate) const SESSION: &[Step] = &[
     done("DELETE FROM city WHERE name = 'Lima'"),
     rows("SELECT warmth FROM warmest", &["18.50"]),
     // A view that cannot be maintained yet says so, and leaves nothing behind.
-    fails("CREATE MATERIALIZED VIEW ranked AS SELECT stddev(people) FROM city", "0A000"),
+    fails("CREATE MATERIALIZED VIEW ranked AS SELECT now() FROM city", "0A000"),
     fails("SELECT * FROM ranked", "42P01"),
     // A row that cannot be computed puts its view, and only its view, into error until it is gone.
     done("CREATE MATERIALIZED VIEW density AS SELECT name, 1000000 / people AS density FROM city"),

@@ -44,7 +44,7 @@ fn output_columns_are_named_and_typed_as_in_postgres() {
 #[test]
 fn mistakes_are_named_as_in_postgres() {
     fails("select * from nowhere", "42P01 relation \"nowhere\" does not exist");
-    fails("select * from other.t", "3F000 schema \"other\" does not exist");
+    fails("select * from other.t", "42P01 relation \"other.t\" does not exist");
     check("select count(*) from public.t", &["4"]);
     fails("select bb from t", "42703 column \"bb\" does not exist");
     fails("select t.x from t", "42703 column t.x does not exist");

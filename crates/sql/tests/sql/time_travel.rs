@@ -252,7 +252,7 @@ fn changes_are_of_tables() {
     assert_eq!((error.sqlstate.code(), error.message.as_str()), ("42809", "view \"v\" has no change log"));
     assert!(error.hint.is_some());
     fails("select * from changes(nowhere)", "42P01 relation \"nowhere\" does not exist");
-    fails("select * from changes(other.t)", "3F000 schema \"other\" does not exist");
+    fails("select * from changes(other.t)", "42P01 relation \"other.t\" does not exist");
     fails("select * from changes()", "42883 changes() does not take these arguments");
     fails("select * from changes(t, now(), now(), 1)", "42883 changes() does not take these arguments");
     fails("select * from changes((select 1))", "42809 changes() takes the name of a relation first");
@@ -276,7 +276,7 @@ fn words_of_other_versions_are_names() {
     check("select at.a from t at where at.b = 10", &["1"]);
     check("select before.a from t before, u changes where before.b = changes.c / 10 order by 1", &["1", "2"]);
     check("select timestamp '2026-01-01 10:00' at time zone 'UTC'", &["2026-01-01 10:00:00+00"]);
-    fails("select * from \"$as_of_0\".t", "3F000 schema \"$as_of_0\" does not exist");
+    fails("select * from \"$as_of_0\".t", "42P01 relation \"$as_of_0.t\" does not exist");
 }
 
 #[test]
