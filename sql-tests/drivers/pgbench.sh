@@ -3,7 +3,7 @@
 set -eu
 pgbench --initialize --scale 1 --quiet 2>&1
 for mode in simple extended prepared; do
-    pgbench --protocol "$mode" --client 2 --transactions 25 --max-tries 10 2>&1 | tee /dev/stderr |
+    pgbench --no-vacuum --protocol "$mode" --client 2 --transactions 25 --max-tries 10 2>&1 | tee /dev/stderr |
         grep -q 'number of transactions actually processed: 50/50'
     pgbench --no-vacuum --select-only --protocol "$mode" --transactions 100 2>&1 |
         grep -q 'number of transactions actually processed: 100/100'

@@ -98,9 +98,11 @@ fn known_function(call: &AggregateExpr) -> Option<AggregateFunction> {
 /// Any other function, computed anew from the rows of its group, which come in the order that it is given.
 fn computed(call: &AggregateExpr, output: DataType, columns: &mut Columns<'_>) -> Result<Aggregate> {
     let (mut positions, mut fields, mut arguments) = (Vec::new(), Vec::new(), Vec::new());
-    for argument in &call.params.args {
+    // How many rows there are has to be known where no argument depends on them.
+    let all_constant = call.params.args.iter().all(|argument| matches!(argument, Expr::Literal(..)));
+    for (place, argument) in call.params.args.iter().enumerate() {
         let argument: Arc<dyn PhysicalExpr> = match argument {
-            Expr::Literal(value, _) => Arc::new(Literal::new(value.clone())),
+            Expr::Literal(value, _) if place > 0 || !all_constant => Arc::new(Literal::new(value.clone())),
             argument => {
                 let (name, field) = (positions.len().to_string(), columns.field(argument)?);
                 positions.push(columns.position(argument)?);
