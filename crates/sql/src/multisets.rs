@@ -15,6 +15,8 @@ use datafusion::logical_expr::{
     LogicalPlanBuilder, UserDefinedLogicalNodeCore,
 };
 
+use crate::functions::value_of_jsonb_key;
+
 /// The plan of an ad-hoc query with multiset operations that DataFusion can run.
 pub(crate) fn numbered(plan: LogicalPlan) -> Result<LogicalPlan> {
     rewrite(plan, |join| {
@@ -35,7 +37,9 @@ pub(crate) fn as_nodes(plan: LogicalPlan) -> Result<LogicalPlan> {
         let (left_keys, right_keys): (Vec<_>, Vec<_>) = join.on.iter().cloned().unzip();
         let names = (0..join.on.len()).map(|position| format!("column {position}")).collect::<Vec<_>>();
         let project = |input: &LogicalPlan, keys: Vec<Expr>| {
-            let keys = keys.into_iter().zip(&names).map(|(key, name)| key.alias(name));
+            // What is compared is also what comes out.
+            let keys = keys.into_iter().map(value_of_jsonb_key);
+            let keys = keys.zip(&names).map(|(key, name)| key.alias(name));
             LogicalPlanBuilder::from(input.clone()).project(keys.collect::<Vec<_>>())?.build()
         };
         let left = project(&join.left, left_keys)?;

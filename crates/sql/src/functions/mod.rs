@@ -64,7 +64,7 @@ pub(crate) use input_check::INPUT_ERROR;
 pub(crate) use integers::BITWISE_NOT;
 pub(crate) use json::{
     FIELD, PRETTY_ARRAY, PRETTY_ROW, ROW, as_json, delete_from_json, join_json, json_operator, jsonb_key,
-    subscripted_jsonb, uniform_jsonb,
+    subscripted_jsonb, uniform_jsonb, value_of_jsonb_key,
 };
 pub(crate) use labelled::LABELLED;
 pub(crate) use like_pattern::LIKE_PATTERN;

@@ -230,7 +230,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 
 pub(crate) use build::{PRETTY_ARRAY, PRETTY_ROW, ROW, as_json};
 pub(crate) use field::FIELD;
-pub(crate) use order::{jsonb_key, uniform_jsonb};
+pub(crate) use order::{jsonb_key, uniform_jsonb, value_of_jsonb_key};
 pub(crate) use subscript::subscripted_jsonb;
 
 /// The function that an operator calls, if it is one of JSON alone.

@@ -29,6 +29,16 @@ pub(crate) fn uniform_jsonb(value: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(UNIFORMS.clone(), vec![value]))
 }
 
+/// What a key of [`jsonb_key`] stands for, in that one form; any other expression as it is.
+pub(crate) fn value_of_jsonb_key(key: Expr) -> Expr {
+    match key {
+        Expr::ScalarFunction(mut call) if call.func == *KEYS && call.args.len() == 1 => {
+            uniform_jsonb(call.args.remove(0))
+        }
+        other => other,
+    }
+}
+
 fn key(args: &Args<'_>) -> Result<ArrayRef> {
     let values = args.array(0)?;
     let keys = (0..args.rows).map(|row| json_at(&values, row).map(key_of).transpose());
